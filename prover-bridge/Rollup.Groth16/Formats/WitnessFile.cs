@@ -1,0 +1,57 @@
+namespace Rollup.Groth16.Formats;
+
+/// <summary>Reads and writes snarkjs's .wtns (version 2): section 1 header (n8, r, count), 2 the values, wire 0 (always one) first.</summary>
+public static class WitnessFile
+{
+    private const uint HeaderSection = 1, ValueSection = 2, Version = 2;
+
+    /// <summary>Reads a witness: one value a wire.</summary>
+    /// <exception cref="BinaryFormatException">The file is malformed or of another curve.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static Fr[] Load(string path)
+    {
+        using var file = BinFile.Open(path, "wtns", Version);
+        return Read(file);
+    }
+
+    /// <summary>As <see cref="Load"/>, over bytes in memory.</summary>
+    public static Fr[] Parse(ReadOnlyMemory<byte> content, string name)
+    {
+        using var file = BinFile.Parse(content, name, "wtns", Version);
+        return Read(file);
+    }
+
+    /// <summary>Writes a witness to a seekable stream.</summary>
+    public static void Write(Stream stream, ReadOnlySpan<Fr> witness)
+    {
+        var writer = new BinFileWriter(stream, "wtns", Version, 2);
+        writer.Begin(HeaderSection);
+        writer.WriteModulus<Crypto.Bn254Scalar>();
+        writer.Write((uint)witness.Length);
+        writer.End();
+        writer.Begin(ValueSection);
+        Span<byte> bytes = stackalloc byte[Fr.ByteLength];
+        foreach (ref readonly var value in witness)
+        {
+            value.WriteLittleEndian(bytes);
+            writer.Write(bytes);
+        }
+        writer.End();
+        writer.Complete();
+    }
+
+    private static Fr[] Read(BinFile file)
+    {
+        var header = file.Read(HeaderSection);
+        header.RequireModulus<Crypto.Bn254Scalar>("prime");
+        var count = header.ReadCount("values", R1csFile.MaxCount);
+        header.RequireEnd();
+        var reader = file.Read(ValueSection);
+        if (reader.Remaining != count * (long)Fr.ByteLength)
+            throw reader.Error($"the section has {reader.Remaining} bytes; {count} values need {count * (long)Fr.ByteLength}");
+        var witness = new Fr[count];
+        for (var i = 0; i < count; i++)
+            witness[i] = reader.ReadFr();
+        return witness;
+    }
+}
