@@ -2,6 +2,7 @@
 pragma circom 2.2.0;
 
 function CIRCUIT_VERSION() { return 1; }
+function EMPTY_ORDER_ROOT() { return 7166733538749145097044835779501529184583030407883999216862943858482812218900; }
 function WIDTH_ACCOUNT() { return 24; }
 function WIDTH_INSTRUMENT() { return 18; }
 function WIDTH_POSITION_SIZE() { return 44; }

@@ -42,7 +42,8 @@ function csharp() {
 }
 
 function circom() {
-  const out = [`// ${banner}`, "pragma circom 2.2.0;", "", `function CIRCUIT_VERSION() { return ${spec.circuitVersion}; }`];
+  const out = [`// ${banner}`, "pragma circom 2.2.0;", "", `function CIRCUIT_VERSION() { return ${spec.circuitVersion}; }`,
+    `function EMPTY_ORDER_ROOT() { return ${spec.emptyOrderRoot}; }`];
   for (const [key, name] of Object.entries({ ...constantGroups, instrumentKinds: "Kind", rowKinds: "Row", operationKinds: "Operation" }))
     for (const [k, v] of Object.entries(spec[key])) out.push(`function ${screaming(name)}_${screaming(k)}() { return ${v}; }`);
   return out.join("\n") + "\n";
