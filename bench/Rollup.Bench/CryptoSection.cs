@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using Rollup.Crypto;
+
 namespace Rollup.Bench;
 
 /// <summary>Field, hash, signature and tree: scalar code on one core.</summary>
@@ -29,6 +32,28 @@ public sealed class CryptoSection : ISection
             Fr a = x;
             for (int i = 0; i < 10; i++) a = (a + y).Inverse();
             _sink = a;
+        });
+        // Before any other Poseidon, in code that is not yet compiled: what a process pays at its first hashes.
+        long start = Stopwatch.GetTimestamp();
+        for (int inputs = 1; inputs <= Poseidon.MaxInputs; inputs++) _sink = Poseidon.Hash(new Fr[inputs]);
+        table.Add("Poseidon, first use of all 16 widths", Stopwatch.GetElapsedTime(start).TotalMilliseconds, "ms");
+        table.Time("Poseidon(2)", "us", 100, () =>
+        {
+            Fr a = x;
+            for (int i = 0; i < 100; i++) a = Poseidon.Hash(a, y);
+            _sink = a;
+        });
+        table.Time("Poseidon(4)", "us", 100, () =>
+        {
+            Fr a = x;
+            for (int i = 0; i < 100; i++) a = Poseidon.Hash(a, y, x, y);
+            _sink = a;
+        });
+        var sixteen = new Fr[16];
+        table.Time("Poseidon(16)", "us", 10, () =>
+        {
+            for (int i = 0; i < 10; i++) sixteen[0] = Poseidon.Hash(sixteen);
+            _sink = sixteen[0];
         });
         if (_sink.IsZero) throw new InvalidOperationException("The measured code gave zero.");
     }
