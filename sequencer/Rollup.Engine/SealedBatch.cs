@@ -1,0 +1,44 @@
+using System.Collections.Immutable;
+using Rollup.Crypto.Settlement;
+using Rollup.Protocol;
+
+namespace Rollup.Engine;
+
+/// <summary>
+/// Everything that settling and proving one batch needs, and the only thing that the sequencer and the prover bridge share.
+/// Self-contained: a reader needs no state of its own.
+/// </summary>
+/// <param name="Profile">Name of the circuit profile whose capacities the engine kept to.</param>
+/// <param name="RiskInputs">Canonical bytes from which <paramref name="RiskRows"/> follow (spec 6.7).</param>
+/// <param name="RiskRows">All rows of the epoch's risk table.</param>
+/// <param name="Operations">The run of the vault's queue that the batch consumes, in order.</param>
+/// <param name="Blocks">One a touched account, in ascending account order, at least one; each path holds under the root that the blocks before leave.</param>
+/// <param name="Rows">Orders with a fill in this batch, withdrawals, proven cancels; each slot path holds under the slot root that the rows before leave.</param>
+/// <param name="FeeBlock">Index in <paramref name="Blocks"/> of account 0 if fees were charged, else null.</param>
+public sealed record SealedBatch(
+    string Profile, Fr Domain, BatchHeader Header, Fr OldRoot, Fr NewRoot, ImmutableArray<byte> RiskInputs, ImmutableArray<RiskRow> RiskRows,
+    ImmutableArray<SealedOperation> Operations, ImmutableArray<SealedBlock> Blocks, ImmutableArray<SealedRow> Rows, int? FeeBlock);
+
+/// <param name="Depositor">Whom a bounce pays.</param>
+/// <param name="Block">Index of the block that takes it, or null if the operation is refused (bounced).</param>
+public sealed record SealedOperation(Operation Operation, Address Depositor, int? Block);
+
+/// <param name="IsNew">The old leaf is empty and a registration of this batch creates the account.</param>
+/// <param name="Path">36 siblings, three a level, from the leaf upward.</param>
+public sealed record SealedBlock(int Account, AccountIdentity Identity, bool IsNew, LeafContents Old, LeafContents New, ImmutableArray<Fr> Path);
+
+/// <param name="R8X">EdDSA signature (R8, S) over the request's message.</param>
+/// <param name="Block">Index of its account's block.</param>
+/// <param name="Fill">Lots (or atoms of cash withdrawn) executed in this batch; 0 for a cancel.</param>
+/// <param name="Quote">Sum of price x lots of the fills, atoms, below 2^84.</param>
+/// <param name="Fee">Atoms, below 2^60.</param>
+/// <param name="OldSlot">The slot before this row.</param>
+/// <param name="SlotPath">12 siblings, three a level, from the slot upward.</param>
+public sealed record SealedRow(
+    SignedRequest Request, Fr R8X, Fr R8Y, Fr S, int Block, long Fill, Int128 Quote, long Fee, OrderSlot OldSlot, ImmutableArray<Fr> SlotPath)
+{
+    /// <summary>The slot after this row (rule 4.3).</summary>
+    public OrderSlot NewSlot => new(Request.Nonce, Request.Kind == RowKind.Cancel
+        ? OrderSlot.MaxFilled
+        : (OldSlot.FilledFor(Request.Nonce) ?? throw new InvalidOperationException($"nonce {Request.Nonce} is spent")) + Fill);
+}
