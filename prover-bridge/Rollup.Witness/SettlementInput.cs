@@ -1,0 +1,276 @@
+using System.Collections.Immutable;
+using System.Text.Json.Nodes;
+using Rollup.Crypto;
+using Rollup.Crypto.Settlement;
+using Rollup.Engine;
+using Rollup.Protocol;
+
+namespace Rollup.Witness;
+
+/// <summary>
+/// The input of the settlement circuit (template <c>Settlement</c>) for one sealed batch, padded to its profile, and what the
+/// chain is given with it. Building recomputes every leaf and root from the batch's contents and refuses a batch that is not consistent.
+/// </summary>
+public sealed class SettlementInput
+{
+    private readonly SealedBatch batch;
+    private readonly CircuitProfile profile;
+    private readonly RiskTree risk;
+    private readonly ImmutableArray<SealedBlock> blocks;
+
+    private SettlementInput(SealedBatch batch)
+    {
+        this.batch = batch;
+        profile = CircuitProfile.Named(batch.Profile);
+        risk = new RiskTree(batch.RiskRows);
+        RequireCapacity("blocks", batch.Blocks.Length, 1, profile.Blocks);
+        RequireCapacity("rows", batch.Rows.Length, 0, profile.Rows);
+        RequireCapacity("operations", batch.Operations.Length, 0, profile.Operations);
+        // An unused block is the last one once more, unchanged: its path holds under the new root as well.
+        SealedBlock last = batch.Blocks[^1];
+        SealedBlock unused = last with { IsNew = false, Old = last.New };
+        blocks = [.. batch.Blocks, .. Enumerable.Repeat(unused, profile.Blocks - batch.Blocks.Length)];
+        RequireChainOfRoots();
+
+        Data = new PublicData(profile, batch.Domain, batch.Header, batch.OldRoot, batch.NewRoot,
+            [.. batch.Operations.Select(o => o.Block is null ? null : o.Operation)],
+            [.. batch.Rows.Select(Withdrawal), .. Enumerable.Repeat(default(PublicWithdrawal), profile.Rows - batch.Rows.Length)],
+            [.. blocks.Select(Publish)]);
+        Words = [.. Data.Encode()];
+        Commitment = PublicData.Commitment(Words.AsSpan());
+        Point = PublicData.EvaluationPoint(Commitment, Words.AsSpan());
+        Evaluation = PublicData.Evaluate(Words.AsSpan(), Point);
+    }
+
+    /// <summary>Builds the input.</summary>
+    /// <exception cref="ArgumentException">The batch exceeds its profile or contradicts itself; the message says where.</exception>
+    public static SettlementInput Build(SealedBatch batch) => new(batch);
+
+    public PublicData Data { get; }
+
+    /// <summary>The published words d_1..d_n.</summary>
+    public ImmutableArray<Fr> Words { get; }
+
+    /// <summary>C.</summary>
+    public Fr Commitment { get; }
+
+    /// <summary>z.</summary>
+    public Fr Point { get; }
+
+    /// <summary>y.</summary>
+    public Fr Evaluation { get; }
+
+    public Fr RiskRoot => risk.Root;
+
+    /// <summary>Public inputs in the circuit's order: C, y, z, riskRoot.</summary>
+    public ImmutableArray<Fr> PublicInputs => [Commitment, Evaluation, Point, RiskRoot];
+
+    /// <summary>The circuit's input as circom's witness generators read it: decimal strings in nested arrays, by signal name.</summary>
+    public JsonObject ToJson()
+    {
+        var input = new JsonObject
+        {
+            ["z"] = Text(Point),
+            ["riskRoot"] = Text(RiskRoot),
+            ["domain"] = Text(batch.Domain),
+            ["batch"] = Text(batch.Header.Batch),
+            ["open"] = Text(batch.Header.Open),
+            ["close"] = Text(batch.Header.Close),
+            ["firstOperation"] = Text(batch.Header.FirstOperation),
+            ["operationCount"] = Text(batch.Header.OperationCount),
+            ["oldRoot"] = Text(batch.OldRoot),
+            ["newRoot"] = Text(batch.NewRoot),
+            ["feeBlock"] = Text(batch.FeeBlock + 1 ?? 0),
+            ["feeEnabled"] = Text(batch.FeeBlock is null ? 0 : 1),
+        };
+        AddBlocks(input);
+        AddRows(input);
+        AddOperations(input);
+        AddBuckets(input);
+        return input;
+    }
+
+    private void AddBlocks(JsonObject input)
+    {
+        Add(input, "used", blocks, b => Text(b.New == b.Old && !b.IsNew ? 0 : 1));
+        Add(input, "isNew", blocks, b => Text(b.IsNew ? 1 : 0));
+        Add(input, "account", blocks, b => Text(b.Account));
+        Add(input, "owner", blocks, b => Text(b.Identity.Owner.ToField()));
+        Add(input, "keyX", blocks, b => Text(b.Identity.KeyX));
+        Add(input, "keyY", blocks, b => Text(b.Identity.KeyY));
+        Add(input, "viewKey", blocks, b => Text(b.Identity.ViewKey));
+        Add(input, "siblings", blocks, b => Levels(b.Path));
+        Add(input, "oldVersion", blocks, b => Text(b.Old.Version));
+        Add(input, "oldCash", blocks, b => Text(BiasedCash(b.Old)));
+        Add(input, "oldOrderRoot", blocks, b => Text(b.Old.OrderRoot));
+        Add(input, "oldId", blocks, b => Slots(b.Old, p => p.Instrument));
+        Add(input, "oldMagnitude", blocks, b => Slots(b.Old, p => Math.Abs(p.Size)));
+        Add(input, "oldNegative", blocks, b => Slots(b.Old, p => p.Size < 0 ? 1 : 0));
+        Add(input, "newCash", blocks, b => Text(BiasedCash(b.New)));
+        Add(input, "newOrderRoot", blocks, b => Text(b.New.OrderRoot));
+        Add(input, "newId", blocks, b => Slots(b.New, p => p.Instrument));
+        Add(input, "newMagnitude", blocks, b => Slots(b.New, p => Math.Abs(p.Size)));
+        Add(input, "newNegative", blocks, b => Slots(b.New, p => p.Size < 0 ? 1 : 0));
+
+        BlockMargin[] margins = [.. blocks.Select(Margin)];
+        Add(input, "group", margins, m => Array(m.Groups, g => Text(g)));
+        Add(input, "groupMargin", margins, m => Array(m.Margins, v => Text(v + (Int128.One << (Width.GroupMargin - 1)))));
+        Add(input, "slack", margins, m => Array(m.Slacks, s => Array(s, v => Text(v))));
+
+        // An unused block is named by nothing.
+        Add(input, "keyMultiplicity", blocks.Select((_, k) => k), k => new JsonArray(
+            Text(batch.Rows.Count(r => r.Block == k && r.Request.Kind != RowKind.Withdrawal)),
+            Text(batch.Rows.Count(r => r.Block == k && r.Request.Kind == RowKind.Withdrawal))));
+        Add(input, "accountMultiplicity", blocks.Select((_, k) => k), k => Text(
+            batch.Operations.Count(o => o.Block == k) + (batch.FeeBlock == k ? 1 : 0)));
+    }
+
+    private void AddRows(JsonObject input)
+    {
+        // A disabled row carries the curve's neutral element, which the curve checks accept.
+        Fr[] noPath = new Fr[3 * Depth.OrderSlots];
+        SealedRow disabled = new(default, Fr.Zero, Fr.One, Fr.Zero, -1, 0, 0, 0, default, [.. noPath]);
+        SealedRow[] rows = [.. batch.Rows, .. Enumerable.Repeat(disabled, profile.Rows - batch.Rows.Length)];
+        Add(input, "rowKindBit", rows, r => new JsonArray(Text((int)r.Request.Kind & 1), Text((int)r.Request.Kind >> 1)));
+        Add(input, "rowFlags", rows, r => Text(r.Request.Flags));
+        Add(input, "rowSide", rows, r => Text(r.Request.IsSell ? 1 : 0));
+        Add(input, "rowInstrument", rows, r => Text(r.Request.Instrument));
+        Add(input, "rowAccount", rows, r => Text(r.Request.Account));
+        Add(input, "rowSlot", rows, r => Text(r.Request.Slot));
+        Add(input, "rowSize", rows, r => Text(r.Request.Size));
+        Add(input, "rowLimit", rows, r => Text(r.Request.Limit));
+        Add(input, "rowFeeRate", rows, r => Text(r.Request.FeeRate));
+        Add(input, "rowExpiry", rows, r => Text(r.Request.Expiry));
+        Add(input, "rowNonce", rows, r => Text(r.Request.Nonce));
+        Add(input, "rowR8x", rows, r => Text(r.R8X));
+        Add(input, "rowR8y", rows, r => Text(r.R8Y));
+        Add(input, "rowS", rows, r => Text(r.S));
+        Add(input, "rowBlock", rows, r => Text(r.Block + 1));
+        Add(input, "rowFill", rows, r => Text(r.Fill));
+        Add(input, "rowQuote", rows, r => Text(r.Quote));
+        Add(input, "rowFee", rows, r => Text(r.Fee));
+        Add(input, "rowKeyX", rows, r => Text(Identity(r)?.KeyX ?? Fr.Zero));
+        Add(input, "rowKeyY", rows, r => Text(Identity(r)?.KeyY ?? Fr.One));
+        Add(input, "rowOwner", rows, r => Text(Identity(r)?.Owner.ToField() ?? Fr.Zero));
+        Add(input, "rowOldNonce", rows, r => Text(r.OldSlot.Nonce));
+        Add(input, "rowOldFilled", rows, r => Text(r.OldSlot.Filled));
+        Add(input, "rowSlotSiblings", rows, r => Levels(r.SlotPath));
+        Add(input, "rowMeta", rows, r => Text(MarketRow(r) is { } row ? RiskRowEncoding.Meta(row) : Fr.Zero));
+        Add(input, "rowIndex", rows, r => Text(MarketRow(r)?.Index ?? 0));
+        Add(input, "rowBase", rows, r => Text(MarketRow(r) is { } row ? RiskRowEncoding.Biased(row.Base) : 0));
+        Add(input, "rowFunding", rows, r => Text(MarketRow(r) is { } row ? RiskRowEncoding.Biased(row.Funding) : 0));
+    }
+
+    private void AddOperations(JsonObject input)
+    {
+        var none = new SealedOperation(new Operation(OperationKind.None, 0, 0, 0, default, Fr.Zero, Fr.Zero, Fr.Zero), default, null);
+        SealedOperation[] places = [.. batch.Operations.Select(o => o.Block is null ? none : o),
+            .. Enumerable.Repeat(none, profile.Operations - batch.Operations.Length)];
+        Add(input, "opKindBit", places, o => new JsonArray(Text((int)o.Operation.Kind & 1), Text((int)o.Operation.Kind >> 1)));
+        Add(input, "opAccount", places, o => Text(o.Operation.Account));
+        Add(input, "opAsset", places, o => Text(o.Operation.Asset));
+        Add(input, "opAmount", places, o => Text(o.Operation.Amount));
+        Add(input, "opOwner", places, o => Text(o.Operation.Owner.ToField()));
+        Add(input, "opKeyX", places, o => Text(o.Operation.KeyX));
+        Add(input, "opKeyY", places, o => Text(o.Operation.KeyY));
+        Add(input, "opViewKeyHash", places, o => Text(o.Operation.ViewKeyHash));
+        Add(input, "opBlock", places, o => Text(o.Block + 1 ?? 0));
+        Add(input, "opMeta", places, o => Text(o.Operation.Asset == 0 ? Fr.Zero : RiskRowEncoding.Meta(Row(o.Operation.Asset))));
+        Add(input, "opMarket", places, o => Text(o.Operation.Asset == 0 ? Fr.Zero : RiskRowEncoding.Market(Row(o.Operation.Asset))));
+    }
+
+    private void AddBuckets(JsonObject input)
+    {
+        int[] traded = [.. batch.Rows.Select(MarketRow).OfType<RiskRow>().Select(r => r.Id),
+            .. batch.Operations.Where(o => o.Block is not null && o.Operation.Asset != 0).Select(o => o.Operation.Asset)];
+        int[] needed = [.. traded.Concat(blocks.SelectMany(b => b.New.Positions.Select(p => p.Instrument))).Select(RiskTree.BucketOf).Distinct().Order()];
+        RequireCapacity("risk buckets", needed.Length, 0, profile.Buckets);
+        if (risk.Rows.Count == 0) throw new ArgumentException("The batch's risk table is empty: a batch opens at least one bucket.");
+        int filler = needed.Length > 0 ? needed[0] : RiskTree.BucketOf(risk.Rows.First().Id);
+        int[] opened = [.. needed, .. Enumerable.Repeat(filler, profile.Buckets - needed.Length)];
+        Fr[] nothing = new Fr[RiskRowEncoding.Elements];
+        Fr[][][] rows = [.. opened.Select(b => risk.Bucket(b).Select(r => r is null ? nothing : RiskRowEncoding.Encode(r)).ToArray())];
+        Add(input, "bucket", opened, b => Text(b));
+        Add(input, "bucketSiblings", opened, b => Levels([.. risk.Path(b)]));
+        Add(input, "meta", rows, b => Array(b, r => Text(r[0])));
+        Add(input, "market", rows, b => Array(b, r => Text(r[1])));
+        Add(input, "long", rows, b => Array(b, r => Array(r[2..(2 + RiskRowEncoding.PackedValues)], Text)));
+        Add(input, "short", rows, b => Array(b, r => Array(r[(2 + RiskRowEncoding.PackedValues)..], Text)));
+        // A bucket opened twice answers look-ups at its first place only.
+        Add(input, "multiplicity", opened.Select((bucket, place) => (bucket, first: System.Array.IndexOf(opened, bucket) == place)), b =>
+            Array(Enumerable.Range(b.bucket * Bound.RowsPerBucket, Bound.RowsPerBucket), id => Text(b.first ? traded.Count(t => t == id) : 0)));
+    }
+
+    private sealed record BlockMargin(int[] Groups, Int128[] Margins, Int128[][] Slacks);
+
+    // Spec 5.5: E per group and scenario, m = its minimum, u = E - m.
+    private BlockMargin Margin(SealedBlock block)
+    {
+        List<int> groups = [.. block.New.Positions.Select(p => Row(p.Instrument).Group).Distinct()];
+        RequireCapacity($"groups of account {block.Account}", groups.Count, 0, Bound.Groups);
+        for (int label = 0; groups.Count < Bound.Groups; label++)
+            if (!groups.Contains(label)) groups.Add(label);
+        groups.Sort();
+        Int128[][] equity = [.. groups.Select(group => Enumerable.Range(0, Bound.Scenarios).Select(s => block.New.Positions
+            .Where(p => Row(p.Instrument).Group == group)
+            .Aggregate(Int128.Zero, (sum, p) => sum + p.Size * (Int128)(p.Size > 0 ? Row(p.Instrument).Long[s] : Row(p.Instrument).Short[s]))).ToArray())];
+        Int128[] margins = [.. equity.Select(e => e.Min())];
+        return new BlockMargin([.. groups], margins, [.. equity.Select((e, g) => e.Select(v => v - margins[g]).ToArray())]);
+    }
+
+    private void RequireChainOfRoots()
+    {
+        Fr root = batch.OldRoot;
+        foreach (SealedBlock block in batch.Blocks)
+        {
+            Fr before = block.IsNew ? Fr.Zero : block.Old.Hash(block.Identity);
+            if (QuadTree.RootFrom(before, (ulong)block.Account, block.Path.AsSpan()) != root)
+                throw new ArgumentException($"Batch {batch.Header.Batch}: the old leaf of account {block.Account} is not under the running root.");
+            root = QuadTree.RootFrom(block.New.Hash(block.Identity), (ulong)block.Account, block.Path.AsSpan());
+        }
+
+        if (root != batch.NewRoot) throw new ArgumentException($"Batch {batch.Header.Batch}: its blocks do not lead to its new root.");
+    }
+
+    private PublicBlock Publish(SealedBlock block)
+    {
+        Fr leaf = block.New.Hash(block.Identity);
+        return new PublicBlock(block.Account, leaf, [.. LeafCipher.Encrypt(block.Identity.ViewKey, leaf, block.New)]);
+    }
+
+    private PublicWithdrawal Withdrawal(SealedRow row) => row.Request.Kind == RowKind.Withdrawal
+        ? new PublicWithdrawal(batch.Blocks[row.Block].Identity.Owner, row.Request.Instrument, row.Fill)
+        : default;
+
+    private AccountIdentity? Identity(SealedRow row) => row.Block < 0 ? null : batch.Blocks[row.Block].Identity;
+
+    private RiskRow? MarketRow(SealedRow row) => row.Request.Kind switch
+    {
+        RowKind.Order => Row(row.Request.Instrument),
+        RowKind.Withdrawal when row.Request.Instrument != 0 => Row(row.Request.Instrument),
+        _ => null,
+    };
+
+    private RiskRow Row(int id) => risk[id] ?? throw new ArgumentException($"Batch {batch.Header.Batch}: instrument {id} has no row in its risk table.");
+
+    private void RequireCapacity(string what, int count, int least, int most)
+    {
+        if (count < least || count > most)
+            throw new ArgumentException($"Batch {batch.Header.Batch}: {count} {what}, where profile '{profile.Name}' takes {least} to {most}.");
+    }
+
+    private static Int128 BiasedCash(LeafContents contents) => contents.Cash + (Int128.One << 63);
+
+    private static JsonArray Slots(LeafContents contents, Func<Position, long> field) => Array(
+        Enumerable.Range(0, Bound.Positions), i => Text(i < contents.Positions.Length ? field(contents.Positions[i]) : 0));
+
+    private static JsonArray Levels(ImmutableArray<Fr> path) => Array(path.Chunk(3), level => Array(level, Text));
+
+    private static void Add<T>(JsonObject input, string name, IEnumerable<T> items, Func<T, JsonNode> field) => input[name] = Array(items, field);
+
+    private static JsonArray Array<T>(IEnumerable<T> items, Func<T, JsonNode> field) => new([.. items.Select(field)]);
+
+    private static JsonNode Text(Fr value) => value.ToString();
+
+    private static JsonNode Text(Int128 value) => value.ToString(System.Globalization.CultureInfo.InvariantCulture);
+}
