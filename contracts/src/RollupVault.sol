@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {Protocol} from "./generated/Protocol.sol";
+import {IRollupVault} from "./interfaces/IRollupVault.sol";
+import {ISettlementVerifier} from "./interfaces/ISettlementVerifier.sol";
+import {BabyJubJub} from "./libraries/BabyJubJub.sol";
+import {Field} from "./libraries/Field.sol";
+import {OperationQueue} from "./libraries/OperationQueue.sol";
+import {PublicData} from "./libraries/PublicData.sol";
+
+/// @title Custody and settlement of the rollup on L1 (spec 6).
+/// @dev Every entry point has one rhythm: resolve, require, mutate, event, external calls last.
+contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
+    using SafeERC20 for IERC20;
+
+    uint32 private constant CASH = 0;
+    uint256 private constant MILLISECONDS = 1000;
+    /// @dev Bounds the search of `freeze` to about 9 million gas.
+    uint32 private constant MOST_PENDING_BATCHES = 4096;
+
+    uint256 public immutable domain;
+    uint256 public immutable genesisRoot;
+    ISettlementVerifier public immutable verifier;
+    uint256 public immutable blocks;
+    uint256 public immutable rows;
+    uint256 public immutable operations;
+    uint256 public immutable wordCount;
+    uint256 public immutable proofDeadline;
+    uint256 public immutable operationDeadline;
+    uint256 public immutable challengeWindow;
+    uint256 public immutable maxEpoch;
+    uint256 public immutable clockTolerance;
+    uint256 public immutable verifierGas;
+
+    address public operator;
+    bool public frozen;
+    uint32 public lastCommitted;
+    uint32 public lastFinal;
+
+    uint40 public queueHead;
+    uint40 public queueTail;
+    uint32 public nextAccount = uint32(Protocol.BOUND_RESERVED_ACCOUNTS);
+
+    mapping(uint256 batch => Batch) private _batches;
+    mapping(uint256 index => Operation) private _queue;
+    mapping(uint256 account => Registration) private _registrations;
+    mapping(uint256 asset => Asset) private _assets;
+    mapping(address owner => mapping(uint256 asset => uint256)) private _credits;
+
+    modifier whenNotFrozen() {
+        require(!frozen, VaultFrozen());
+        _;
+    }
+
+    constructor(Configuration memory config) Ownable(msg.sender) {
+        require(config.genesisRoot != 0 && config.genesisRoot < Field.R, InvalidConfiguration("genesisRoot"));
+        require(config.operator != address(0), InvalidConfiguration("operator"));
+        require(config.blocks != 0, InvalidConfiguration("blocks"));
+        require(config.rows != 0, InvalidConfiguration("rows"));
+        require(config.operations != 0, InvalidConfiguration("operations"));
+        require(config.proofDeadline != 0, InvalidConfiguration("proofDeadline"));
+        require(config.operationDeadline != 0, InvalidConfiguration("operationDeadline"));
+        require(config.maxEpoch != 0, InvalidConfiguration("maxEpoch"));
+        require(config.verifierGas != 0, InvalidConfiguration("verifierGas"));
+        require(address(config.verifier).code.length != 0, InvalidConfiguration("verifier"));
+        require(address(config.cashToken).code.length != 0, InvalidConfiguration("cashToken"));
+        require(config.cashToken.decimals() == 6, CashDecimals(config.cashToken.decimals()));
+        bool local = block.chainid == 31337 || block.chainid == 1337;
+        require(local || !config.verifier.isDevelopmentKey(), DevelopmentKey(block.chainid));
+
+        domain = uint256(
+            keccak256(abi.encode("rollup-settlement", block.chainid, address(this), Protocol.CIRCUIT_VERSION))
+        ) % Field.R;
+        genesisRoot = config.genesisRoot;
+        verifier = config.verifier;
+        blocks = config.blocks;
+        rows = config.rows;
+        operations = config.operations;
+        wordCount = PublicData.wordCount(config.blocks, config.rows, config.operations);
+        proofDeadline = config.proofDeadline;
+        operationDeadline = config.operationDeadline;
+        challengeWindow = config.challengeWindow;
+        maxEpoch = config.maxEpoch;
+        clockTolerance = config.clockTolerance;
+        verifierGas = config.verifierGas;
+
+        _batches[0].root = config.genesisRoot;
+        _batches[0].status = BatchStatus.Final;
+        _setOperator(config.operator);
+        _list(CASH, address(config.cashToken), 1);
+    }
+
+    // ---- users ----
+
+    function register(uint256 keyX, uint256 keyY, uint256 viewKeyHash, uint256 amount)
+        external
+        nonReentrant
+        whenNotFrozen
+        returns (uint32 account)
+    {
+        account = nextAccount;
+        require(account < 2 ** Protocol.WIDTH_ACCOUNT, AccountsExhausted());
+        require(amount < 2 ** Protocol.WIDTH_AMOUNT, AmountOutOfRange(amount));
+        BabyJubJub.requireKey(keyX, keyY);
+        Field.requireElement(viewKeyHash);
+
+        nextAccount = account + 1;
+        _registrations[account].operation = queueTail;
+        uint256 word = OperationQueue.pack(Protocol.OPERATION_REGISTER, account, CASH, amount);
+        _enqueue([word, uint160(msg.sender), keyX, keyY, viewKeyHash]);
+
+        if (amount != 0) _pull(CASH, amount);
+    }
+
+    function deposit(uint32 account, uint32 asset, uint256 amount) external nonReentrant whenNotFrozen {
+        require(isActive(account), AccountNotActive(account));
+        require(_assets[asset].token != address(0), AssetNotListed(asset));
+        require(amount != 0 && amount < 2 ** Protocol.WIDTH_AMOUNT, AmountOutOfRange(amount));
+
+        uint256 word = OperationQueue.pack(Protocol.OPERATION_DEPOSIT, account, asset, amount);
+        _enqueue([word, 0, 0, 0, 0]);
+
+        _pull(asset, amount);
+    }
+
+    function claim(address holder, uint32 asset) external nonReentrant {
+        uint256 amount = _credits[holder][asset];
+        Asset memory listed = _assets[asset];
+        require(amount != 0, NothingToClaim(holder, asset));
+        require(listed.token != address(0), AssetNotListed(asset));
+
+        _credits[holder][asset] = 0;
+        emit Claimed(holder, asset, amount);
+
+        IERC20(listed.token).safeTransfer(holder, amount * listed.unitsPerLot);
+    }
+
+    // ---- batches ----
+
+    function commitBatch(
+        uint256[] calldata words,
+        uint256 commitment,
+        uint256 riskRoot,
+        bytes calldata, /* riskInputs */
+        uint256[5][] calldata bounced
+    ) external whenNotFrozen {
+        uint32 batch = lastCommitted + 1;
+        require(msg.sender == operator, NotOperator(msg.sender));
+        // An account with delegated code (EIP-7702) could call from within its own transaction.
+        require(msg.sender == tx.origin && msg.sender.code.length == 0, NotTopLevel(msg.sender));
+        require(batch - lastFinal <= MOST_PENDING_BATCHES, TooManyPendingBatches(batch - 1 - lastFinal));
+        require(words.length == wordCount, WordCount(words.length, wordCount));
+        Field.requireElement(commitment);
+        Field.requireElement(riskRoot);
+        PublicData.Header memory header = PublicData.unpackHeader(words[PublicData.HEADER]);
+        _requireNext(batch, header, words[PublicData.DOMAIN], words[PublicData.OLD_ROOT]);
+
+        bytes32 payouts = _collectWithdrawals(words);
+        payouts = _consumeOperations(words, header.operationCount, bounced, payouts);
+        _record(batch, words, commitment, riskRoot, header.close, payouts);
+    }
+
+    function proveBatch(uint32 batch, Proof calldata proof) external whenNotFrozen {
+        Batch storage record = _batches[batch];
+        require(record.status == BatchStatus.Committed, NotCommitted(batch, record.status));
+        uint256[4] memory inputs = [record.commitment, record.challenge, record.evaluation, record.riskRoot];
+        require(_verifies(proof, inputs), ProofRejected(batch));
+
+        record.status = BatchStatus.Proven;
+        emit BatchProven(batch);
+    }
+
+    function finalizeBatch(uint32 batch, uint256[] calldata payouts) external whenNotFrozen {
+        Batch storage record = _batches[batch];
+        require(batch == lastFinal + 1, WrongBatch(batch, lastFinal + 1));
+        require(record.status == BatchStatus.Proven, NotProven(batch, record.status));
+        uint256 until = record.committedAt + challengeWindow;
+        require(block.timestamp >= until, ChallengeWindowOpen(batch, until));
+
+        bytes32 hash;
+        for (uint256 i = 0; i < payouts.length; i++) {
+            hash = PublicData.extendPayouts(hash, payouts[i]);
+        }
+        require(hash == record.payouts, WrongPayouts(hash, record.payouts));
+
+        record.status = BatchStatus.Final;
+        lastFinal = batch;
+        for (uint256 i = 0; i < payouts.length; i++) {
+            _credit(payouts[i]);
+        }
+        emit BatchFinalized(batch, record.root);
+    }
+
+    function freeze() external whenNotFrozen {
+        uint32 batch = _overdueBatch();
+        require(batch != 0 || _isHeadOverdue(), NothingOverdue());
+
+        frozen = true;
+        emit Frozen(batch, queueHead);
+    }
+
+    // ---- owner ----
+
+    function listAsset(uint32 asset, address token, uint96 unitsPerLot) external onlyOwner {
+        require(
+            asset != CASH && asset < 2 ** Protocol.WIDTH_INSTRUMENT && token.code.length != 0 && unitsPerLot != 0,
+            InvalidAsset(asset, token, unitsPerLot)
+        );
+        require(_assets[asset].token == address(0), AssetAlreadyListed(asset));
+
+        _list(asset, token, unitsPerLot);
+    }
+
+    function setOperator(address newOperator) external onlyOwner {
+        require(newOperator != address(0), InvalidConfiguration("operator"));
+
+        _setOperator(newOperator);
+    }
+
+    // ---- views ----
+
+    function isActive(uint32 account) public view returns (bool) {
+        Registration memory registration = _registrations[account];
+        return account >= Protocol.BOUND_RESERVED_ACCOUNTS && account < nextAccount && !registration.bounced
+            && registration.operation < _batches[lastFinal].operationEnd;
+    }
+
+    function batches(uint32 batch) external view returns (Batch memory) {
+        return _batches[batch];
+    }
+
+    function queued(uint40 index) external view returns (Operation memory) {
+        return _queue[index];
+    }
+
+    function registrations(uint32 account) external view returns (Registration memory) {
+        return _registrations[account];
+    }
+
+    function assets(uint32 asset) external view returns (Asset memory) {
+        return _assets[asset];
+    }
+
+    function credits(address holder, uint32 asset) external view returns (uint256) {
+        return _credits[holder][asset];
+    }
+
+    function queuePrefix(uint40 index) public view returns (bytes32) {
+        return index == 0 ? bytes32(0) : _queue[index - 1].prefix;
+    }
+
+    // ---- operations ----
+
+    function _enqueue(uint256[5] memory words) private {
+        uint40 index = queueTail;
+        bytes32 prefix = OperationQueue.extend(queuePrefix(index), msg.sender, words);
+        _queue[index] = Operation(prefix, msg.sender, uint64(block.timestamp));
+        queueTail = index + 1;
+        emit OperationQueued(index, msg.sender, words);
+    }
+
+    /// @dev Tokens that take a fee on transfer, or rebase while they move, are refused: the tree would hold what the vault does not.
+    function _pull(uint32 asset, uint256 amount) private {
+        Asset memory listed = _assets[asset];
+        IERC20 token = IERC20(listed.token);
+        uint256 expected = amount * listed.unitsPerLot;
+        uint256 before = token.balanceOf(address(this));
+        token.safeTransferFrom(msg.sender, address(this), expected);
+        uint256 received = token.balanceOf(address(this)) - before;
+        require(received == expected, TransferMismatch(listed.token, expected, received));
+    }
+
+    // ---- batches ----
+
+    function _requireNext(uint32 batch, PublicData.Header memory header, uint256 batchDomain, uint256 oldRoot)
+        private
+        view
+    {
+        Batch storage last = _batches[batch - 1];
+        require(batchDomain == domain, WrongDomain(batchDomain, domain));
+        require(header.batch == batch, WrongBatch(header.batch, batch));
+        require(oldRoot == last.root, WrongOldRoot(oldRoot, last.root));
+
+        require(header.open >= last.close, EpochOpensEarly(header.open, last.close));
+        require(header.close >= header.open, EpochClosesBeforeOpen(header.open, header.close));
+        require(header.close - header.open <= maxEpoch, EpochTooLong(header.close - header.open, maxEpoch));
+        uint256 latest = block.timestamp * MILLISECONDS + clockTolerance;
+        require(header.close <= latest, EpochClosesInFuture(header.close, latest));
+
+        uint256 end = header.firstOperation + header.operationCount;
+        require(header.firstOperation == queueHead, WrongFirstOperation(header.firstOperation, queueHead));
+        require(header.operationCount <= operations, TooManyOperations(header.operationCount, operations));
+        require(end <= queueTail, OperationsNotQueued(end, queueTail));
+    }
+
+    function _record(
+        uint32 batch,
+        uint256[] calldata words,
+        uint256 commitment,
+        uint256 riskRoot,
+        uint64 close,
+        bytes32 payouts
+    ) private {
+        bytes32 dataHash = keccak256(abi.encodePacked(words));
+        uint256 challenge = PublicData.challenge(commitment, dataHash);
+        _batches[batch] = Batch({
+            root: words[PublicData.NEW_ROOT],
+            riskRoot: riskRoot,
+            commitment: commitment,
+            challenge: challenge,
+            evaluation: PublicData.evaluate(words, challenge),
+            payouts: payouts,
+            close: close,
+            committedAt: uint64(block.timestamp),
+            operationEnd: queueHead,
+            status: BatchStatus.Committed
+        });
+        lastCommitted = batch;
+        emit BatchCommitted(batch, words[PublicData.NEW_ROOT], riskRoot, dataHash);
+    }
+
+    function _collectWithdrawals(uint256[] calldata words) private view returns (bytes32 payouts) {
+        uint256 first = PublicData.OPERATIONS + PublicData.OPERATION_WORDS * operations;
+        for (uint256 i = first; i < first + rows; i++) {
+            if (words[i] != 0) payouts = PublicData.extendPayouts(payouts, words[i]);
+        }
+    }
+
+    /// @dev Takes `count` operations off the queue's head. The hash over their depositors and words, published or shown as bounced,
+    /// must be the queue's own. Appends the bounced amounts to `payouts`.
+    function _consumeOperations(uint256[] calldata words, uint256 count, uint256[5][] calldata bounced, bytes32 payouts)
+        private
+        returns (bytes32)
+    {
+        uint40 index = queueHead;
+        bytes32 prefix = queuePrefix(index);
+        uint256 bounces = 0;
+        for (uint256 place = 0; place < operations; place++) {
+            uint256[5] memory operation = _operationAt(words, place);
+            bool isUsed = place < count;
+            if (operation[0] == 0) {
+                bool isEmpty = (operation[1] | operation[2] | operation[3] | operation[4]) == 0;
+                require(isEmpty, PlaceNotEmpty(place));
+                if (!isUsed) continue;
+                require(bounces < bounced.length, BouncedCount(bounced.length, bounces + 1));
+                operation = bounced[bounces++];
+                payouts = _bounce(_queue[index].depositor, operation[0], payouts);
+            }
+            require(isUsed, PlaceNotEmpty(place));
+            prefix = OperationQueue.extend(prefix, _queue[index].depositor, operation);
+            index++;
+        }
+        require(bounces == bounced.length, BouncedCount(bounced.length, bounces));
+        require(prefix == queuePrefix(index), WrongOperations(prefix, queuePrefix(index)));
+        queueHead = index;
+        return payouts;
+    }
+
+    function _operationAt(uint256[] calldata words, uint256 place) private pure returns (uint256[5] memory operation) {
+        uint256 at = PublicData.OPERATIONS + PublicData.OPERATION_WORDS * place;
+        for (uint256 i = 0; i < PublicData.OPERATION_WORDS; i++) {
+            operation[i] = words[at + i];
+        }
+    }
+
+    /// @dev Runs before the words are compared with the queue; a mismatch there reverts what is done here.
+    function _bounce(address depositor, uint256 word, bytes32 payouts) private returns (bytes32) {
+        (uint256 kind, uint256 account, uint256 asset, uint256 amount) = OperationQueue.unpack(word);
+        if (kind == Protocol.OPERATION_REGISTER) _registrations[account].bounced = true;
+        if (amount == 0) return payouts;
+        return PublicData.extendPayouts(payouts, PublicData.packPayout(depositor, asset, amount));
+    }
+
+    /// @dev The verifier's answer counts only if it is exactly one word, 1. Whatever else it does is a rejection.
+    function _verifies(Proof calldata proof, uint256[4] memory inputs) private view returns (bool accepted) {
+        bytes memory data = abi.encodeCall(ISettlementVerifier.verifyProof, (proof.a, proof.b, proof.c, inputs));
+        uint256 gasCap = verifierGas;
+        address target = address(verifier);
+        assembly ("memory-safe") {
+            accepted := staticcall(gasCap, target, add(data, 32), mload(data), 0, 32)
+            accepted := and(accepted, and(eq(returndatasize(), 32), eq(mload(0), 1)))
+        }
+    }
+
+    function _credit(uint256 payout) private {
+        (address holder, uint32 asset, uint256 amount) = PublicData.unpackPayout(payout);
+        _credits[holder][asset] += amount;
+        emit Credited(holder, asset, amount);
+    }
+
+    // ---- freeze ----
+
+    /// @dev The oldest unproven batch has the earliest deadline: if it is not overdue, none is.
+    function _overdueBatch() private view returns (uint32) {
+        for (uint32 batch = lastFinal + 1; batch <= lastCommitted; batch++) {
+            if (_batches[batch].status == BatchStatus.Committed) {
+                return block.timestamp > _batches[batch].committedAt + proofDeadline ? batch : 0;
+            }
+        }
+        return 0;
+    }
+
+    function _isHeadOverdue() private view returns (bool) {
+        return queueHead < queueTail && block.timestamp > _queue[queueHead].queuedAt + operationDeadline;
+    }
+
+    // ---- owner ----
+
+    function _list(uint32 asset, address token, uint96 unitsPerLot) private {
+        _assets[asset] = Asset(token, unitsPerLot);
+        emit AssetListed(asset, token, unitsPerLot);
+    }
+
+    function _setOperator(address newOperator) private {
+        operator = newOperator;
+        emit OperatorChanged(newOperator);
+    }
+}

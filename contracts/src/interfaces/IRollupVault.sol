@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
+import {ISettlementVerifier} from "./ISettlementVerifier.sol";
+
+/// @title Custody and settlement of the rollup on L1 (spec 6).
+/// @dev Amounts are protocol units, below 2^48: quote atoms of cash (asset 0), lots of any other asset. A unit is `unitsPerLot`
+/// token units. Roots and words are elements of the BN254 scalar field. `open` and `close` are Unix milliseconds.
+interface IRollupVault {
+    // ---- types ----
+
+    struct Configuration {
+        uint256 genesisRoot; // account tree of spec 3.4
+        ISettlementVerifier verifier;
+        address operator;
+        IERC20Metadata cashToken; // 6 decimals: one token unit is one quote atom
+        uint32 blocks; // K
+        uint32 rows; // N
+        uint32 operations; // L
+        uint64 proofDeadline; // seconds from a commit until anyone may freeze for want of its proof
+        uint64 operationDeadline; // seconds from queueing an operation until anyone may freeze for want of its batch
+        uint64 challengeWindow; // seconds between commit and finalisation, for watchers
+        uint64 maxEpoch; // milliseconds a batch may span
+        uint64 clockTolerance; // milliseconds a batch may close ahead of the block's time
+        uint64 verifierGas; // forwarded to the verifier: a malformed point burns all it gets
+    }
+
+    enum BatchStatus {
+        None,
+        Committed,
+        Proven,
+        Final
+    }
+
+    struct Batch {
+        uint256 root; // account root after the batch
+        uint256 riskRoot;
+        uint256 commitment; // C
+        uint256 challenge; // z
+        uint256 evaluation; // y
+        bytes32 payouts; // hash of the payouts its finalisation must bring, 0 if none
+        uint64 close; // milliseconds
+        uint64 committedAt; // seconds
+        uint40 operationEnd; // operations below this index are consumed by this batch or an earlier one
+        BatchStatus status;
+    }
+
+    struct Operation {
+        bytes32 prefix; // q_(i+1): the queue up to and with this operation
+        address depositor;
+        uint64 queuedAt; // seconds
+    }
+
+    struct Registration {
+        uint40 operation; // index of the operation that registers the account
+        bool bounced;
+    }
+
+    struct Asset {
+        address token; // 0 if not listed
+        uint96 unitsPerLot;
+    }
+
+    struct Proof {
+        uint256[2] a;
+        uint256[2][2] b; // each pair: imaginary part first (EIP-197)
+        uint256[2] c;
+    }
+
+    // ---- events ----
+
+    event AssetListed(uint32 indexed asset, address indexed token, uint96 unitsPerLot);
+    event OperatorChanged(address indexed operator);
+    event OperationQueued(uint40 indexed index, address indexed depositor, uint256[5] words);
+    event BatchCommitted(uint32 indexed batch, uint256 newRoot, uint256 riskRoot, bytes32 dataHash);
+    event BatchProven(uint32 indexed batch);
+    event BatchFinalized(uint32 indexed batch, uint256 root);
+    event Credited(address indexed owner, uint32 indexed asset, uint256 amount);
+    event Claimed(address indexed owner, uint32 indexed asset, uint256 amount);
+    /// @param batch The batch whose proof is overdue, or 0 if it is the operation `operation`, the queue's head.
+    event Frozen(uint32 batch, uint40 operation);
+
+    // ---- errors ----
+
+    error InvalidConfiguration(string field);
+    error CashDecimals(uint8 decimals);
+    error DevelopmentKey(uint256 chainId);
+
+    error InvalidAsset(uint256 asset, address token, uint256 unitsPerLot);
+    error AssetAlreadyListed(uint256 asset);
+    error AssetNotListed(uint256 asset);
+
+    error VaultFrozen();
+    error NothingOverdue();
+
+    error AmountOutOfRange(uint256 amount);
+    error AccountsExhausted();
+    error AccountNotActive(uint256 account);
+    error TransferMismatch(address token, uint256 expected, uint256 received);
+
+    error NotOperator(address caller);
+    error NotTopLevel(address caller);
+    error TooManyPendingBatches(uint32 pending);
+    error WordCount(uint256 count, uint256 expected);
+    error WrongDomain(uint256 domain, uint256 expected);
+    error WrongBatch(uint256 batch, uint256 expected);
+    error WrongOldRoot(uint256 root, uint256 expected);
+    error EpochOpensEarly(uint256 open, uint256 lastClose);
+    error EpochClosesBeforeOpen(uint256 open, uint256 close);
+    error EpochTooLong(uint256 duration, uint256 longest);
+    error EpochClosesInFuture(uint256 close, uint256 latest);
+    error WrongFirstOperation(uint256 index, uint256 expected);
+    error TooManyOperations(uint256 count, uint256 most);
+    error OperationsNotQueued(uint256 end, uint256 queued);
+    error PlaceNotEmpty(uint256 place);
+    error BouncedCount(uint256 shown, uint256 expected);
+    error WrongOperations(bytes32 prefix, bytes32 expected);
+
+    error NotCommitted(uint256 batch, BatchStatus status);
+    error ProofRejected(uint256 batch);
+    error NotProven(uint256 batch, BatchStatus status);
+    error ChallengeWindowOpen(uint256 batch, uint256 until);
+    error WrongPayouts(bytes32 payouts, bytes32 expected);
+    error NothingToClaim(address owner, uint256 asset);
+
+    // ---- users ----
+
+    /// @notice Queues the registration of the next account number to the caller, with a first cash deposit if `amount` is not 0.
+    /// A refused registration gives the amount back by `claim`, and its number is not used again.
+    /// @param viewKeyHash H(viewKey): the view key itself goes to the operator alone.
+    function register(uint256 keyX, uint256 keyY, uint256 viewKeyHash, uint256 amount) external returns (uint32 account);
+
+    /// @notice Moves `amount` of `asset` in and queues its deposit to an account that is active in a final root.
+    function deposit(uint32 account, uint32 asset, uint256 amount) external;
+
+    /// @notice Pays out all that is credited to `owner` in `asset`. Anyone may call, also after a freeze.
+    function claim(address owner, uint32 asset) external;
+
+    // ---- batches ----
+
+    /// @notice Publishes a batch. By the operator, as a transaction of its own, whose input is then the record on L1.
+    /// @param words The public data of spec 5.1, n words.
+    /// @param commitment C, the circuit's commitment to the same words.
+    /// @param riskInputs Canonical bytes from which the rows under `riskRoot` follow; not read here, only published.
+    /// @param bounced The words of the operations that `words` leaves out as five zeros, in queue order.
+    function commitBatch(
+        uint256[] calldata words,
+        uint256 commitment,
+        uint256 riskRoot,
+        bytes calldata riskInputs,
+        uint256[5][] calldata bounced
+    ) external;
+
+    /// @notice Proves a committed batch. Anyone, in any order.
+    function proveBatch(uint32 batch, Proof calldata proof) external;
+
+    /// @notice Makes the next batch final once it is proven and its challenge window is over. Anyone.
+    /// @param payouts The batch's nonzero row words in order, then one word of the same form for each bounced operation with an
+    /// amount, its depositor as owner.
+    function finalizeBatch(uint32 batch, uint256[] calldata payouts) external;
+
+    /// @notice Stops everything but claims, for good, if a proof or the queue's head is overdue. Anyone.
+    function freeze() external;
+
+    // ---- owner ----
+
+    /// @notice Gives an instrument id (1 to 2^18 - 1) its token, once. `unitsPerLot` token units make a lot.
+    function listAsset(uint32 asset, address token, uint96 unitsPerLot) external;
+
+    function setOperator(address operator) external;
+
+    // ---- what a verifier reads ----
+
+    /// @notice keccak256(abi.encode("rollup-settlement", chainId, vault, circuitVersion)) mod r.
+    function domain() external view returns (uint256);
+    function genesisRoot() external view returns (uint256);
+    function verifier() external view returns (ISettlementVerifier);
+    function operator() external view returns (address);
+    function blocks() external view returns (uint256);
+    function rows() external view returns (uint256);
+    function operations() external view returns (uint256);
+    /// @notice n = 4 + 5L + N + 8K.
+    function wordCount() external view returns (uint256);
+    function proofDeadline() external view returns (uint256);
+    function operationDeadline() external view returns (uint256);
+    function challengeWindow() external view returns (uint256);
+    function maxEpoch() external view returns (uint256);
+    function clockTolerance() external view returns (uint256);
+    function verifierGas() external view returns (uint256);
+    function frozen() external view returns (bool);
+    /// @notice Number of the last committed batch; 0 is the genesis.
+    function lastCommitted() external view returns (uint32);
+    function lastFinal() external view returns (uint32);
+    /// @notice Index of the first operation that no batch has consumed.
+    function queueHead() external view returns (uint40);
+    /// @notice Number of operations ever queued.
+    function queueTail() external view returns (uint40);
+    function nextAccount() external view returns (uint32);
+    function batches(uint32 batch) external view returns (Batch memory);
+    function queued(uint40 index) external view returns (Operation memory);
+    function registrations(uint32 account) external view returns (Registration memory);
+    /// @notice Whether the account's registration is in a final root, so that it takes deposits.
+    function isActive(uint32 account) external view returns (bool);
+    function assets(uint32 asset) external view returns (Asset memory);
+    function credits(address owner, uint32 asset) external view returns (uint256);
+    /// @notice q_index of spec 6.2: the hash of the first `index` operations.
+    function queuePrefix(uint40 index) external view returns (bytes32);
+}
