@@ -168,7 +168,7 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
     function proveBatch(uint32 batch, Proof calldata proof) external whenNotFrozen {
         Batch storage record = _batches[batch];
         require(record.status == BatchStatus.Committed, NotCommitted(batch, record.status));
-        uint256[4] memory inputs = [record.commitment, record.challenge, record.evaluation, record.riskRoot];
+        uint256[4] memory inputs = [record.commitment, record.evaluation, record.challenge, record.riskRoot];
         require(_verifies(proof, inputs), ProofRejected(batch));
 
         record.status = BatchStatus.Proven;

@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 /// @title Groth16 verifier of one settlement circuit, as `Rollup.Groth16` generates it from a verifying key.
 interface ISettlementVerifier {
-    /// @param publicInputs C, z, y, riskRoot (spec 5); each must be below r.
+    /// @param publicInputs C, y, z, riskRoot (spec 5); each must be below r.
     function verifyProof(
         uint256[2] calldata a,
         uint256[2][2] calldata b,

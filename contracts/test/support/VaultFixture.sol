@@ -194,7 +194,7 @@ abstract contract VaultFixture is Test {
 
     function _proof(uint32 batch) internal view returns (IRollupVault.Proof memory) {
         IRollupVault.Batch memory record = vault.batches(batch);
-        return verifier.proofOf([record.commitment, record.challenge, record.evaluation, record.riskRoot]);
+        return verifier.proofOf([record.commitment, record.evaluation, record.challenge, record.riskRoot]);
     }
 
     function _prove(uint32 batch) internal {
