@@ -66,11 +66,12 @@ public sealed class BinFile : IDisposable
             ? found
             : throw new BinaryFormatException(Name, section, 0, "the section is missing");
 
-    /// <summary>A reader over the whole of a section that must be present.</summary>
-    public SectionReader Read(uint section)
+    /// <summary>A reader over a section that must be present, from its start or from <paramref name="skip"/> bytes after it.</summary>
+    public SectionReader Read(uint section, long skip = 0)
     {
         var (start, length) = Locate(section);
-        return new SectionReader(this, section, start, length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(skip, length);
+        return new SectionReader(this, section, start + skip, length - skip);
     }
 
     /// <summary>Reads bytes by position; less than asked for only at the end of the file.</summary>
