@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Rollup.Crypto;
 
@@ -224,7 +225,9 @@ public readonly partial struct PrimeField<TModulus> : IEquatable<PrimeField<TMod
         {
             ulong u = MultiplyAdd(a0, b, t0, 0, out ulong high);
             ulong m = u * TModulus.NegativeInverse;
-            MultiplyAdd(m, TModulus.P0, u, 0, out ulong carry);
+            // m·p0 + u is 0 modulo 2^64: the low half carries out exactly when u is not 0.
+            MultiplyAdd(m, TModulus.P0, 0, 0, out ulong carry);
+            carry += u != 0 ? 1UL : 0UL;
             u = MultiplyAdd(a1, b, t1, high, out high);
             t0 = MultiplyAdd(m, TModulus.P1, u, carry, out carry);
             u = MultiplyAdd(a2, b, t2, high, out high);
@@ -241,7 +244,19 @@ public readonly partial struct PrimeField<TModulus> : IEquatable<PrimeField<TMod
     {
         unchecked
         {
-            ulong h = Math.BigMul(x, y, out ulong low);
+            // MULX for the high half and IMUL for the low one stay in registers. BigMul stores the low half and loads it again:
+            // 31 to 45 ns a field product, by the luck of the stack's alignment, against 31.
+            ulong h, low;
+            if (Bmi2.X64.IsSupported)
+            {
+                h = Bmi2.X64.MultiplyNoFlags(x, y);
+                low = x * y;
+            }
+            else
+            {
+                h = Math.BigMul(x, y, out low);
+            }
+
             low += c;
             h += low < c ? 1UL : 0UL;
             low += d;

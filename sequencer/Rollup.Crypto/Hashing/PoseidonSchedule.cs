@@ -51,7 +51,7 @@ internal sealed class PoseidonSchedule
             for (int j = 1; j < t; j++) block[i - 1, j - 1] = plain.Mds[i, j];
         }
 
-        Fr[,] blockInverse = Inverse(block), power = block, sparseRow = row;
+        Fr[,] blockInverse = Inverse(block), sparseRow = row;
         int stride = 2 * t - 1;
         Sparse = new Fr[partial * stride];
         for (int k = partial - 1; k >= 0; k--)
@@ -66,9 +66,9 @@ internal sealed class PoseidonSchedule
             }
 
             column = Multiply(block, column);
-            power = Multiply(power, block);
         }
 
+        Fr[,] power = Power(block, partial + 1);
         var bridge = new Fr[t, t];
         bridge[0, 0] = plain.Mds[0, 0];
         for (int i = 1; i < t; i++)
@@ -119,6 +119,13 @@ internal sealed class PoseidonSchedule
                 for (int k = 0; k < b.GetLength(0); k++)
                     result[i, j] += a[i, k] * b[k, j];
         return result;
+    }
+
+    private static Fr[,] Power(Fr[,] matrix, int exponent)
+    {
+        if (exponent == 1) return matrix;
+        Fr[,] half = Power(matrix, exponent / 2), even = Multiply(half, half);
+        return exponent % 2 == 0 ? even : Multiply(even, matrix);
     }
 
     // Gauss and Jordan. A Cauchy matrix has every square block regular, so a pivot is never zero and no rows are exchanged.
