@@ -55,6 +55,18 @@ public sealed class CryptoSection : ISection
             for (int i = 0; i < 10; i++) sixteen[0] = Poseidon.Hash(sixteen);
             _sink = sixteen[0];
         });
+        using var key = new EddsaPrivateKey(x.ToLittleEndianBytes());
+        EddsaSignature signature = key.Sign(y);
+        bool accepted = true;
+        table.Time("EdDSA-Poseidon sign", "us", 10, () =>
+        {
+            for (int i = 0; i < 10; i++) signature = key.Sign(y);
+        });
+        table.Time("EdDSA-Poseidon verify", "us", 10, () =>
+        {
+            for (int i = 0; i < 10; i++) accepted &= key.PublicKey.Verify(y, signature);
+        });
+        if (!accepted) throw new InvalidOperationException("A good signature was refused.");
         if (_sink.IsZero) throw new InvalidOperationException("The measured code gave zero.");
     }
 }

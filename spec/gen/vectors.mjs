@@ -1,7 +1,8 @@
-// Writes spec/vectors/{field,poseidon,babyjub,eddsa}.json from circomlibjs: the reference that the C# cryptography must equal bit for bit.
+// Writes spec/vectors/{field,poseidon,blake512,babyjub,eddsa,eddsa-edge}.json from circomlibjs: the reference that the C# cryptography must equal bit for bit.
 // Deterministic: running it again changes nothing. Usage: node spec/gen/vectors.mjs
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
+import createBlakeHash from "blake-hash";
 import { buildBabyjub, buildEddsa, buildPoseidon } from "circomlibjs";
 
 const babyjub = await buildBabyjub();
@@ -49,6 +50,12 @@ for (let n = 1; n <= 16; n++) {
 }
 write("poseidon", hashes);
 
+// Lengths around the padding's edges: 111 and 112 bytes, whole blocks of 128.
+write("blake512", [0, 1, 3, 32, 63, 64, 110, 111, 112, 127, 128, 129, 239, 240, 255, 256, 300].map((length) => {
+  const data = Buffer.from(Array.from({ length }, (_, i) => (i * 7 + length) & 255));
+  return { data: data.toString("hex"), hash: createBlakeHash("blake512").update(data).digest("hex") };
+}));
+
 const point = (p) => [text(p[0]), text(p[1])];
 const scalars = [0n, 1n, 2n, 3n, 8n, 2n ** 64n, l - 1n, l, l + 1n, 2n ** 250n, r - 1n].concat(Array.from({ length: 12 }, random));
 const base = babyjub.mulPointEscalar(babyjub.Generator, 7n);
@@ -75,5 +82,46 @@ write("eddsa", seeds.flatMap((seed, i) => [i < edges.length ? edges[i] : random(
     seed: seed.toString("hex"), publicKey: point(key), message: message.toString(), r8: point(signature.R8), s: signature.S.toString(),
   };
 })));
+
+// What verification must decide at its edges. Each refused case satisfies the equation as far as its fault allows, so that only the check under test refuses it.
+const seed = bytes(), message = random();
+const key = eddsa.prv2pub(seed);
+const good = eddsa.signPoseidon(seed, F.e(message));
+const pruned = eddsa.pruneBuffer(createBlakeHash("blake512").update(seed).digest());
+const secret = pruned.subarray(0, 32).reduceRight((n, b) => n * 256n + BigInt(b), 0n);
+const mod = (n) => ((n % l) + l) % l;
+const challenge = (r8, a, m) => F.toObject(poseidon([r8[0], r8[1], a[0], a[1], F.e(m)]));
+const times = (p, k) => babyjub.mulPointEscalar(p, k);
+const order8 = times(babyjub.Generator, l);
+const smallOrder = Array.from({ length: 8 }, (_, i) => times(order8, BigInt(i)));
+const edge = [];
+const add = (name, valid, a, m, r8, s) => edge.push({ name, valid, publicKey: point(a), message: m.toString(), r8: point(r8), s: s.toString() });
+
+add("good", true, key, message, good.R8, good.S);
+add("another message", false, key, message + 1n, good.R8, good.S);
+for (let k = 1n; good.S + k * l < r; k++) add(`S + ${k} l`, false, key, message, good.R8, good.S + k * l);
+add("S + 1", false, key, message, good.R8, mod(good.S + 1n));
+add("S negated", false, key, message, good.R8, l - good.S);
+add("R8 of another message", false, key, message, eddsa.signPoseidon(seed, F.e(message + 1n)).R8, good.S);
+add("R8 negated", false, key, message, [F.neg(good.R8[0]), good.R8[1]], good.S);
+add("key of another", false, eddsa.prv2pub(bytes()), message, good.R8, good.S);
+add("A negated", false, [F.neg(key[0]), key[1]], message, good.R8, good.S);
+add("A with coordinates exchanged", false, [key[1], key[0]], message, good.R8, good.S);
+add("A off the curve", false, [key[0], F.add(key[1], F.one)], message, good.R8, good.S);
+add("A = (0, 0), as the reserved accounts", false, [F.zero, F.zero], message, good.R8, good.S);
+add("R8 off the curve", false, key, message, [F.add(good.R8[0], F.one), good.R8[1]], good.S);
+add("R8 = (0, 0)", false, key, message, [F.zero, F.zero], good.S);
+// S = r makes the equation hold for every A with 8A = O.
+const nonce = BigInt("0x" + bytes().toString("hex")) % l, r8 = times(babyjub.Base8, nonce);
+smallOrder.forEach((a, i) => add(`A of small order, ${i} times the point of order 8`, false, a, message, r8, nonce));
+// The equation is not multiplied by 8: a component of small order in R8 is refused, one in A disappears in 8A.
+smallOrder.forEach((t, i) => {
+  const mixed = babyjub.addPoint(r8, t);
+  add(`R8 plus ${i} times the point of order 8`, i === 0, key, message, mixed, mod(nonce + challenge(mixed, key, message) * secret));
+  add(`R8 = ${i} times the point of order 8`, i === 0, key, message, t, mod(challenge(t, key, message) * secret));
+  const shifted = babyjub.addPoint(key, t);
+  add(`A plus ${i} times the point of order 8`, true, shifted, message, r8, mod(nonce + challenge(r8, shifted, message) * secret));
+});
+write("eddsa-edge", edge);
 
 process.exit(0); // the curve's worker threads would keep the process alive

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Numerics;
+using System.Security.Cryptography;
 
 namespace Rollup.Crypto;
 
@@ -84,13 +85,44 @@ public readonly partial struct PrimeField<TModulus>
         return TryFromMontgomery(l0, l1, l2, l3, out element) && Enter(ref element);
     }
 
-    /// <summary>The big-endian number of any length, reduced mod p. Uniform to 2^-128 if its 48 or more bytes are.</summary>
-    public static PrimeField<TModulus> FromBytesReducedBigEndian(ReadOnlySpan<byte> bytes) =>
-        FromBigInteger(new BigInteger(bytes, isUnsigned: true, isBigEndian: true));
+    /// <summary>
+    /// The little-endian number of any length, reduced mod p; uniform to 2^-128 if its 48 or more bytes are. The time depends on the length alone.
+    /// </summary>
+    public static PrimeField<TModulus> FromBytesReducedLittleEndian(ReadOnlySpan<byte> bytes)
+    {
+        Span<byte> chunk = stackalloc byte[ByteLength];
+        PrimeField<TModulus> result = Zero;
+        // R^2 as limbs is the Montgomery form of 2^256.
+        for (int start = (bytes.Length - 1) / ByteLength * ByteLength; start >= 0; start -= ByteLength)
+        {
+            ReadOnlySpan<byte> part = bytes[start..Math.Min(start + ByteLength, bytes.Length)];
+            chunk.Clear();
+            part.CopyTo(chunk);
+            result = result * RSquared + FromLimbsReduced(
+                BinaryPrimitives.ReadUInt64LittleEndian(chunk),
+                BinaryPrimitives.ReadUInt64LittleEndian(chunk[8..]),
+                BinaryPrimitives.ReadUInt64LittleEndian(chunk[16..]),
+                BinaryPrimitives.ReadUInt64LittleEndian(chunk[24..]));
+        }
 
-    /// <summary>The little-endian number of any length, reduced mod p. Uniform to 2^-128 if its 48 or more bytes are.</summary>
-    public static PrimeField<TModulus> FromBytesReducedLittleEndian(ReadOnlySpan<byte> bytes) =>
-        FromBigInteger(new BigInteger(bytes, isUnsigned: true));
+        CryptographicOperations.ZeroMemory(chunk);
+        return result;
+    }
+
+    /// <summary>As <see cref="FromBytesReducedLittleEndian"/>, for a big-endian number.</summary>
+    public static PrimeField<TModulus> FromBytesReducedBigEndian(ReadOnlySpan<byte> bytes)
+    {
+        byte[] reversed = bytes.ToArray();
+        Array.Reverse(reversed);
+        PrimeField<TModulus> result = FromBytesReducedLittleEndian(reversed);
+        CryptographicOperations.ZeroMemory(reversed);
+        return result;
+    }
+
+    /// <summary>The 256-bit number of these little-endian limbs, reduced mod p in constant time.</summary>
+    public static PrimeField<TModulus> FromLimbsReduced(ulong l0, ulong l1, ulong l2, ulong l3) =>
+        // Only the right factor of a product may be unreduced: the rows then still end below 2p < 2^256, and one subtraction reduces them.
+        RSquared * new PrimeField<TModulus>(l0, l1, l2, l3);
 
     /// <summary>Writes the canonical value as 32 little-endian bytes.</summary>
     public void WriteLittleEndian(Span<byte> destination) => Canonical().WriteMontgomeryLittleEndian(destination);

@@ -201,6 +201,17 @@ public readonly partial struct PrimeField<TModulus> : IEquatable<PrimeField<TMod
         return true;
     }
 
+    /// <summary>when ? other : this, without a branch on it.</summary>
+    public PrimeField<TModulus> Select(bool when, in PrimeField<TModulus> other)
+    {
+        ulong mask = unchecked(0 - (when ? 1UL : 0UL));
+        return new(
+            _l0 ^ (mask & (_l0 ^ other._l0)),
+            _l1 ^ (mask & (_l1 ^ other._l1)),
+            _l2 ^ (mask & (_l2 ^ other._l2)),
+            _l3 ^ (mask & (_l3 ^ other._l3)));
+    }
+
     /// <summary>Equality as field elements.</summary>
     public static bool operator ==(in PrimeField<TModulus> a, in PrimeField<TModulus> b) =>
         ((a._l0 ^ b._l0) | (a._l1 ^ b._l1) | (a._l2 ^ b._l2) | (a._l3 ^ b._l3)) == 0;
