@@ -17,7 +17,7 @@ interface Vm {
     function readFile(string calldata path) external view returns (string memory);
     function parseJsonUint(string calldata json, string calldata key) external pure returns (uint256);
     function snapshotGasLastCall(string calldata group, string calldata name) external returns (uint256);
-    function getCode(string calldata artifact) external view returns (bytes memory);
+    function envOr(string calldata name, bool fallbackValue) external view returns (bool);
 
     function assertEq(uint256 left, uint256 right, string calldata what) external pure;
     function assertEq(address left, address right, string calldata what) external pure;

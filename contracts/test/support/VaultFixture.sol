@@ -107,7 +107,7 @@ abstract contract VaultFixture is Test {
     {
         words[0] = OperationQueue.pack(Protocol.OPERATION_REGISTER, account, CASH, amount);
         words[1] = uint160(user);
-        (words[2], words[3]) = Keys.key(1000 + account);
+        (words[2], words[3]) = Keys.key(account);
         words[4] = uint256(keccak256(abi.encode("view key", account))) % Field.R;
     }
 

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {RollupVault} from "../../src/RollupVault.sol";
+import {TestToken} from "../../src/dev/TestToken.sol";
+import {Protocol} from "../../src/generated/Protocol.sol";
+import {IRollupVault} from "../../src/interfaces/IRollupVault.sol";
+import {OperationQueue} from "../../src/libraries/OperationQueue.sol";
+import {PublicData} from "../../src/libraries/PublicData.sol";
+import {VaultFixture} from "../support/VaultFixture.sol";
+
+/// @title Random users and an operator whose batches are honest, beside a ledger of what the vault should owe.
+/// @dev Actions do nothing where they cannot succeed; whatever they do attempt must succeed (fail_on_revert).
+contract VaultHandler is VaultFixture {
+    struct Queued {
+        address depositor;
+        uint256[5] words;
+    }
+
+    uint32[2] public ASSETS = [CASH, ETHER];
+    address[3] private _actors = [address(0xa11c), address(0xb0b0), address(0xca01)];
+
+    // The ledger, in protocol units.
+    mapping(uint256 asset => uint256) public inQueue; // moved in, not yet taken by a batch
+    mapping(uint256 asset => uint256) public inTree; // in accounts, after the last committed batch
+    mapping(uint256 asset => uint256) public leaving; // payouts of batches that are not final
+    mapping(uint256 asset => uint256) public credited; // payouts of final batches, ever
+    mapping(uint256 asset => uint256) public claimed; // ever, as the claimants' balances rose
+    mapping(uint256 asset => uint256) public donated; // token units sent to the vault past its functions
+    mapping(uint256 account => mapping(uint256 asset => uint256)) private _balances;
+    mapping(uint256 account => address) private _owners;
+    mapping(uint256 account => uint256) public activeFrom; // batch that takes the registration, 0 if none did
+    uint32[] private _accounts; // those a committed batch has registered
+    Queued[] private _queue;
+    mapping(uint256 batch => uint256[]) private _payouts;
+    mapping(uint256 batch => uint256) public roots;
+
+    bytes32 public stateAtFreeze;
+    mapping(bytes32 action => uint256) public counts;
+
+    function setUp() public override {
+        super.setUp();
+        _fund(_actors[2]);
+    }
+
+    function theVault() external view returns (RollupVault) {
+        return vault;
+    }
+
+    // ---- users ----
+
+    function register(uint256 who, uint256 amount) external {
+        if (vault.frozen()) return;
+        address user = _actors[who % 3];
+        amount = who % 2 == 0 ? 0 : bound(amount, 1, 2 ** 40);
+        uint32 account = vault.nextAccount();
+        _queue.push(Queued(user, registrationWords(account, user, amount)));
+        _register(user, amount);
+        inQueue[CASH] += amount;
+        _owners[account] = user;
+        counts["register"]++;
+    }
+
+    function deposit(uint256 who, uint256 which, uint256 assetSeed, uint256 amount) external {
+        if (vault.frozen() || _accounts.length == 0) return;
+        uint32 account = _accounts[which % _accounts.length];
+        if (!vault.isActive(account)) return;
+        address user = _actors[who % 3];
+        uint32 asset = ASSETS[assetSeed % 2];
+        amount = bound(amount, 1, 2 ** 24);
+        _queue.push(Queued(user, depositWords(account, asset, amount)));
+        _deposit(user, account, asset, amount);
+        inQueue[asset] += amount;
+        counts["deposit"]++;
+    }
+
+    function claim(uint256 who, uint256 assetSeed) external {
+        address user = _actors[who % 3];
+        uint32 asset = ASSETS[assetSeed % 2];
+        if (vault.credits(user, asset) == 0) return;
+        TestToken token = tokenOf(asset);
+        uint256 before = token.balanceOf(user);
+        vault.claim(user, asset);
+        uint256 lot = vault.assets(asset).unitsPerLot;
+        uint256 paid = token.balanceOf(user) - before;
+        vm.assertEq(paid % lot, 0, "whole lots");
+        claimed[asset] += paid / lot;
+        counts[vault.frozen() ? bytes32("claimFrozen") : bytes32("claim")]++;
+    }
+
+    function donate(uint256 assetSeed, uint256 amount) external {
+        uint32 asset = ASSETS[assetSeed % 2];
+        amount = bound(amount, 1, 2 ** 30);
+        tokenOf(asset).mint(address(vault), amount);
+        donated[asset] += amount;
+    }
+
+    // ---- operator ----
+
+    /// @notice Takes what fits of the queue, refuses some of it, and withdraws from up to three accounts.
+    function commit(uint256 seed) external {
+        if (vault.frozen()) return;
+        uint32 batch = vault.lastCommitted() + 1;
+        Draft memory draft = _draft();
+        uint256 waiting = vault.queueTail() - vault.queueHead();
+        uint256 count = waiting < OPERATIONS ? waiting : OPERATIONS;
+        if (seed % 5 == 0 && count > 0) count--;
+        for (uint256 row = 0; row < ROWS; row++) {
+            _withdrawSome(draft, batch, row, uint256(keccak256(abi.encode(seed, "row", row))));
+        }
+        for (uint256 i = 0; i < count; i++) {
+            bool refused = uint256(keccak256(abi.encode(seed, "operation", i))) % 4 == 0;
+            _take(draft, batch, _queue[vault.queueHead() + i], refused);
+        }
+        roots[batch] = draft.words[3];
+        _commit(draft);
+        counts["commit"]++;
+    }
+
+    function prove(uint256 which) external {
+        if (vault.frozen() || vault.lastCommitted() == vault.lastFinal()) return;
+        uint32 batch = uint32(bound(which, vault.lastFinal() + 1, vault.lastCommitted()));
+        if (vault.batches(batch).status != IRollupVault.BatchStatus.Committed) return;
+        _prove(batch);
+        counts["prove"]++;
+    }
+
+    function finalize(uint256 warpSeed) external {
+        uint32 batch = vault.lastFinal() + 1;
+        IRollupVault.Batch memory record = vault.batches(batch);
+        if (vault.frozen() || record.status != IRollupVault.BatchStatus.Proven) return;
+        uint256 until = record.committedAt + CHALLENGE_WINDOW;
+        if (block.timestamp < until) vm.warp(until + warpSeed % 60);
+        vault.finalizeBatch(batch, _payouts[batch]);
+        for (uint256 i = 0; i < _payouts[batch].length; i++) {
+            (, uint256 asset, uint256 amount) = PublicData.unpackPayout(_payouts[batch][i]);
+            leaving[asset] -= amount;
+            credited[asset] += amount;
+        }
+        counts["finalize"]++;
+    }
+
+    // ---- time ----
+
+    function wait(uint256 time) external {
+        vm.warp(block.timestamp + bound(time, 1, 1 hours));
+    }
+
+    /// @notice Freezes a vault whose operator has gone away; seldom, so that most runs stay alive.
+    function abandon(uint256 seed) external {
+        bool hasWork = vault.queueHead() < vault.queueTail();
+        if (vault.frozen() || seed % 16 != 0 || !hasWork) return;
+        vm.warp(block.timestamp + OPERATION_DEADLINE + 1);
+        vault.freeze();
+        stateAtFreeze = state();
+        counts["freeze"]++;
+    }
+
+    // ---- what the invariants read ----
+
+    function tokenOf(uint32 asset) public view returns (TestToken) {
+        return asset == CASH ? cash : etherToken;
+    }
+
+    function creditsNow(uint32 asset) external view returns (uint256 sum) {
+        for (uint256 i = 0; i < 3; i++) {
+            sum += vault.credits(_actors[i], asset);
+        }
+    }
+
+    function queueLength() external view returns (uint256) {
+        return _queue.length;
+    }
+
+    function prefixAt(uint256 length) external view returns (bytes32 prefix) {
+        for (uint256 i = 0; i < length; i++) {
+            prefix = keccak256(abi.encode(prefix, _queue[i].depositor, _queue[i].words));
+        }
+    }
+
+    /// @notice All that a freeze must keep.
+    function state() public view returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                vault.lastCommitted(), vault.lastFinal(), vault.queueHead(), vault.queueTail(), vault.nextAccount()
+            )
+        );
+    }
+
+    // ---- support ----
+
+    function _withdrawSome(Draft memory draft, uint32 batch, uint256 row, uint256 seed) private {
+        if (_accounts.length == 0 || seed % 3 == 0) return;
+        uint32 account = _accounts[(seed >> 8) % _accounts.length];
+        uint32 asset = ASSETS[(seed >> 40) % 2];
+        if (_balances[account][asset] == 0) return;
+        uint256 amount = bound(seed >> 48, 1, _balances[account][asset]);
+        _withdraw(draft, row, _owners[account], asset, amount);
+        _balances[account][asset] -= amount;
+        inTree[asset] -= amount;
+        _pay(batch, draft.words[_rowAt(row)]);
+        counts["withdraw"]++;
+    }
+
+    function _take(Draft memory draft, uint32 batch, Queued memory operation, bool refused) private {
+        (uint256 kind, uint256 account, uint256 asset, uint256 amount) = OperationQueue.unpack(operation.words[0]);
+        inQueue[asset] -= amount;
+        if (refused) {
+            _bounce(draft, operation.words);
+            if (amount != 0) _pay(batch, PublicData.packPayout(operation.depositor, asset, amount));
+            counts["bounce"]++;
+            return;
+        }
+        _consume(draft, operation.words);
+        _balances[account][asset] += amount;
+        inTree[asset] += amount;
+        if (kind == Protocol.OPERATION_REGISTER) {
+            _accounts.push(uint32(account));
+            activeFrom[account] = batch;
+        }
+    }
+
+    function _pay(uint32 batch, uint256 payout) private {
+        (, uint256 asset, uint256 amount) = PublicData.unpackPayout(payout);
+        _payouts[batch].push(payout);
+        leaving[asset] += amount;
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+import {RollupVault} from "../../src/RollupVault.sol";
+import {IRollupVault} from "../../src/interfaces/IRollupVault.sol";
+import {VaultFixture} from "../support/VaultFixture.sol";
+
+/// @dev Gas of whole transactions, with their data, compared exactly with bench/gas.json.
+/// forge-config: default.isolate = true
+/// forge-config: long.isolate = true
+contract GasTest is VaultFixture {
+    uint256[] private none;
+
+    function test_gas_users() public {
+        uint32 account = _registerFinal(alice, 0);
+        uint256[5] memory words = registrationWords(3, bob, 0);
+        vm.prank(bob);
+        vault.register(words[2], words[3], words[4], 0);
+        _snapshot("register");
+        words = registrationWords(4, bob, 0);
+        vm.prank(bob);
+        vault.register(words[2], words[3], words[4], 5_000_000);
+        _snapshot("registerWithDeposit");
+        _deposit(alice, account, ETHER, 25);
+        _snapshot("deposit");
+        Draft memory draft = _draft();
+        _withdraw(draft, 0, alice, CASH, 400);
+        uint256[] memory payouts = new uint256[](1);
+        payouts[0] = draft.words[_rowAt(0)];
+        _settle(draft, payouts);
+        _snapshot("finalizeWithWithdrawal");
+        vault.claim(alice, CASH);
+        _snapshot("claim");
+    }
+
+    function test_gas_commitDev() public {
+        _commitFull("dev", "commitDev");
+    }
+
+    function test_gas_commitDemo() public {
+        _commitFull("demo", "commitDemo");
+    }
+
+    function test_gas_commitStandard() public {
+        _commitFull("standard", "commitStandard");
+    }
+
+    function test_gas_finalize() public {
+        _commit(_draft());
+        _prove(1);
+        vm.warp(START + CHALLENGE_WINDOW);
+        vault.finalizeBatch(1, none);
+        _snapshot("finalize");
+    }
+
+    /// @dev Every block used, all operations consumed, a withdrawal in every second row, risk inputs of 1 kB.
+    function _commitFull(string memory profile, string memory name) private {
+        string memory spec = vm.readFile("../spec/protocol.json");
+        string memory key = string.concat(".profiles.", profile);
+        IRollupVault.Configuration memory config = configuration();
+        config.blocks = uint32(vm.parseJsonUint(spec, string.concat(key, ".blocks")));
+        config.rows = uint32(vm.parseJsonUint(spec, string.concat(key, ".rows")));
+        config.operations = uint32(vm.parseJsonUint(spec, string.concat(key, ".operations")));
+        vault = new RollupVault(config);
+        _commit(_draft()); // the first batch pays for slots that later ones find used
+
+        Draft memory draft;
+        for (uint32 i = 0; i < config.operations; i++) {
+            _register(alice, 0);
+        }
+        draft = _draft();
+        for (uint32 i = 0; i < config.operations; i++) {
+            _consume(draft, registrationWords(2 + i, alice, 0));
+        }
+        for (uint256 row = 0; row < config.rows; row += 2) {
+            _withdraw(draft, row, alice, CASH, 1000 + row);
+        }
+        bytes memory riskInputs = new bytes(1024);
+        for (uint256 i = 0; i < riskInputs.length; i++) {
+            riskInputs[i] = bytes1(uint8(i % 255 + 1));
+        }
+        vm.prank(operator, operator);
+        vault.commitBatch(draft.words, draft.commitment, draft.riskRoot, riskInputs, draft.bounced);
+        _snapshot(name);
+    }
+
+    function _snapshot(string memory name) private {
+        uint256 gas = vm.snapshotGasLastCall("gas", name);
+        if (vm.envOr("UPDATE_GAS", false)) return;
+        vm.assertEq(gas, vm.parseJsonUint(vm.readFile("../bench/gas.json"), string.concat(".", name)), name);
+    }
+}
