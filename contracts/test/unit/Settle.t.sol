@@ -29,7 +29,7 @@ contract SettleTest is VaultFixture {
     function test_prove_bindsEachPublicInput() public {
         _commit(_draft());
         IRollupVault.Batch memory record = vault.batches(1);
-        uint256[4] memory inputs = [record.commitment, record.challenge, record.evaluation, record.riskRoot];
+        uint256[4] memory inputs = [record.commitment, record.evaluation, record.challenge, record.riskRoot];
         for (uint256 i = 0; i < 4; i++) {
             inputs[i] ^= 1;
             IRollupVault.Proof memory other = verifier.proofOf(inputs);
