@@ -1,9 +1,11 @@
-// Writes spec/vectors/{field,poseidon,blake512,babyjub,eddsa,eddsa-edge}.json from circomlibjs: the reference that the C# cryptography must equal bit for bit.
+// Writes spec/vectors/{field,poseidon,blake512,babyjub,eddsa,eddsa-edge,key-derivation}.json from circomlibjs and ethers (which circomlibjs brings):
+// the references that the C# cryptography must equal bit for bit.
 // Deterministic: running it again changes nothing. Usage: node spec/gen/vectors.mjs
-import { createHash } from "node:crypto";
+import { createHash, hkdfSync } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import createBlakeHash from "blake-hash";
 import { buildBabyjub, buildEddsa, buildPoseidon } from "circomlibjs";
+import { ethers } from "ethers";
 
 const babyjub = await buildBabyjub();
 const eddsa = await buildEddsa();
@@ -123,5 +125,26 @@ smallOrder.forEach((t, i) => {
   add(`A plus ${i} times the point of order 8`, true, shifted, message, r8, mod(nonce + challenge(r8, shifted, message) * secret));
 });
 write("eddsa-edge", edge);
+
+// Keys from a wallet: typed data, signature and HKDF by other implementations than the C# ones.
+const purpose = "Derive my trading and viewing keys. Sign this only in the Rollup client: whoever holds the signature holds the keys.";
+const derivations = [];
+for (const [chainId, vault] of [[31337, "0x5FbDB2315678afecb367f032d93F642f64180aa3"], [1, "0x00000000219ab540356cBB839Cbe05303d7705Fa"]]) {
+  for (let i = 0; i < 4; i++) {
+    const wallet = new ethers.Wallet(bytes());
+    const domain = { name: "Rollup", version: "1", chainId, verifyingContract: vault };
+    const types = { DeriveKeys: [{ name: "purpose", type: "string" }, { name: "owner", type: "address" }] };
+    const value = { purpose, owner: wallet.address };
+    const signature = await wallet._signTypedData(domain, types, value);
+    const hkdf = (info, length) => Buffer.from(hkdfSync("sha256", Buffer.from(signature.slice(2), "hex"), "rollup keys v1", info, length));
+    const seed = hkdf("eddsa seed", 32);
+    derivations.push({
+      chainId, vault: vault.toLowerCase(), owner: wallet.address.toLowerCase(),
+      digest: ethers.utils._TypedDataEncoder.hash(domain, types, value), signature, seed: seed.toString("hex"), publicKey: point(eddsa.prv2pub(seed)),
+      viewKey: (BigInt("0x" + hkdf("view key", 64).toString("hex")) % r).toString(),
+    });
+  }
+}
+write("key-derivation", derivations);
 
 process.exit(0); // the curve's worker threads would keep the process alive

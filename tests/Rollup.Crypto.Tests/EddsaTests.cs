@@ -47,13 +47,15 @@ public sealed class EddsaTests
     }
 
     [Fact]
-    public void Only_keys_off_the_curve_or_of_small_order_are_invalid()
+    public void Keys_off_the_curve_of_small_and_of_mixed_order_are_told_apart()
     {
         foreach (EdgeCase c in Vectors.Load<EdgeCase[]>("eddsa-edge"))
         {
             bool bad = c.Name.StartsWith("A of small order", StringComparison.Ordinal) || c.Name.StartsWith("A off", StringComparison.Ordinal)
                 || c.Name.StartsWith("A = (0, 0)", StringComparison.Ordinal) || c.Name.StartsWith("A with coordinates", StringComparison.Ordinal);
             Assert.Equal(!bad, c.Key.IsValid);
+            bool mixed = c.Name.StartsWith("A plus", StringComparison.Ordinal) && c.Name[7] != '0';
+            Assert.Equal(!bad && !mixed, c.Key.IsOfPrimeOrder);
         }
     }
 

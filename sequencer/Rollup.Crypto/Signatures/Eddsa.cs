@@ -27,6 +27,16 @@ public readonly record struct EddsaPublicKey(Fr X, Fr Y)
         }
     }
 
+    /// <summary>Whether this is a point of order l: what an honest key always is, and what the engine asks of a registration.</summary>
+    public bool IsOfPrimeOrder
+    {
+        get
+        {
+            var point = new BabyJubJubPoint(X, Y);
+            return point != BabyJubJubPoint.Identity && point.IsInPrimeSubgroup;
+        }
+    }
+
     /// <summary>
     /// Accepts exactly what the circuit's signature template accepts: A and R8 on the curve, 8·A not the identity, S &lt; l, and
     /// S·Base8 = R8 + H(R8x, R8y, X, Y, message)·8·A. It follows that R8 is in the prime subgroup. A may have a component of small order, which the
