@@ -14,7 +14,8 @@ const usage = `usage: node circuits/compile.mjs [options] CIRCUIT...
 CIRCUIT is NAME, for circuits/main/NAME.circom, or the path of a .circom file with a main component.
 
   --stats      print a JSON array on stdout instead of one line per circuit
-  --unchecked  the witness generator reports a violated === or assert as a message and goes on (soundness tests only)
+  --unchecked  also make circuit.unchecked.wasm, a witness generator that reports a violated === or assert as a message and
+               goes on (soundness tests only)
   --O1         light simplification: faster to compile, about twice the constraints (quick experiments only)
   --help       print this text
 
@@ -110,7 +111,7 @@ export function readR1csHeader(file) {
  * where printErrorMessage is import 1. `i32.const 4 return` becomes three nops: the message naming template and line
  * still reaches the host. Every other abort (array bounds, missing inputs) stays.
  */
-function disarmAssertions(file) {
+function disarmAssertions(file, target) {
   const bytes = fs.readFileSync(file);
   const skipLeb = (at) => {
     while (bytes[at] & 0x80) at++;
@@ -133,7 +134,10 @@ function disarmAssertions(file) {
     disarmed++;
   }
   if (disarmed === 0) throw new Error(`${file}: no assertion found; has circom changed its generated code?`);
-  fs.writeFileSync(file, bytes);
+  // Renamed into place, so that a second process never sees half a file.
+  const partial = `${target}.${process.pid}`;
+  fs.writeFileSync(partial, bytes);
+  fs.renameSync(partial, target);
   console.error(`disarmed ${disarmed} assertions of the witness generator`);
 }
 
@@ -163,7 +167,7 @@ async function compile(circuit, options, compiler) {
   const name = path.basename(main, ".circom");
   const flags = [options.level];
   const sources = closure(main);
-  const hash = hashOf(sources, compiler, [...flags, ...(options.unchecked ? ["--unchecked"] : [])]);
+  const hash = hashOf(sources, compiler, flags);
   const folder = path.join(cache, `${name}-${hash}`);
   const output = (extension) => path.join(folder, `circuit.${extension}`);
   const cached = fs.existsSync(folder);
@@ -186,7 +190,6 @@ async function compile(circuit, options, compiler) {
       fs.mkdirSync(path.join(staging, "out"));
       for (const [from, to] of [[`${name}.r1cs`, "circuit.r1cs"], [`${name}.sym`, "circuit.sym"], [`${name}_js/${name}.wasm`, "circuit.wasm"]])
         fs.renameSync(path.join(compiled, from), path.join(staging, "out", to));
-      if (options.unchecked) disarmAssertions(path.join(staging, "out", "circuit.wasm"));
       try {
         fs.renameSync(path.join(staging, "out"), folder);
       } catch (error) {
@@ -198,7 +201,11 @@ async function compile(circuit, options, compiler) {
     }
     console.error(`compiled ${name} in ${seconds.toFixed(1)} s`);
   }
-  return { name, ...readR1csHeader(output("r1cs")), cached, seconds, r1cs: output("r1cs"), wasm: output("wasm"), sym: output("sym") };
+  if (options.unchecked && !fs.existsSync(output("unchecked.wasm"))) disarmAssertions(output("wasm"), output("unchecked.wasm"));
+  return {
+    name, ...readR1csHeader(output("r1cs")), cached, seconds, r1cs: output("r1cs"), wasm: output("wasm"), sym: output("sym"),
+    ...(options.unchecked ? { unchecked: output("unchecked.wasm") } : {}),
+  };
 }
 
 async function run(args) {

@@ -17,6 +17,9 @@ public sealed class SettlementInput
     private readonly CircuitProfile profile;
     private readonly RiskTree risk;
     private readonly ImmutableArray<SealedBlock> blocks;
+    private readonly ImmutableArray<BlockMargin> margins;
+    private readonly ImmutableArray<int> traded;
+    private readonly ImmutableArray<int> opened;
 
     private SettlementInput(SealedBatch batch)
     {
@@ -31,6 +34,10 @@ public sealed class SettlementInput
         SealedBlock unused = last with { IsNew = false, Old = last.New };
         blocks = [.. batch.Blocks, .. Enumerable.Repeat(unused, profile.Blocks - batch.Blocks.Length)];
         RequireChainOfRoots();
+        margins = [.. blocks.Select(Margin)];
+        traded = [.. batch.Rows.Select(MarketRow).OfType<RiskRow>().Select(r => r.Id),
+            .. batch.Operations.Where(o => o.Block is not null && o.Operation.Asset != 0).Select(o => Row(o.Operation.Asset).Id)];
+        opened = OpenedBuckets();
 
         Data = new PublicData(profile, batch.Domain, batch.Header, batch.OldRoot, batch.NewRoot,
             [.. batch.Operations.Select(o => o.Block is null ? null : o.Operation)],
@@ -112,7 +119,6 @@ public sealed class SettlementInput
         Add(input, "newMagnitude", blocks, b => Slots(b.New, p => Math.Abs(p.Size)));
         Add(input, "newNegative", blocks, b => Slots(b.New, p => p.Size < 0 ? 1 : 0));
 
-        BlockMargin[] margins = [.. blocks.Select(Margin)];
         Add(input, "group", margins, m => Array(m.Groups, g => Text(g)));
         Add(input, "groupMargin", margins, m => Array(m.Margins, v => Text(v + (Int128.One << (Width.GroupMargin - 1)))));
         Add(input, "slack", margins, m => Array(m.Slacks, s => Array(s, v => Text(v))));
@@ -181,13 +187,6 @@ public sealed class SettlementInput
 
     private void AddBuckets(JsonObject input)
     {
-        int[] traded = [.. batch.Rows.Select(MarketRow).OfType<RiskRow>().Select(r => r.Id),
-            .. batch.Operations.Where(o => o.Block is not null && o.Operation.Asset != 0).Select(o => o.Operation.Asset)];
-        int[] needed = [.. traded.Concat(blocks.SelectMany(b => b.New.Positions.Select(p => p.Instrument))).Select(RiskTree.BucketOf).Distinct().Order()];
-        RequireCapacity("risk buckets", needed.Length, 0, profile.Buckets);
-        if (risk.Rows.Count == 0) throw new ArgumentException("The batch's risk table is empty: a batch opens at least one bucket.");
-        int filler = needed.Length > 0 ? needed[0] : RiskTree.BucketOf(risk.Rows.First().Id);
-        int[] opened = [.. needed, .. Enumerable.Repeat(filler, profile.Buckets - needed.Length)];
         Fr[] nothing = new Fr[RiskRowEncoding.Elements];
         Fr[][][] rows = [.. opened.Select(b => risk.Bucket(b).Select(r => r is null ? nothing : RiskRowEncoding.Encode(r)).ToArray())];
         Add(input, "bucket", opened, b => Text(b));
@@ -197,8 +196,18 @@ public sealed class SettlementInput
         Add(input, "long", rows, b => Array(b, r => Array(r[2..(2 + RiskRowEncoding.PackedValues)], Text)));
         Add(input, "short", rows, b => Array(b, r => Array(r[(2 + RiskRowEncoding.PackedValues)..], Text)));
         // A bucket opened twice answers look-ups at its first place only.
-        Add(input, "multiplicity", opened.Select((bucket, place) => (bucket, first: System.Array.IndexOf(opened, bucket) == place)), b =>
+        Add(input, "multiplicity", opened.Select((bucket, place) => (bucket, first: opened.IndexOf(bucket) == place)), b =>
             Array(Enumerable.Range(b.bucket * Bound.RowsPerBucket, Bound.RowsPerBucket), id => Text(b.first ? traded.Count(t => t == id) : 0)));
+    }
+
+    // The buckets that hold what is held or traded, padded by repeating the first: a bucket that is empty has no preimage to open.
+    private ImmutableArray<int> OpenedBuckets()
+    {
+        if (risk.Rows.Count == 0) throw new ArgumentException($"Batch {batch.Header.Batch}: its risk table is empty, and a batch opens at least one bucket.");
+        int[] needed = [.. traded.Concat(blocks.SelectMany(b => b.New.Positions.Select(p => p.Instrument))).Select(RiskTree.BucketOf).Distinct().Order()];
+        RequireCapacity("risk buckets", needed.Length, 0, profile.Buckets);
+        int filler = needed.Length > 0 ? needed[0] : RiskTree.BucketOf(risk.Rows.First().Id);
+        return [.. needed, .. Enumerable.Repeat(filler, profile.Buckets - needed.Length)];
     }
 
     private sealed record BlockMargin(int[] Groups, Int128[] Margins, Int128[][] Slacks);

@@ -38,8 +38,8 @@ public readonly record struct PublicWithdrawal(Address Owner, int Asset, long Am
         Span<byte> bytes = stackalloc byte[Address.Size];
         for (int i = 0; i < 10; i++)
         {
-            bytes[19 - i] = (byte)(low >> (8 * i));
-            bytes[9 - i] = (byte)(high >> (8 * i));
+            bytes[19 - i] = (byte)((low >> (8 * i)) & 0xff);
+            bytes[9 - i] = (byte)((high >> (8 * i)) & 0xff);
         }
 
         withdrawal = new PublicWithdrawal(Address.FromBytes(bytes), reader.ReadInt(Width.Instrument), (long)reader.Read(Width.Amount));
