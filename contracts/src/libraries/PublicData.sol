@@ -51,7 +51,10 @@ library PublicData {
     function evaluate(uint256[] calldata words, uint256 z) internal pure returns (uint256 y) {
         unchecked {
             for (uint256 i = words.length; i-- > 0;) {
-                uint256 word = words[i];
+                uint256 word;
+                assembly ("memory-safe") {
+                    word := calldataload(add(words.offset, shl(5, i))) // words[i] without its bounds check: 70 gas less
+                }
                 require(word < Field.R, WordNotInField(i, word));
                 y = mulmod(y + word, z, Field.R); // y and word are below r < 2^254: their sum cannot overflow
             }
