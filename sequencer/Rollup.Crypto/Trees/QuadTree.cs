@@ -1,136 +1,183 @@
 namespace Rollup.Crypto;
 
 /// <summary>
-/// Sparse 4-ary Merkle tree (spec 3.1): node = Poseidon of its four children in order, empty leaf 0. A leaf's position is its index in
-/// base 4, least significant digit nearest the leaf. Memory is proportional to the pages touched. Not safe for concurrent use.
+/// A sparse 4-ary Merkle tree: node = Poseidon(4 children in order), empty leaf 0. A leaf's index in base 4 gives its path, least significant digit at the
+/// leaf level. Nodes stand in pages of 16 that exist only where something was set: about 45 bytes a leaf when densely filled. Not thread-safe.
 /// </summary>
 public sealed class QuadTree
 {
-    public const int MaxDepth = 16;
-    private const int PageBits = 6;
+    /// <summary>The deepest tree: 16,777,216 leaves.</summary>
+    public const int MaxDepth = 12;
 
-    // Hash of an empty subtree of each height.
-    private static readonly Fr[] Empty = EmptySubtrees();
+    /// <summary>Siblings a level.</summary>
+    public const int SiblingsPerLevel = 3;
 
-    private readonly Level[] levels;
+    private const int PageBits = 4;
+    private const int PageLength = 1 << PageBits;
 
-    /// <param name="depth">Levels between leaf and root, 1..16.</param>
+    private static readonly Lazy<Fr[]> EmptyRoots = new(() =>
+    {
+        var roots = new Fr[MaxDepth + 1];
+        for (int i = 1; i <= MaxDepth; i++) roots[i] = Poseidon.Hash(roots[i - 1], roots[i - 1], roots[i - 1], roots[i - 1]);
+        return roots;
+    });
+
+    // [level][page]; level 0 holds the leaves, level Depth the root. The list of pages grows to the highest one set.
+    private readonly Fr[]?[][] _pages;
+
+    /// <summary>An empty tree.</summary>
+    /// <param name="depth">1..12: the tree has 4^depth leaves.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Another depth.</exception>
     public QuadTree(int depth)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(depth, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(depth, MaxDepth);
         Depth = depth;
-        levels = [.. Enumerable.Range(0, depth + 1).Select(height => new Level(Empty[height]))];
+        _pages = new Fr[]?[depth + 1][];
+        Array.Fill(_pages, []);
     }
 
+    /// <summary>Levels between a leaf and the root.</summary>
     public int Depth { get; }
 
-    /// <summary>Number of leaf positions.</summary>
-    public ulong Capacity => 1UL << (2 * Depth);
+    /// <summary>4^Depth.</summary>
+    public ulong Capacity => 1UL << 2 * Depth;
 
-    public Fr Root => levels[Depth][0];
+    /// <summary>The root; <see cref="EmptyRoot"/> of Depth while nothing is set.</summary>
+    public Fr Root => Node(Depth, 0);
 
-    /// <summary>The leaf at <paramref name="index"/>, 0 if never set.</summary>
-    public Fr Get(ulong index) => levels[0][Checked(index)];
+    /// <summary>The root of an empty tree: Z0 = 0, Z(i+1) = Poseidon(Zi, Zi, Zi, Zi).</summary>
+    /// <param name="depth">0..12.</param>
+    public static Fr EmptyRoot(int depth) => EmptyRoots.Value[depth];
 
-    /// <summary>Replaces one leaf: <see cref="Depth"/> hashes.</summary>
-    public void Set(ulong index, in Fr leaf)
+    /// <summary>The leaf at an index; 0 where nothing was set.</summary>
+    /// <param name="index">0 ≤ index &lt; 4^Depth.</param>
+    /// <exception cref="ArgumentOutOfRangeException">No such leaf.</exception>
+    public Fr Get(ulong index) => Node(0, Checked(index));
+
+    /// <summary>Sets one leaf: Depth hashes, none when the value is the old one.</summary>
+    /// <inheritdoc cref="Get" path="/param"/>
+    /// <param name="value">Any element; 0 empties the leaf.</param>
+    /// <inheritdoc cref="Get" path="/exception"/>
+    public void Set(ulong index, in Fr value)
     {
-        levels[0][Checked(index)] = leaf;
-        for (int height = 1; height <= Depth; height++)
+        if (Get(index) == value) return;
+        SetNode(0, index, value);
+        for (int level = 1; level <= Depth; level++) Rehash(level, index >> 2 * level);
+    }
+
+    /// <summary>
+    /// Sets many leaves, hashing every node above them once. Of two values for one index the last counts. All indices are checked before anything changes.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">An index is outside the tree; nothing changed.</exception>
+    public void UpdateMany(IEnumerable<(ulong Index, Fr Value)> updates)
+    {
+        (ulong Index, Fr Value)[] all = [.. updates];
+        foreach ((ulong index, _) in all) Checked(index);
+
+        var dirty = new ulong[all.Length];
+        int count = 0;
+        foreach ((ulong index, Fr value) in all)
         {
-            index >>= 2;
-            levels[height][index] = HashChildren(height, index);
+            if (Node(0, index) == value) continue;
+            SetNode(0, index, value);
+            dirty[count++] = index;
+        }
+
+        Array.Sort(dirty, 0, count);
+        for (int level = 1; level <= Depth; level++)
+        {
+            int parents = 0;
+            for (int i = 0; i < count; i++)
+            {
+                ulong parent = dirty[i] >> 2;
+                if (parents > 0 && dirty[parents - 1] == parent) continue;
+                dirty[parents++] = parent;
+                Rehash(level, parent);
+            }
+
+            count = parents;
         }
     }
 
-    /// <summary>Replaces many leaves, hashing every node above them once. With an index given twice the last value stays.</summary>
-    public void UpdateMany(IEnumerable<KeyValuePair<ulong, Fr>> leaves)
-    {
-        var dirty = new List<ulong>();
-        foreach ((ulong index, Fr leaf) in leaves)
-        {
-            levels[0][Checked(index)] = leaf;
-            dirty.Add(index);
-        }
-
-        dirty.Sort();
-        for (int height = 1; height <= Depth; height++)
-        {
-            // Indices stay sorted under >> 2, so equal parents are neighbours.
-            int kept = 0;
-            foreach (ulong child in dirty)
-                if (kept == 0 || dirty[kept - 1] != child >> 2) dirty[kept++] = child >> 2;
-            dirty.RemoveRange(kept, dirty.Count - kept);
-            foreach (ulong node in dirty) levels[height][node] = HashChildren(height, node);
-        }
-    }
-
-    /// <summary>The siblings of a leaf: three a level in child order, from the leaf upward; 3 x <see cref="Depth"/> elements.</summary>
+    /// <summary>The siblings from the leaf upward, 3 a level in child order without the own position: what <see cref="RootFrom"/> and the circuits take.</summary>
+    /// <inheritdoc cref="Get" path="/param"/>
+    /// <returns>3 · Depth elements.</returns>
+    /// <inheritdoc cref="Get" path="/exception"/>
     public Fr[] Path(ulong index)
     {
         Checked(index);
-        var path = new Fr[3 * Depth];
-        int at = 0;
-        for (int height = 0; height < Depth; height++, index >>= 2)
-            for (ulong child = index & ~3UL; child <= (index | 3UL); child++)
-                if (child != index) path[at++] = levels[height][child];
+        var path = new Fr[SiblingsPerLevel * Depth];
+        for (int level = 0, next = 0; level < Depth; level++, index >>= 2)
+        {
+            for (ulong child = index & ~3UL; child <= (index | 3); child++)
+            {
+                if (child != index) path[next++] = Node(level, child);
+            }
+        }
+
         return path;
     }
 
-    /// <summary>The root that a leaf at <paramref name="index"/> and its <see cref="Path"/> give.</summary>
-    public static Fr RootFrom(Fr leaf, ulong index, ReadOnlySpan<Fr> path)
+    /// <summary>The root above a leaf at an index, given the siblings.</summary>
+    /// <param name="leaf">The leaf.</param>
+    /// <param name="index">0 ≤ index &lt; 4^(path.Length / 3).</param>
+    /// <param name="path">3 elements a level, as <see cref="Path"/> gives them; 1..12 levels.</param>
+    /// <exception cref="ArgumentException">The path's length is none of a path, or the index is outside such a tree.</exception>
+    public static Fr RootFrom(in Fr leaf, ulong index, ReadOnlySpan<Fr> path)
     {
-        if (path.Length % 3 != 0) throw new ArgumentException($"A path has three siblings a level, not {path.Length} in all.", nameof(path));
-        Span<Fr> children = [default, default, default, default];
-        for (int level = 0; level < path.Length / 3; level++, index >>= 2)
+        int depth = path.Length / SiblingsPerLevel;
+        if (path.Length % SiblingsPerLevel != 0 || depth is 0 or > MaxDepth)
+            throw new ArgumentException($"A path has 3 siblings for each of 1 to {MaxDepth} levels, got {path.Length} in all.", nameof(path));
+        // A larger index would pass as its remainder: two indices for one leaf.
+        if (index >> 2 * depth != 0) throw new ArgumentOutOfRangeException(nameof(index), index, $"A tree of depth {depth} has {1UL << 2 * depth} leaves.");
+
+        Fr node = leaf;
+        Span<Fr> children = stackalloc Fr[4];
+        for (int level = 0; level < depth; level++, index >>= 2)
         {
-            int position = (int)(index & 3), sibling = 3 * level;
-            for (int child = 0; child < 4; child++) children[child] = child == position ? leaf : path[sibling++];
-            leaf = Poseidon.Hash(children[0], children[1], children[2], children[3]);
+            ReadOnlySpan<Fr> siblings = path.Slice(SiblingsPerLevel * level, SiblingsPerLevel);
+            int own = (int)(index & 3);
+            siblings[..own].CopyTo(children);
+            children[own] = node;
+            siblings[own..].CopyTo(children[(own + 1)..]);
+            node = Poseidon.Hash(children);
         }
 
-        return leaf;
-    }
-
-    private Fr HashChildren(int height, ulong node)
-    {
-        Level below = levels[height - 1];
-        ulong first = node << 2;
-        return Poseidon.Hash(below[first], below[first + 1], below[first + 2], below[first + 3]);
+        return node;
     }
 
     private ulong Checked(ulong index) => index < Capacity
         ? index
-        : throw new ArgumentOutOfRangeException(nameof(index), $"Leaf {index} is outside a tree of depth {Depth}.");
+        : throw new ArgumentOutOfRangeException(nameof(index), index, $"A tree of depth {Depth} has {Capacity} leaves.");
 
-    private static Fr[] EmptySubtrees()
+    private Fr Node(int level, ulong index)
     {
-        var empty = new Fr[MaxDepth + 1];
-        for (int height = 1; height <= MaxDepth; height++)
-            empty[height] = Poseidon.Hash(empty[height - 1], empty[height - 1], empty[height - 1], empty[height - 1]);
-        return empty;
+        Fr[]?[] pages = _pages[level];
+        int page = (int)(index >> PageBits);
+        return page < pages.Length && pages[page] is { } nodes ? nodes[(int)index & PageLength - 1] : EmptyRoot(level);
     }
 
-    /// <summary>One level's nodes in pages of 64; a page never touched reads as the level's empty subtree.</summary>
-    private sealed class Level(Fr empty)
+    private void SetNode(int level, ulong index, in Fr value)
     {
-        private readonly Dictionary<ulong, Fr[]> pages = [];
-
-        public Fr this[ulong index]
+        ref Fr[]?[] pages = ref _pages[level];
+        int page = (int)(index >> PageBits), nodesOfLevel = 1 << 2 * (Depth - level);
+        // Doubling, so that accounts opened one after another do not copy the list each time.
+        if (page >= pages.Length) Array.Resize(ref pages, Math.Clamp(2 * pages.Length, page + 1, Math.Max(1, nodesOfLevel >> PageBits)));
+        if (pages[page] is not { } nodes)
         {
-            get => pages.TryGetValue(index >> PageBits, out Fr[]? page) ? page[index & ((1 << PageBits) - 1)] : empty;
-            set
-            {
-                if (!pages.TryGetValue(index >> PageBits, out Fr[]? page))
-                {
-                    page = new Fr[1 << PageBits];
-                    Array.Fill(page, empty);
-                    pages.Add(index >> PageBits, page);
-                }
-
-                page[index & ((1 << PageBits) - 1)] = value;
-            }
+            nodes = new Fr[Math.Min(PageLength, nodesOfLevel)];
+            Array.Fill(nodes, EmptyRoot(level));
+            pages[page] = nodes;
         }
+
+        nodes[(int)index & PageLength - 1] = value;
+    }
+
+    // Four children stand in one page, which exists: one of them was just set.
+    private void Rehash(int level, ulong index)
+    {
+        ReadOnlySpan<Fr> children = _pages[level - 1][(int)(index >> PageBits - 2)].AsSpan((int)(index << 2) & PageLength - 1, 4);
+        SetNode(level, index, Poseidon.Hash(children[0], children[1], children[2], children[3]));
     }
 }
