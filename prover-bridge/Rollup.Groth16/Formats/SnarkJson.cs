@@ -106,7 +106,8 @@ public static class SnarkJson
         {
             return JsonDocument.Parse(utf8, new JsonDocumentOptions { MaxDepth = 8, AllowDuplicateProperties = false });
         }
-        catch (JsonException error)
+        // The search for duplicate names decodes them, and a broken escape in one is not a JsonException.
+        catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
             throw new BinaryFormatException(name, null, 0, $"not valid JSON: {error.Message}", error);
         }
