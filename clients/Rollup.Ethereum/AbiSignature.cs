@@ -13,12 +13,11 @@ public sealed class AbiFunction
 {
     private AbiFunction(string name, IReadOnlyList<AbiType> parameters, IReadOnlyList<AbiType> results)
     {
-        (Name, Parameters, Results) = (name, parameters, results);
+        (Parameters, Results) = (parameters, results);
         Signature = $"{name}({string.Join(',', parameters)})";
         Selector = Keccak.Hash256(Encoding.ASCII.GetBytes(Signature))[..4];
     }
 
-    public string Name { get; }
     public IReadOnlyList<AbiType> Parameters { get; }
     public IReadOnlyList<AbiType> Results { get; }
 

@@ -55,7 +55,7 @@ public sealed class EthereumClient(JsonRpcClient rpc, int maxLogRange = 2_000) :
     {
         var parameters = Write(filter);
         parameters["blockHash"] = blockHash.ToString();
-        return Ask("eth_getLogs", [parameters], ReadLogs, cancellation);
+        return Ask("eth_getLogs", [parameters], e => ReadLogs(e, filter.Address), cancellation);
     }
 
     public async Task<IReadOnlyList<Log>> GetLogsAsync(LogFilter filter, ulong from, ulong to, CancellationToken cancellation = default)
@@ -70,7 +70,7 @@ public sealed class EthereumClient(JsonRpcClient rpc, int maxLogRange = 2_000) :
             parameters["toBlock"] = Hex.FormatQuantity(end);
             try
             {
-                logs.AddRange(await Ask("eth_getLogs", [parameters], ReadLogs, cancellation));
+                logs.AddRange(await Ask("eth_getLogs", [parameters], e => ReadLogs(e, filter.Address), cancellation));
                 start = end + 1;
             }
             catch (EthereumRpcException e) when (e.Code == LimitExceeded && range > 1)
@@ -125,6 +125,12 @@ public sealed class EthereumClient(JsonRpcClient rpc, int maxLogRange = 2_000) :
     private static TransactionReceipt ReadReceipt(JsonElement e) => new(
         ReadBytes32(e.GetProperty("transactionHash")), ReadUInt64(e.GetProperty("status")) == 1, ReadUInt64(e.GetProperty("blockNumber")), ReadBytes32(e.GetProperty("blockHash")),
         ReadUInt64(e.GetProperty("gasUsed")), ReadQuantity(e.GetProperty("effectiveGasPrice")), ReadOptional(e, "contractAddress", ReadAddress), ReadLogs(e.GetProperty("logs")));
+
+    private static IReadOnlyList<Log> ReadLogs(JsonElement e, Address expected)
+    {
+        var logs = ReadLogs(e);
+        return logs.All(log => log.Address == expected) ? logs : throw new FormatException("A log is of another contract.");
+    }
 
     private static IReadOnlyList<Log> ReadLogs(JsonElement e) => [.. e.EnumerateArray().Select(ReadLog)];
 

@@ -108,7 +108,7 @@ public sealed class Wallet(IEthereum ethereum, EthereumKey key, WalletOptions? o
             To = call.To,
             Data = call.Data,
             Value = call.Value,
-            GasLimit = Math.Max(gas, Math.Min(gas * (100 + options.GasMarginPercent) / 100, latest.GasLimit)),
+            GasLimit = Math.Max(gas, (ulong)UInt128.Min((UInt128)gas * (100 + options.GasMarginPercent) / 100, latest.GasLimit)),
             MaxPriorityFeePerGas = tip,
             // Twice the base fee stays valid for six full blocks in a row.
             MaxFeePerGas = BigInteger.Min(2 * latest.BaseFeePerGas + tip, options.MaxFeePerGasLimit),

@@ -46,11 +46,19 @@ public sealed class AnvilProcess : IAsyncLifetime, IAsyncDisposable
     private Process? process;
     private EthereumClient? client;
 
-    /// <summary>For xunit fixtures; call <see cref="InitializeAsync"/> before use.</summary>
+    /// <summary>For xunit fixtures, which call <see cref="InitializeAsync"/> themselves; others use <see cref="StartAsync"/>.</summary>
     public AnvilProcess() : this([]) { }
 
-    /// <param name="arguments">More arguments of anvil, for instance <c>--block-time 1</c>.</param>
-    public AnvilProcess(params string[] arguments) => this.arguments = arguments;
+    private AnvilProcess(string[] arguments) => this.arguments = arguments;
+
+    /// <summary>Starts a chain.</summary>
+    /// <param name="arguments">More arguments of anvil, for instance <c>--no-mining</c>.</param>
+    public static async Task<AnvilProcess> StartAsync(params string[] arguments)
+    {
+        var anvil = new AnvilProcess(arguments);
+        await anvil.InitializeAsync();
+        return anvil;
+    }
 
     /// <summary>The installed program, or null.</summary>
     public static string? Binary { get; } = FindBinary();
