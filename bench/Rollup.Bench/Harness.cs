@@ -19,7 +19,7 @@ public sealed class Table
     private static readonly TimeSpan RunLength = TimeSpan.FromMilliseconds(20);
     private const int Runs = 31;
 
-    private readonly List<(string Section, string What, string Median, string Best, string Unit)> _rows = [];
+    private readonly List<(string Section, string What, string Median, string Best, string Cpu, string Unit)> _rows = [];
     private string _section = "";
 
     /// <summary>Names the section that the next rows belong to.</summary>
@@ -27,8 +27,8 @@ public sealed class Table
 
     /// <summary>
     /// Times <paramref name="operation"/> (which performs <paramref name="count"/> operations at each call) on this thread:
-    /// warms up, then reports the median and the best of 31 runs of about 20 ms, or one call a run when a call is longer.
-    /// On a shared machine the median counts the neighbours in, the best does not.
+    /// warms up, then reports the median and the best of 31 runs of about 20 ms, or one call a run when a call is longer, and the median of the processor
+    /// time that the process used. On a shared machine the median time counts the neighbours in; the best and the processor time hardly do.
     /// </summary>
     /// <param name="what">What one operation is.</param>
     /// <param name="unit">ns, us, ms or s.</param>
@@ -46,30 +46,33 @@ public sealed class Table
         }
 
         int perRun = (int)Math.Max(1, calls * RunLength.Ticks / warm.Elapsed.Ticks);
-        var samples = new double[Runs];
+        double[] samples = new double[Runs], processor = new double[Runs];
         for (int run = 0; run < Runs; run++)
         {
+            TimeSpan used = Environment.CpuUsage.TotalTime;
             long start = Stopwatch.GetTimestamp();
             for (int i = 0; i < perRun; i++) operation();
             samples[run] = Stopwatch.GetElapsedTime(start).TotalSeconds / ((double)perRun * count);
+            processor[run] = (Environment.CpuUsage.TotalTime - used).TotalSeconds / ((double)perRun * count);
         }
 
         Array.Sort(samples);
+        Array.Sort(processor);
         double scale = unit switch { "ns" => 1e9, "us" => 1e6, "ms" => 1e3, "s" => 1, _ => throw new ArgumentException($"Unknown unit '{unit}': use ns, us, ms or s.", nameof(unit)) };
-        _rows.Add((_section, what, Format(samples[Runs / 2] * scale), Format(samples[0] * scale), unit));
+        _rows.Add((_section, what, Format(samples[Runs / 2] * scale), Format(samples[0] * scale), Format(processor[Runs / 2] * scale), unit));
     }
 
     /// <summary>Adds a value measured once.</summary>
-    public void Add(string what, double value, string unit) => _rows.Add((_section, what, Format(value), "", unit));
+    public void Add(string what, double value, string unit) => _rows.Add((_section, what, Format(value), "", "", unit));
 
     /// <summary>Prints all rows under a heading.</summary>
     public void Print(TextWriter writer)
     {
-        (string Section, string What, string Median, string Best, string Unit)[] rows = [("section", "operation", "median", "best", "unit"), .. _rows];
+        (string Section, string What, string Median, string Best, string Cpu, string Unit)[] rows = [("section", "operation", "median", "best", "cpu", "unit"), .. _rows];
         int section = rows.Max(row => row.Section.Length), what = rows.Max(row => row.What.Length);
-        int median = rows.Max(row => row.Median.Length), best = rows.Max(row => row.Best.Length);
+        int median = rows.Max(row => row.Median.Length), best = rows.Max(row => row.Best.Length), cpu = rows.Max(row => row.Cpu.Length);
         foreach (var row in rows)
-            writer.WriteLine($"{row.Section.PadRight(section)}  {row.What.PadRight(what)}  {row.Median.PadLeft(median)}  {row.Best.PadLeft(best)}  {row.Unit}");
+            writer.WriteLine($"{row.Section.PadRight(section)}  {row.What.PadRight(what)}  {row.Median.PadLeft(median)}  {row.Best.PadLeft(best)}  {row.Cpu.PadLeft(cpu)}  {row.Unit}");
     }
 
     private static string Format(double value) => value.ToString("#,0.0", CultureInfo.InvariantCulture);

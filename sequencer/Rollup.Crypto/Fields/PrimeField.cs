@@ -8,7 +8,8 @@ namespace Rollup.Crypto;
 /// <summary>
 /// An element of the prime field of order p, held in Montgomery form (a·2^256 mod p) in four 64-bit limbs, always fully
 /// reduced, so that equal elements have equal limbs. The default value is zero. Addition, subtraction, negation and
-/// multiplication take the same time for all operands (no branch on their value).
+/// multiplication take the same time for all operands: carries are comparisons kept as flags, which is why these operators are compiled optimised from
+/// their first call on.
 /// </summary>
 /// <typeparam name="TModulus">The field's constants.</typeparam>
 [SuppressMessage("Design", "CA1000", Justification = "Used through the aliases Fr and Fq, where Fr.One reads as intended.")]
@@ -39,7 +40,7 @@ public readonly partial struct PrimeField<TModulus> : IEquatable<PrimeField<TMod
     public bool IsOne => this == One;
 
     /// <summary>Sum.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining | MethodImplOptions.AggressiveOptimization)]
     public static PrimeField<TModulus> operator +(in PrimeField<TModulus> a, in PrimeField<TModulus> b)
     {
         unchecked
@@ -54,7 +55,7 @@ public readonly partial struct PrimeField<TModulus> : IEquatable<PrimeField<TMod
     }
 
     /// <summary>Difference.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining | MethodImplOptions.AggressiveOptimization)]
     public static PrimeField<TModulus> operator -(in PrimeField<TModulus> a, in PrimeField<TModulus> b)
     {
         unchecked
@@ -202,6 +203,7 @@ public readonly partial struct PrimeField<TModulus> : IEquatable<PrimeField<TMod
     }
 
     /// <summary>when ? other : this, without a branch on it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining | MethodImplOptions.AggressiveOptimization)]
     public PrimeField<TModulus> Select(bool when, in PrimeField<TModulus> other)
     {
         ulong mask = unchecked(0 - (when ? 1UL : 0UL));
