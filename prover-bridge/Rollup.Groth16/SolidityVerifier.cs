@@ -36,7 +36,7 @@ public static class SolidityVerifier
                 /// @dev Order of the groups (EIP-196).
                 uint256 private constant R = {{Word(Fr.Modulus)}};
 
-                /// @dev Twice the price of a pairing of four (EIP-1108), four times that of the others. A malformed point burns all of it.
+                /// @dev Twice the price of a pairing of four (EIP-1108), four times that of the others: a malformed point burns it.
                 uint256 private constant ADD_GAS = 600;
                 uint256 private constant MULTIPLY_GAS = 24000;
                 uint256 private constant PAIRING_GAS = 362000;

@@ -18,8 +18,8 @@ public sealed class SampleProof : IDisposable
         using var zkey = Zkey.Open(PathOf("sample.zkey"));
         Key = zkey.VerifyingKey;
         Info = zkey.ReadInfo();
-        Proof = SnarkJson.ReadProof(File.ReadAllBytes(PathOf("proof.json")), "proof.json");
-        PublicInputs = SnarkJson.ReadPublicInputs(File.ReadAllBytes(PathOf("public.json")), "public.json");
+        Proof = SnarkJson.ReadProof(SnarkJson.ReadFile(PathOf("proof.json")), "proof.json");
+        PublicInputs = SnarkJson.ReadPublicInputs(SnarkJson.ReadFile(PathOf("public.json")), "public.json");
     }
 
     public string Folder { get; }

@@ -86,8 +86,11 @@ public class SnarkJsonTests(SampleProof sample) : IClassFixture<SampleProof>
         Assert.Equal(sample.Key, SnarkJson.ReadVerifyingKey(Encoding.UTF8.GetBytes(text), "key"));
         var wrong = text.Replace("\"nPublic\": 4", "\"nPublic\": 3", StringComparison.Ordinal);
         Assert.Contains("$.nPublic", Assert.Throws<BinaryFormatException>(() => SnarkJson.ReadVerifyingKey(Encoding.UTF8.GetBytes(wrong), "key")).Message, StringComparison.Ordinal);
-        var long_ = Encoding.UTF8.GetBytes(text + new string(' ', SnarkJson.MaxLength));
-        Assert.Contains("at most", Assert.Throws<BinaryFormatException>(() => SnarkJson.ReadVerifyingKey(long_, "key")).Message, StringComparison.Ordinal);
+        var tooLong = Encoding.UTF8.GetBytes(text + new string(' ', SnarkJson.MaxLength));
+        Assert.Contains("at most", Assert.Throws<BinaryFormatException>(() => SnarkJson.ReadVerifyingKey(tooLong, "key")).Message, StringComparison.Ordinal);
+        File.WriteAllBytes(sample.PathOf("long.json"), tooLong);
+        Assert.Contains($"{tooLong.Length} bytes", Assert.Throws<BinaryFormatException>(() => SnarkJson.ReadFile(sample.PathOf("long.json"))).Message, StringComparison.Ordinal);
+        Assert.Equal(sample.Proof, SnarkJson.ReadProof(SnarkJson.ReadFile(sample.PathOf("proof.json")), "proof.json"));
     }
 
     [Fact]

@@ -52,6 +52,17 @@ public static class SnarkJson
         return Array.ConvertAll(new Node(document.RootElement, name, "$").Items(0, VerifyingKey.MaxPublicInputs), item => item.Number<Bn254Scalar>());
     }
 
+    /// <summary>Reads a file for one of the methods above, but none longer than <see cref="MaxLength"/>.</summary>
+    /// <exception cref="BinaryFormatException">The file is too long.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static byte[] ReadFile(string path)
+    {
+        using var stream = File.OpenRead(path);
+        var content = new byte[MaxLength + 1];
+        var length = stream.ReadAtLeast(content, content.Length, throwOnEndOfStream: false);
+        return length <= MaxLength ? content[..length] : throw TooLong(path, stream.CanSeek ? stream.Length : length);
+    }
+
     /// <summary>Writes verification_key.json.</summary>
     public static byte[] Write(VerifyingKey key) => Write(writer =>
     {
@@ -101,7 +112,7 @@ public static class SnarkJson
     private static JsonDocument Parse(ReadOnlyMemory<byte> utf8, string name)
     {
         if (utf8.Length > MaxLength)
-            throw new BinaryFormatException(name, null, MaxLength, $"the document has {utf8.Length} bytes; at most {MaxLength} are accepted");
+            throw TooLong(name, utf8.Length);
         try
         {
             return JsonDocument.Parse(utf8, new JsonDocumentOptions { MaxDepth = 8, AllowDuplicateProperties = false });
@@ -112,6 +123,9 @@ public static class SnarkJson
             throw new BinaryFormatException(name, null, 0, $"not valid JSON: {error.Message}", error);
         }
     }
+
+    private static BinaryFormatException TooLong(string name, long length) =>
+        new(name, null, MaxLength, $"the document has {length} bytes; at most {MaxLength} are accepted");
 
     private static void RequireGroth16(in Node root)
     {
