@@ -3,6 +3,9 @@ pragma solidity ^0.8.28;
 
 import {RollupVault} from "../../src/RollupVault.sol";
 import {IRollupVault} from "../../src/interfaces/IRollupVault.sol";
+import {ISettlementVerifier} from "../../src/interfaces/ISettlementVerifier.sol";
+import {Groth16Verifier} from "../fixtures/FixtureVerifier.sol";
+import {ForgedProof} from "../support/ForgedProof.sol";
 import {VaultFixture} from "../support/VaultFixture.sol";
 
 /// @dev Gas of whole transactions, with their data, compared exactly with bench/gas.json.
@@ -43,6 +46,17 @@ contract GasTest is VaultFixture {
 
     function test_gas_commitStandard() public {
         _commitFull("standard", "commitStandard");
+    }
+
+    /// @dev With the verifier as generated, so that this is what a real proof costs.
+    function test_gas_prove() public {
+        IRollupVault.Configuration memory config = configuration();
+        config.verifier = ISettlementVerifier(address(new Groth16Verifier()));
+        vault = new RollupVault(config);
+        _commit(_draft());
+        IRollupVault.Batch memory record = vault.batches(1);
+        vault.proveBatch(1, ForgedProof.make([record.commitment, record.evaluation, record.challenge, record.riskRoot]));
+        _snapshot("prove");
     }
 
     function test_gas_finalize() public {
