@@ -9,7 +9,8 @@ help: ## list the targets
 setup: ## check the tools and install what the build needs (repeatable)
 	@.ci/setup
 
-build: setup ## build every .NET project
+build: setup ## build the contracts and every .NET project
+	@cd contracts && ../node_modules/@foundry-rs/forge-*/bin/forge build --skip 'test/**' --quiet
 	@dotnet build Rollup.sln -c Release --no-restore -nologo -v q
 
 test: build ## run all tests except the long ones; ends with "N passed, N failed"
