@@ -4,7 +4,8 @@ using Rollup.Groth16.Formats;
 
 namespace Rollup.Groth16.Tests;
 
-public class DevKeysTests(SampleProof sample) : IClassFixture<SampleProof>
+[Collection(nameof(SampleProof))]
+public class DevKeysTests(SampleProof sample)
 {
     [Fact]
     public void Proof_of_snarkjs_with_our_key_is_accepted_by_us_and_by_snarkjs()

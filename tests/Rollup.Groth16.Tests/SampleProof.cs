@@ -36,3 +36,7 @@ public sealed class SampleProof : IDisposable
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 }
+
+/// <summary>One key and proof for all tests that need them: snarkjs takes seconds.</summary>
+[CollectionDefinition(nameof(SampleProof))]
+public sealed class SampleProofTests : ICollectionFixture<SampleProof>;

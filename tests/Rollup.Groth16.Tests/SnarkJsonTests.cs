@@ -4,7 +4,8 @@ using Rollup.Groth16.Formats;
 
 namespace Rollup.Groth16.Tests;
 
-public class SnarkJsonTests(SampleProof sample) : IClassFixture<SampleProof>
+[Collection(nameof(SampleProof))]
+public class SnarkJsonTests(SampleProof sample)
 {
     [Fact]
     public void Documents_come_back_as_written()

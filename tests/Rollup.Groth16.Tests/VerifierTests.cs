@@ -4,7 +4,8 @@ using Rollup.Groth16.Formats;
 
 namespace Rollup.Groth16.Tests;
 
-public class VerifierTests(SampleProof sample) : IClassFixture<SampleProof>
+[Collection(nameof(SampleProof))]
+public class VerifierTests(SampleProof sample)
 {
     [Fact]
     public void Ten_thousand_corrupted_proofs_are_refused_and_the_good_one_accepted_before_and_after()

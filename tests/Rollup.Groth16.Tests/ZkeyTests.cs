@@ -3,7 +3,8 @@ using Rollup.Groth16.Formats;
 
 namespace Rollup.Groth16.Tests;
 
-public class ZkeyTests(SampleProof sample) : IClassFixture<SampleProof>
+[Collection(nameof(SampleProof))]
+public class ZkeyTests(SampleProof sample)
 {
     private static readonly byte[] Tiny = TinyKey();
 
