@@ -59,6 +59,23 @@ public sealed class EddsaTests
         }
     }
 
+    // (1, y) lies off the curve, on one with the same a and another d. Doubling does not use d, and 8 times the point is a point of order 4 of the true curve:
+    // for a fourth of all messages h·8·A = O, so S = r would be a forgery by anyone.
+    [Fact]
+    public void A_key_off_the_curve_whose_eightfold_has_order_4_accepts_no_forgery()
+    {
+        Fr y = Fr.Parse("3893565056577138676880404713587288693691242021886213458306939154615778721599");
+        var key = new EddsaPublicKey(Fr.One, y);
+        EdwardsPoint eightfold = new EdwardsPoint(new BabyJubJubPoint(Fr.One, y)).MultiplyByCofactor();
+        Assert.False(eightfold.IsIdentity);
+        Assert.True(eightfold.ToAffine().IsOnCurve);
+        Assert.Equal(BabyJubJubPoint.Identity, eightfold.ToAffine().Multiply([4]));
+
+        BabyJubJubPoint r8 = BabyJubJubPoint.MultiplyBase8(PrimeField<BabyJubJubOrder>.FromUInt64(123_456_789));
+        var forgery = new EddsaSignature(r8.X, r8.Y, Fr.FromUInt64(123_456_789));
+        for (ulong message = 0; message < 32; message++) Assert.False(key.Verify(Fr.FromUInt64(message), forgery));
+    }
+
     [Fact]
     public void A_flip_of_any_bit_is_refused()
     {

@@ -39,8 +39,8 @@ public readonly record struct EddsaPublicKey(Fr X, Fr Y)
 
     /// <summary>
     /// Accepts exactly what the circuit's signature template accepts: A and R8 on the curve, 8·A not the identity, S &lt; l, and
-    /// S·Base8 = R8 + H(R8x, R8y, X, Y, message)·8·A. It follows that R8 is in the prime subgroup. A may have a component of small order, which the
-    /// factor 8 removes. Not constant-time: all inputs are public.
+    /// S·Base8 = R8 + H(R8x, R8y, X, Y, message)·8·A. R8 needs no test of its own: it must equal a computed point of the prime subgroup. A may have a
+    /// component of small order, which the factor 8 removes. Not constant-time: all inputs are public.
     /// </summary>
     /// <param name="message">The signed field element.</param>
     /// <param name="signature">Any values.</param>
@@ -48,7 +48,7 @@ public readonly record struct EddsaPublicKey(Fr X, Fr Y)
     {
         var r8 = new BabyJubJubPoint(signature.R8x, signature.R8y);
         var a = new BabyJubJubPoint(X, Y);
-        if (!TryToScalar(signature.S, out Scalar s) || !r8.IsOnCurve || !a.IsOnCurve) return false;
+        if (!TryToScalar(signature.S, out Scalar s) || !a.IsOnCurve) return false;
         EdwardsPoint eightA = new EdwardsPoint(a).MultiplyByCofactor();
         if (eightA.IsIdentity) return false;
         Scalar h = Challenge(r8, this, message);
