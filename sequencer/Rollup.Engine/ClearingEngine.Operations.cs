@@ -1,0 +1,104 @@
+using Rollup.Crypto;
+using Rollup.Crypto.Settlement;
+using Rollup.Engine.State;
+using Rollup.Protocol;
+
+namespace Rollup.Engine;
+
+// Operations of the vault's queue. The chain has taken them in already: what the engine cannot accept it bounces, with a reason.
+// It rejects only what is not the queue's next operation, and what does not fit this batch but fits a later one.
+public sealed partial class ClearingEngine
+{
+    private RejectCode Operation(long time, QueuedOperation queued)
+    {
+        if (!IsExecuting(time)) return RejectCode.EpochClosed;
+        if (queued.Index != _nextOperation) return RejectCode.OperationOutOfOrder;
+        if (!IsWellFormed(queued)) return RejectCode.Malformed;
+        if (_ledger.IsOperationsFull) return RejectCode.BatchOperationsFull;
+        RejectCode full = queued.Operation.Kind == OperationKind.Register
+            ? Register(queued, out RejectCode bounce)
+            : Deposit(queued.Operation, out bounce);
+        if (full != RejectCode.None) return full;
+
+        Operation operation = queued.Operation;
+        bool accepted = bounce == RejectCode.None;
+        _ledger.Operations.Add(new ConsumedOperation(queued, accepted ? AccountOf(operation.Account) : null));
+        _nextOperation++;
+        Emit() = new EngineEvent
+        {
+            Kind = !accepted ? EventKind.Bounced : operation.Kind == OperationKind.Register ? EventKind.Registered : EventKind.Deposited,
+            Reason = bounce, Account = AccountId.From(operation.Account), Instrument = InstrumentId.From(operation.Asset), Amount = operation.Amount,
+        };
+        return RejectCode.None;
+    }
+
+    private static bool IsWellFormed(QueuedOperation queued)
+    {
+        Operation o = queued.Operation;
+        return o.Kind is OperationKind.Register or OperationKind.Deposit && queued.Index < 1L << Width.OperationIndex
+            && o.Account is >= 0 and < 1 << Width.Account && o.Asset is >= 0 and < 1 << Width.Instrument && o.Amount is >= 0 and < 1L << Width.Amount
+            && (o.Kind == OperationKind.Deposit || o.Asset == 0);
+    }
+
+    private RejectCode Register(QueuedOperation queued, out RejectCode bounce)
+    {
+        Operation o = queued.Operation;
+        bounce = RejectCode.None;
+        if (o.Account < Bound.ReservedAccounts || AccountOf(o.Account) is not null) bounce = RejectCode.AccountExists;
+        else if (!new EddsaPublicKey(o.KeyX, o.KeyY).IsOfPrimeOrder) bounce = RejectCode.MalformedKey;
+        else if (queued.ViewKey is not { } key || Poseidon.Hash([key]) != o.ViewKeyHash) bounce = RejectCode.ViewKeyMismatch;
+        if (bounce != RejectCode.None) return RejectCode.None;
+        if (_ledger.Fits(new Usage { Blocks = 1 }) is var full and not RejectCode.None) return full;
+
+        var account = new Account(o.Account, new AccountIdentity(o.Owner, o.KeyX, o.KeyY, queued.ViewKey!.Value)) { IsNew = true, Cash = o.Amount };
+        AddAccount(account);
+        _ledger.Touch(account);
+        return RejectCode.None;
+    }
+
+    private RejectCode Deposit(Operation o, out RejectCode bounce)
+    {
+        Market? market = null;
+        bounce = RejectCode.None;
+        if (AccountOf(o.Account) is not { } account) bounce = RejectCode.UnknownAccount;
+        else if (o.Amount == 0) bounce = RejectCode.ZeroSize;
+        else if (o.Asset != 0 && (market = MarketOf(o.Asset)) is null) bounce = RejectCode.UnknownInstrument;
+        else if (market is { IsSpot: false }) bounce = RejectCode.NotWithdrawable;
+        else return market is null ? DepositCash(account, o.Amount, out bounce) : DepositSpot(account, market, o.Amount, out bounce);
+        return RejectCode.None;
+    }
+
+    private RejectCode DepositCash(Account account, long amount, out RejectCode bounce)
+    {
+        bounce = !ExposureLimits.IsCashInRange(account.Cash + amount) ? RejectCode.ExposureOutOfRange
+            // Every block of a batch ends healthy, so a deposit too small to heal its account would stop the chain.
+            : account.Health + amount < 0 ? RejectCode.InsufficientMargin
+            : RejectCode.None;
+        if (bounce != RejectCode.None) return RejectCode.None;
+        if (_ledger.Fits(BatchLedger.BlockOf(account)) is var full and not RejectCode.None) return full;
+        _ledger.Touch(account);
+        account.Cash += amount;
+        return RejectCode.None;
+    }
+
+    private RejectCode DepositSpot(Account account, Market market, long amount, out RejectCode bounce)
+    {
+        bounce = account.TryHold(market, _config.Profile.Buckets, out Holding holding);
+        if (bounce != RejectCode.None) return RejectCode.None;
+        if (holding.Size + holding.Bids + amount >= Lots.PositionBound) bounce = RejectCode.PositionOutOfRange;
+        else if (amount > (ExposureLimits.Accept - account.Exposure) / market.Unit || account.Exposure > ExposureLimits.Accept) bounce = RejectCode.ExposureOutOfRange;
+        else bounce = account.CheckChange(holding, amount, 0);
+        Usage usage = BatchLedger.BlockOf(account);
+        usage.Buckets |= market.BucketBit;
+        RejectCode full = bounce == RejectCode.None ? _ledger.Fits(usage) : RejectCode.None;
+        if (bounce == RejectCode.None && full == RejectCode.None)
+        {
+            _ledger.Touch(account);
+            _ledger.OpenBucket(market.BucketBit);
+            account.Change(holding, amount, 0);
+        }
+
+        account.Release(holding);
+        return full;
+    }
+}

@@ -1,0 +1,115 @@
+using System.Security.Cryptography;
+using System.Text;
+using Rollup.Crypto;
+using Rollup.Crypto.Settlement;
+using Rollup.Engine.State;
+using Rollup.Protocol;
+using Rollup.Risk;
+
+namespace Rollup.Engine;
+
+// The whole state as bytes: canonical, so that equal states have equal snapshots whatever led to them.
+public sealed partial class ClearingEngine
+{
+    private const uint SnapshotVersion = 1;
+
+    /// <summary>
+    /// The state as bytes, from which <see cref="Restore"/> continues as if nothing had happened. Versioned, not checksummed: that is the host's.
+    /// </summary>
+    public byte[] Snapshot()
+    {
+        using var stream = new MemoryStream();
+        using (var to = new BinaryWriter(stream, Encoding.UTF8, leaveOpen: true))
+        {
+            to.Write(SnapshotVersion);
+            to.Write(ConfigDigest(_config));
+            to.Write(_now);
+            to.Write(_nextOperation);
+            to.Write(_batch);
+            to.Write(_isOpen);
+            to.Write(_openTime);
+            to.Write(_observedAt);
+            to.Write(_riskInputs.Length);
+            to.Write(_riskInputs);
+            Account[] accounts = [.. _accounts.OfType<Account>()];
+            to.Write(accounts.Length);
+            foreach (Account account in accounts) SnapshotCodec.WriteAccount(to, account);
+            foreach (Market market in _markets) SnapshotCodec.WriteBook(to, market, _batch);
+            SnapshotCodec.WriteLedger(to, _ledger);
+        }
+
+        return stream.ToArray();
+    }
+
+    /// <summary>Identifies the state: SHA-256 of <see cref="Snapshot"/>.</summary>
+    public byte[] StateDigest() => SHA256.HashData(Snapshot());
+
+    /// <summary>Continues from a snapshot.</summary>
+    /// <param name="config">The configuration that the snapshot was made under.</param>
+    /// <param name="snapshot">Bytes of <see cref="Snapshot"/>.</param>
+    /// <exception cref="InvalidDataException">Another version or configuration, or bytes that no engine wrote.</exception>
+    public static ClearingEngine Restore(EngineConfig config, ReadOnlySpan<byte> snapshot)
+    {
+        using var from = new BinaryReader(new MemoryStream(snapshot.ToArray(), writable: false));
+        try
+        {
+            var engine = new ClearingEngine(config);
+            engine.Restore(from);
+            return engine;
+        }
+        catch (Exception e) when (e is EndOfStreamException or ArgumentException or OverflowException or IndexOutOfRangeException)
+        {
+            throw new InvalidDataException($"The snapshot is damaged: {e.Message}", e);
+        }
+    }
+
+    private void Restore(BinaryReader from)
+    {
+        uint version = from.ReadUInt32();
+        if (version != SnapshotVersion) throw new InvalidDataException($"Snapshot version {version}; this engine reads {SnapshotVersion}.");
+        if (!from.ReadBytes(SHA256.HashSizeInBytes).AsSpan().SequenceEqual(ConfigDigest(_config)))
+            throw new InvalidDataException("The snapshot was made under another engine configuration.");
+        _now = from.ReadInt64();
+        _nextOperation = from.ReadInt64();
+        _batch = from.ReadUInt32();
+        _isOpen = from.ReadBoolean();
+        _openTime = from.ReadInt64();
+        _observedAt = from.ReadInt64();
+        _riskInputs = from.ReadBytes(from.ReadInt32());
+        int accounts = from.ReadInt32();
+        for (int i = 0; i < accounts; i++) SnapshotCodec.ReadAccount(from, AccountForRestore, id => MarketOf(id), _config.Profile.Buckets);
+        foreach (Market market in _markets) SnapshotCodec.ReadBook(from, market, id => AccountOf(id), _batch);
+        SnapshotCodec.ReadLedger(from, _ledger, _accounts.OfType<Account>(), id => AccountOf(id));
+        if (from.BaseStream.Position != from.BaseStream.Length) throw new InvalidDataException("The snapshot has bytes after its end.");
+
+        _tree.UpdateMany(_accounts.OfType<Account>().Where(a => !a.IsNew).Select(a => ((ulong)a.Id, a.Leaf.Hash(a.Identity))));
+        if (_batch == 0) return;
+        if (!RiskInputs.TryDecode(_riskInputs, out RiskInputs inputs, out string problem)) throw new InvalidDataException($"The snapshot's risk inputs: {problem}.");
+        Value(RiskRows.From(inputs));
+        // The exact bound is found at the next tick.
+        _earliestExpiry = 0;
+    }
+
+    private Account AccountForRestore(int id, AccountIdentity identity)
+    {
+        if (id < Bound.ReservedAccounts) return _accounts[id]!;
+        var account = new Account(id, identity);
+        AddAccount(account);
+        return account;
+    }
+
+    private static byte[] ConfigDigest(EngineConfig config)
+    {
+        using var stream = new MemoryStream();
+        using var to = new BinaryWriter(stream);
+        SnapshotCodec.Write(to, config.Domain);
+        CircuitProfile p = config.Profile;
+        to.Write(p.Name);
+        foreach (int value in (int[])[p.Blocks, p.Rows, p.Operations, p.Buckets, config.MakerFee.Ppm, config.TakerFee.Ppm, config.MaxEpoch,
+            config.MaxReportAge, config.MaxOpenOrders, config.MaxBookOrders]) to.Write(value);
+        foreach (InstrumentSpec t in config.Instruments)
+            foreach (long value in (long[])[t.Id, (int)t.Kind, t.Group, t.Tick, t.MinSize]) to.Write(value);
+        to.Flush();
+        return SHA256.HashData(stream.ToArray());
+    }
+}

@@ -1,0 +1,92 @@
+using Rollup.Protocol;
+
+namespace Rollup.Engine;
+
+/// <summary>What happened. Stable numbers.</summary>
+public enum EventKind
+{
+    /// <summary>An operation created <see cref="EngineEvent.Account"/>; Amount = its first deposit.</summary>
+    Registered = 1,
+
+    /// <summary>An operation credited Amount of Instrument to Account.</summary>
+    Deposited = 2,
+
+    /// <summary>An operation was refused for Reason; its Amount of Instrument goes back to the depositor.</summary>
+    Bounced = 3,
+
+    /// <summary>A request took Amount of Instrument out of Account.</summary>
+    Withdrawn = 4,
+
+    /// <summary>Remaining lots of Account's order rest in the book at Price.</summary>
+    Rested = 5,
+
+    /// <summary>Account's order took Lots at Price from the maker's.</summary>
+    Filled = 6,
+
+    /// <summary>Remaining lots of Account's order will not execute, for Reason (<see cref="RejectCode.None"/>: its owner cancelled it).</summary>
+    Closed = 7,
+
+    /// <summary>A cancel reached the batch: no order of the slot up to the nonce can ever fill again.</summary>
+    CancelProven = 8,
+
+    /// <summary>An epoch opened; Amount = its batch number.</summary>
+    EpochOpened = 9,
+
+    /// <summary>A batch was sealed; Amount = its number.</summary>
+    Sealed = 10,
+}
+
+/// <summary>One fact of an accepted command. Fields that a kind does not name are default.</summary>
+public readonly record struct EngineEvent
+{
+    public required EventKind Kind { get; init; }
+    public RejectCode Reason { get; init; }
+
+    /// <summary>The account; of a fill, the taker's.</summary>
+    public AccountId Account { get; init; }
+
+    /// <summary>The order's slot and nonce; of a fill, the taker's.</summary>
+    public byte Slot { get; init; }
+    public OrderNonce Nonce { get; init; }
+
+    public InstrumentId Instrument { get; init; }
+    public bool IsSell { get; init; }
+    public Price Price { get; init; }
+    public Lots Lots { get; init; }
+
+    /// <summary>Lots of the order still to fill after this event; of a fill, the taker's.</summary>
+    public Lots Remaining { get; init; }
+
+    /// <summary>Fee charged with this event; of a fill, the taker's.</summary>
+    public Cash Fee { get; init; }
+
+    public AccountId Maker { get; init; }
+    public byte MakerSlot { get; init; }
+    public OrderNonce MakerNonce { get; init; }
+    public Lots MakerRemaining { get; init; }
+    public Cash MakerFee { get; init; }
+
+    /// <summary>Atoms or lots of an operation or withdrawal, or a batch number.</summary>
+    public long Amount { get; init; }
+}
+
+/// <summary>
+/// The answer to a command: accepted (<see cref="Code"/> is None) with its events, or rejected with nothing changed. The events are
+/// valid until the engine's next command.
+/// </summary>
+public readonly ref struct Outcome
+{
+    internal Outcome(RejectCode code, ReadOnlySpan<EngineEvent> events, SealedBatch? batch)
+    {
+        Code = code;
+        Events = events;
+        Batch = batch;
+    }
+
+    public RejectCode Code { get; }
+    public bool IsAccepted => Code == RejectCode.None;
+    public ReadOnlySpan<EngineEvent> Events { get; }
+
+    /// <summary>Of an accepted <see cref="CommandKind.Seal"/>.</summary>
+    public SealedBatch? Batch { get; }
+}

@@ -1,0 +1,57 @@
+using System.Collections.Immutable;
+using Rollup.Crypto;
+using Rollup.Protocol;
+
+namespace Rollup.Engine;
+
+/// <summary>A listed instrument. Its kind and group must agree with every epoch's risk inputs.</summary>
+/// <param name="Id">1..2^18-1.</param>
+/// <param name="Kind">Spot or perpetual.</param>
+/// <param name="Group">Margin group, 0..15.</param>
+/// <param name="Tick">Limits are multiples of this many atoms per lot.</param>
+/// <param name="MinSize">Least size of an order in lots.</param>
+public sealed record InstrumentSpec(int Id, InstrumentKind Kind, int Group, long Tick, long MinSize);
+
+/// <summary>What an engine is born with; a snapshot can be restored only under the configuration that made it.</summary>
+/// <param name="Domain">Signing domain of the vault (spec 4.1).</param>
+/// <param name="Profile">Capacity of a batch.</param>
+/// <param name="Instruments">Ascending by id, at least one; they span at most <see cref="MaxBuckets"/> buckets.</param>
+/// <param name="MakerFee">Charged to the resting order of a fill.</param>
+/// <param name="TakerFee">Charged to the incoming order.</param>
+/// <param name="MaxEpoch">Longest epoch in milliseconds; nothing executes later than this after its opening.</param>
+/// <param name="MaxReportAge">Oldest risk inputs an epoch opens with, milliseconds.</param>
+/// <param name="MaxOpenOrders">Open orders of one account.</param>
+/// <param name="MaxBookOrders">Open orders of one instrument.</param>
+public sealed record EngineConfig(
+    Fr Domain, CircuitProfile Profile, ImmutableArray<InstrumentSpec> Instruments, FeeRate MakerFee, FeeRate TakerFee,
+    int MaxEpoch = 60_000, int MaxReportAge = 10_000, int MaxOpenOrders = 200, int MaxBookOrders = 65_536)
+{
+    /// <summary>Distinct risk buckets that the instruments may span.</summary>
+    public const int MaxBuckets = 64;
+
+    private static readonly FeeRate MaxFee = FeeRate.FromPpm(100_000);
+
+    /// <summary>The first rule the configuration breaks, or null.</summary>
+    public string? Validate()
+    {
+        if (Profile.Blocks is < 2 or > 255) return $"profile '{Profile.Name}': {Profile.Blocks} blocks; a batch needs 2 to 255";
+        if (Profile.Rows < 1 || Profile.Operations < 1 || Profile.Buckets < 1) return $"profile '{Profile.Name}' needs rows, operations and buckets";
+        if (Instruments.IsEmpty) return "no instruments are listed";
+        for (int i = 0; i < Instruments.Length; i++)
+        {
+            InstrumentSpec t = Instruments[i];
+            if (t.Id is < 1 or >= 1 << Width.Instrument) return $"instrument {t.Id} is outside 1..2^18-1";
+            if (i > 0 && Instruments[i - 1].Id >= t.Id) return "instruments are not in strictly ascending order";
+            if (t.Kind is not (InstrumentKind.Spot or InstrumentKind.Perpetual)) return $"instrument {t.Id}: kind {t.Kind} is not supported";
+            if (t.Group is < 0 or >= 1 << Width.Group) return $"instrument {t.Id}: group {t.Group} is outside 0..15";
+            if (t.Tick is < 1 or >= Price.ExclusiveBound) return $"instrument {t.Id}: tick {t.Tick} is outside 1..2^35-1";
+            if (t.MinSize is < 1 or >= Lots.PositionBound) return $"instrument {t.Id}: least size {t.MinSize} is outside 1..2^44-1";
+        }
+
+        if (Instruments.Select(t => t.Id / Bound.RowsPerBucket).Distinct().Count() > MaxBuckets) return $"the instruments span more than {MaxBuckets} buckets";
+        if (MakerFee > MaxFee || TakerFee > MaxFee) return $"a fee exceeds {MaxFee}";
+        if (MaxEpoch < 1 || MaxReportAge < 0) return "the longest epoch is at least 1 ms and the oldest report at least 0 ms";
+        if (MaxOpenOrders is < 1 or > 1 << Width.Slot) return $"open orders of an account: {MaxOpenOrders} is outside 1..256";
+        return MaxBookOrders is >= 1 and <= 1 << 24 ? null : $"orders of a book: {MaxBookOrders} is outside 1..2^24";
+    }
+}
