@@ -110,10 +110,11 @@ const eip712 = [
 
 const checksummed = Array.from({ length: 20 }, () => ethers.utils.getAddress(hex(20)));
 
+// The iv's last bytes make the AES counter carry between the two blocks of the key.
 const stored = new ethers.Wallet(hex(32));
 const keystore = {
   password: "correct horse Ünicode", key: stored.privateKey, address: stored.address,
-  json: JSON.parse(await stored.encrypt("correct horse Ünicode", { scrypt: { N: 1024, r: 8, p: 2 }, iv: hex(16), salt: hex(32), uuid: hex(16) })),
+  json: JSON.parse(await stored.encrypt("correct horse Ünicode", { scrypt: { N: 1024, r: 8, p: 2 }, iv: `${hex(14)}ffff`, salt: hex(32), uuid: hex(16) })),
 };
 
 writeFileSync(new URL("../vectors/ethereum.json", import.meta.url), JSON.stringify({ abi, rlp, transactions, signatures, eip712, checksummed, keystore }, null, 1) + "\n");

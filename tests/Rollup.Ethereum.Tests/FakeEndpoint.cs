@@ -7,7 +7,7 @@ using System.Text.Json.Nodes;
 namespace Rollup.Ethereum.Tests;
 
 /// <summary>What a <see cref="FakeEndpoint"/> sends; a null body ends the connection without an answer.</summary>
-internal sealed record Answer(string? Body, int Status = 200, string ContentType = "application/json")
+internal sealed record Answer(string? Body, int Status = 200, string ContentType = "application/json", Uri? Location = null)
 {
     public static Answer Result(JsonNode request, string result) => new($"{{\"jsonrpc\":\"2.0\",\"id\":{request["id"]},\"result\":{result}}}");
 
@@ -64,7 +64,7 @@ internal sealed class FakeEndpoint : IDisposable
             var reply = await answer(Requests[^1]);
             if (reply.Body is null) return;
             var bytes = Encoding.UTF8.GetBytes(reply.Body);
-            await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 {reply.Status} Status\r\nContent-Type: {reply.ContentType}\r\nContent-Length: {bytes.Length}\r\nConnection: close\r\n\r\n"));
+            await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 {reply.Status} Status\r\n{(reply.Location is null ? "" : $"Location: {reply.Location}\r\n")}Content-Type: {reply.ContentType}\r\nContent-Length: {bytes.Length}\r\nConnection: close\r\n\r\n"));
             await stream.WriteAsync(bytes);
         }
         catch (IOException)

@@ -87,6 +87,16 @@ public class JsonRpcTests
     }
 
     [Fact]
+    public async Task A_redirect_is_not_followed()
+    {
+        using var elsewhere = new FakeEndpoint(request => Answer.Result(request, "\"0x1\""));
+        using var endpoint = new FakeEndpoint(_ => new Answer("", 307, "text/html", elsewhere.Uri));
+        using var client = new EthereumClient(endpoint.Uri, Quick);
+        Assert.Contains("307", (await Assert.ThrowsAsync<EthereumUnreachableException>(() => client.GetChainIdAsync())).Message, StringComparison.Ordinal);
+        Assert.Empty(elsewhere.Requests);
+    }
+
+    [Fact]
     public async Task User_and_password_of_the_endpoint_are_sent()
     {
         using var endpoint = new FakeEndpoint(request => Answer.Result(request, "\"0x1\""));

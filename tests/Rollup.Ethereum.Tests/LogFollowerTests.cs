@@ -59,14 +59,20 @@ public class LogFollowerTests
         AssertIds([6], (await follower.PollAsync()).Removed);
     }
 
-    [Fact]
-    public async Task Reorganisations_at_the_depth_are_undone_and_deeper_ones_stop_for_good()
+    [Theory]
+    [InlineData(true)] // looked at after each block, so that the history drops its oldest block again and again
+    [InlineData(false)] // looked at only at the end, so that the old blocks are skipped as a range
+    public async Task Reorganisations_at_the_depth_are_undone_and_deeper_ones_stop_for_good(bool blockByBlock)
     {
         foreach (var (dropTo, possible) in new[] { (7UL, true), (6UL, false) })
         {
             var chain = new FakeChain();
-            for (var i = 1; i <= 10; i++) chain.Mine(i);
             var follower = new LogFollower(chain, Filter, new LogHistory(1, depth: 3), 0);
+            for (var i = 1; i <= 10; i++)
+            {
+                chain.Mine(i);
+                if (blockByBlock) await follower.PollAsync();
+            }
             while (!(await follower.PollAsync()).CaughtUp) { }
             chain.DropTo(dropTo);
             chain.Mine(20);
@@ -80,6 +86,26 @@ public class LogFollowerTests
                 await Assert.ThrowsAsync<ReorganisationTooDeepException>(() => follower.PollAsync());
             }
         }
+    }
+
+    [Fact]
+    public async Task A_new_branch_that_appears_between_two_blocks_waits_for_the_next_look()
+    {
+        var chain = new FakeChain();
+        for (var i = 1; i <= 3; i++) chain.Mine(i);
+        var follower = new LogFollower(chain, Filter, new LogHistory(1), 0);
+        chain.BeforeBlock = block =>
+        {
+            if (block != 3) return;
+            chain.BeforeBlock = null;
+            chain.DropTo(1);
+            chain.Mine(4);
+            chain.Mine(5);
+        };
+        AssertIds([1, 2], (await follower.PollAsync()).Added);
+        var update = await follower.PollAsync();
+        AssertIds([2], update.Removed);
+        AssertIds([4, 5], update.Added);
     }
 
     [Fact]
@@ -272,6 +298,9 @@ public class LogFollowerTests
         public int RangeCalls { get; private set; }
         public int BlockLogCalls { get; private set; }
 
+        /// <summary>Called with the number of the block that is asked for.</summary>
+        public Action<ulong>? BeforeBlock { get; set; }
+
         /// <summary>Called with the number of the block whose logs are asked for.</summary>
         public Action<ulong>? BeforeBlockLogs { get; set; }
 
@@ -294,6 +323,7 @@ public class LogFollowerTests
         public Task<Block?> GetBlockAsync(BlockTag block, CancellationToken cancellation = default)
         {
             var number = int.Parse(block.ToString().AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+            BeforeBlock?.Invoke((ulong)number);
             return Task.FromResult(number < blocks.Count ? blocks[number].Block : null);
         }
 
