@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Rollup.Groth16;
+using Rollup.Groth16.Formats;
+using Rollup.ProverBridge.Configuration;
+using Rollup.ProverBridge.Proving;
+
+namespace Rollup.ProverBridge.Commands;
+
+/// <summary>
+/// <c>prover-bridge keys dev</c>: compiles a circuit and makes its development keys, once for each content of the circuit. Whoever runs it
+/// could forge proofs; the vault refuses such keys on every chain but a local one.
+/// </summary>
+internal static class KeysCommand
+{
+    // Part of the keys' folder name: raise it when the generator's output changes.
+    private const int Layout = 1;
+
+    /// <summary>Files of one set of keys.</summary>
+    public sealed record KeySet(string Wasm, string Zkey, string VerificationKey, string Verifier, int Constraints);
+
+    /// <param name="circuit">A profile's name, or the path of a .circom file with a main component.</param>
+    /// <param name="progress">Where progress goes; the result goes to the caller.</param>
+    public static async Task<KeySet> DevelopmentKeysAsync(string circuit, string repository, TextWriter progress, CancellationToken cancellation)
+    {
+        JsonElement compiled = await CompileAsync(circuit, repository, progress, cancellation);
+        string r1csFile = compiled.GetProperty("r1cs").GetString()!;
+        // The compiler's folder is named by a hash of all it depends on.
+        string content = Path.GetFileName(Path.GetDirectoryName(r1csFile))!;
+        string folder = Path.Combine(Path.GetDirectoryName(r1csFile)!, "..", "..", "keys", $"{content}-{Layout}");
+        folder = Path.GetFullPath(folder);
+        var keys = new KeySet(compiled.GetProperty("wasm").GetString()!, Path.Combine(folder, "circuit.zkey"), Path.Combine(folder, "verification_key.json"),
+            Path.Combine(folder, "Groth16Verifier.sol"), compiled.GetProperty("constraints").GetInt32());
+        if (Directory.Exists(folder))
+        {
+            progress.WriteLine($"keys of {content} are there");
+            return keys;
+        }
+
+        string staging = $"{folder}.{Environment.ProcessId}.{Guid.NewGuid():N}";
+        PrivateFolder.Create(staging);
+        try
+        {
+            var watch = Stopwatch.StartNew();
+            progress.WriteLine($"making development keys for {keys.Constraints} constraints");
+            using (var ticker = new Timer(_ => progress.WriteLine($"  keys: {watch.Elapsed.TotalSeconds:0} s"), null, TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(10)))
+                await Task.Run(() => Write(r1csFile, staging), cancellation);
+            Directory.Move(staging, folder);
+            progress.WriteLine($"made the keys in {watch.Elapsed.TotalSeconds:0.0} s");
+        }
+        catch (IOException) when (Directory.Exists(folder))
+        {
+            // Another process was faster; its keys are as good.
+            Directory.Delete(staging, recursive: true);
+        }
+        catch
+        {
+            Directory.Delete(staging, recursive: true);
+            throw;
+        }
+
+        return keys;
+    }
+
+    private static void Write(string r1csFile, string folder)
+    {
+        R1cs r1cs = R1csFile.Load(r1csFile);
+        string zkeyFile = Path.Combine(folder, "circuit.zkey");
+        using (DevSecret secret = DevSecret.Draw())
+        using (FileStream stream = File.Create(zkeyFile))
+            DevKeys.Write(r1cs, secret, stream, Environment.ProcessorCount);
+        using Zkey zkey = Zkey.Open(zkeyFile);
+        File.WriteAllBytes(Path.Combine(folder, "verification_key.json"), SnarkJson.Write(zkey.VerifyingKey));
+        File.WriteAllText(Path.Combine(folder, "Groth16Verifier.sol"), SolidityVerifier.Write(zkey.VerifyingKey));
+    }
+
+    private static async Task<JsonElement> CompileAsync(string circuit, string repository, TextWriter progress, CancellationToken cancellation)
+    {
+        var start = new ProcessStartInfo("node", ["circuits/compile.mjs", "--stats", circuit]) { WorkingDirectory = repository, RedirectStandardOutput = true, RedirectStandardError = true };
+        using Process compiler = Process.Start(start) ?? throw new ConfigurationException("node cannot be started.");
+        try
+        {
+            Task<string> output = compiler.StandardOutput.ReadToEndAsync(cancellation);
+            while (await compiler.StandardError.ReadLineAsync(cancellation) is { } line) progress.WriteLine(line);
+            await compiler.WaitForExitAsync(cancellation);
+            if (compiler.ExitCode != 0) throw new ConfigurationException($"{circuit} was not compiled; the compiler's messages are above.");
+            using JsonDocument stats = JsonDocument.Parse(await output);
+            return stats.RootElement[0].Clone();
+        }
+        catch (OperationCanceledException)
+        {
+            compiler.Kill(entireProcessTree: true);
+            throw;
+        }
+    }
+
+    /// <summary>The checkout that holds circuits/compile.mjs: the given folder, or the nearest one above the working folder or the program.</summary>
+    public static string FindRepository(string? given)
+    {
+        foreach (string start in given is null ? (string[])[Environment.CurrentDirectory, AppContext.BaseDirectory] : [given])
+            for (string? folder = Path.GetFullPath(start); folder is not null; folder = given is null ? Path.GetDirectoryName(folder) : null)
+                if (File.Exists(Path.Combine(folder, "circuits", "compile.mjs"))) return folder;
+        throw new ConfigurationException("circuits/compile.mjs is not found: name the checkout of the repository with --repository.");
+    }
+}

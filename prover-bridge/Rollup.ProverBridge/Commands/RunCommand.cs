@@ -1,0 +1,122 @@
+using System.Net;
+using System.Numerics;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Rollup.Crypto.Settlement;
+using Rollup.Ethereum;
+using Rollup.Groth16;
+using Rollup.Groth16.Formats;
+using Rollup.Protocol;
+using Rollup.ProverBridge.Configuration;
+using Rollup.ProverBridge.Jobs;
+using Rollup.ProverBridge.Monitoring;
+using Rollup.ProverBridge.Proving;
+using Rollup.ProverBridge.Settlement;
+using Rollup.ProverBridge.Spool;
+using Rollup.Witness;
+
+namespace Rollup.ProverBridge.Commands;
+
+/// <summary><c>prover-bridge run</c>: puts the parts together and runs them until it is told to stop, or has to.</summary>
+internal static class RunCommand
+{
+    /// <summary>Exit code after a safe stop.</summary>
+    public const int Halted = 3;
+
+    public static async Task<int> RunAsync(BridgeConfiguration configuration, bool jsonLog, CancellationToken cancellation)
+    {
+        VerifyingKey verifyingKey = ReadKeys(configuration.Circuit);
+        using EthereumKey key = Keystore.Load(configuration.Ethereum.Keystore, OperatorPassword.Read(configuration.Ethereum.PasswordFile));
+        PrivateFolder.Create(configuration.State);
+        RetryPolicy retry = RetryOf(configuration);
+        using JobStore store = JobStore.Open(configuration.JobsFile, TimeProvider.System, retry);
+        await using WebApplication app = Build(configuration, verifyingKey, key, store, retry, jsonLog);
+        BridgeStatus status = app.Services.GetRequiredService<BridgeStatus>();
+        await app.StartAsync(cancellation);
+        app.Services.GetRequiredService<ILogger<BridgeStatus>>().LogInformation(
+            "Prover bridge runs: spool {Spool}, profile {Profile}, operator {Operator}, monitoring on {Urls}", configuration.Spool, configuration.Circuit.Profile, key.Address, string.Join(' ', app.Urls));
+        await app.WaitForShutdownAsync(cancellation);
+        return status.HaltReason is null ? 0 : Halted;
+    }
+
+    public static RetryPolicy RetryOf(BridgeConfiguration configuration) => new(
+        configuration.Retry.MaxAttempts, TimeSpan.FromSeconds(configuration.Retry.BaseSeconds), TimeSpan.FromSeconds(configuration.Retry.MaxSeconds), RetryPolicy.SystemJitter);
+
+    private static VerifyingKey ReadKeys(CircuitSection circuit)
+    {
+        try
+        {
+            VerifyingKey key = SnarkJson.ReadVerifyingKey(File.ReadAllBytes(circuit.VerificationKey), circuit.VerificationKey);
+            using Zkey zkey = Zkey.Open(circuit.Zkey);
+            return zkey.VerifyingKey.Equals(key) ? key
+                : throw new ConfigurationException($"{circuit.VerificationKey} is not the verification key of {circuit.Zkey}.");
+        }
+        catch (FormatException error)
+        {
+            throw new ConfigurationException($"The circuit's keys cannot be used: {error.Message}", error);
+        }
+    }
+
+    private static WebApplication Build(BridgeConfiguration configuration, VerifyingKey verifyingKey, EthereumKey key, JobStore store, RetryPolicy retry, bool jsonLog)
+    {
+        EthereumSection chain = configuration.Ethereum;
+        TimeProvider clock = TimeProvider.System;
+        TimeSpan lease = TimeSpan.FromSeconds(configuration.Retry.LeaseSeconds);
+        Address vaultAddress = Eip55.Parse(chain.Vault);
+        Fr domain = SettlementDomain.Of(chain.ChainId, vaultAddress);
+        var verifier = new Groth16Verifier(verifyingKey);
+        var metrics = new Metrics();
+
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(server => server.Listen(IPAddress.Loopback, configuration.Monitoring.Port));
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+        if (jsonLog) builder.Logging.AddJsonConsole(o => (o.UseUtcTimestamp, o.TimestampFormat) = (true, "O"));
+        else builder.Logging.AddSimpleConsole(o => (o.UseUtcTimestamp, o.TimestampFormat, o.SingleLine) = (true, "yyyy-MM-ddTHH:mm:ss.fffZ ", true));
+        // A part that fails in a way nobody foresaw must not leave the others running as if nothing were.
+        builder.Services.Configure<HostOptions>(o => o.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.StopHost);
+        builder.Services.AddSingleton<BridgeStatus>();
+
+        builder.Services.AddSingleton(services => new SnarkjsPool(
+            new WorkerOptions(configuration.Prover.Node, configuration.Prover.Worker!, configuration.Circuit.Wasm,
+                configuration.Prover.Kind == ProverKind.Snarkjs ? configuration.Circuit.Zkey : null,
+                TimeSpan.FromSeconds(configuration.Prover.TimeoutSeconds), (long)configuration.Prover.MemoryLimitMb << 20),
+            configuration.Prover.Workers, services.GetRequiredService<ILogger<SnarkjsPool>>(), metrics));
+        builder.Services.AddSingleton(services => new ProofMaker(
+            services.GetRequiredService<SnarkjsPool>(),
+            configuration.Prover.Kind == ProverKind.External
+                ? new ExternalProver(configuration.Circuit.Zkey, configuration.Prover.Command!, TimeSpan.FromSeconds(configuration.Prover.TimeoutSeconds))
+                : services.GetRequiredService<SnarkjsPool>(),
+            verifier, Path.Combine(configuration.State, "work")));
+        builder.Services.AddSingleton<IEthereum>(_ => new EthereumClient(chain.Rpc));
+        builder.Services.AddSingleton(services => new Wallet(services.GetRequiredService<IEthereum>(), key, new WalletOptions { MaxFeePerGasLimit = new BigInteger(chain.MaxFeeGwei * 1e9) }));
+
+        builder.Services.AddHostedService(services => new SpoolService(
+            configuration.Spool, configuration.Circuit.Profile, domain, store, services.GetRequiredService<BridgeStatus>(), clock, services.GetRequiredService<ILogger<SpoolService>>()));
+        builder.Services.AddHostedService(services =>
+        {
+            var maker = services.GetRequiredService<ProofMaker>();
+            return new ProvingService(store, (job, provingBegins, cancellation) =>
+            {
+                SettlementInput input = ProvingService.InputOf(store.SealedFile(job.Batch));
+                return maker.MakeAsync(job.Batch, input.ToJson(), input.PublicInputs, provingBegins, cancellation);
+            }, configuration.Prover.Workers, lease, clock, metrics, services.GetRequiredService<ILogger<ProvingService>>());
+        });
+        builder.Services.AddHostedService(services =>
+        {
+            var ethereum = services.GetRequiredService<IEthereum>();
+            var vault = new Vault(ethereum, vaultAddress);
+            var log = services.GetRequiredService<ILogger<SettlementService>>();
+            return new SettlementService(
+                ethereum, vault, new VaultExpectation(chain.ChainId, domain, CircuitProfile.Named(configuration.Circuit.Profile), verifyingKey, key.Address),
+                facts => new Settler(store, ethereum, vault, services.GetRequiredService<Wallet>(), verifier, facts.ChallengeWindow, revertAttempts: 3, clock, metrics, log),
+                store, retry, TimeSpan.FromSeconds(chain.PollSeconds), lease, clock, metrics, services.GetRequiredService<BridgeStatus>(), log);
+        });
+
+        WebApplication app = builder.Build();
+        MonitoringEndpoints.Use(app, store, metrics, app.Services.GetRequiredService<BridgeStatus>());
+        return app;
+    }
+}

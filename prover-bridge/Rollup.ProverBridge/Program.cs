@@ -1,0 +1,59 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Rollup.Ethereum;
+using Rollup.ProverBridge.Commands;
+using Rollup.ProverBridge.Configuration;
+using Rollup.ProverBridge.Jobs;
+
+var configuration = new Option<string>("--config", "-c") { Description = "Configuration file (see README.md beside the project).", Required = true };
+var batch = new Argument<uint>("batch") { Description = "Number of the batch." };
+
+var logFormat = new Option<bool>("--json-log") { Description = "Log one JSON object a line instead of text." };
+var run = new Command("run", "Take sealed batches from the spool, prove them, and bring them to the vault. Exit code 3 after a safe stop.") { configuration, logFormat };
+run.SetAction((arguments, cancellation) => GuardAsync(() => RunCommand.RunAsync(BridgeConfiguration.Load(arguments.GetRequiredValue(configuration)), arguments.GetValue(logFormat), cancellation)));
+
+var json = new Option<bool>("--json") { Description = "Print a JSON array." };
+var list = new Command("list", "List all batches: state of proof and chain, attempts, why one is set aside.") { configuration, json };
+list.SetAction(arguments => Guard(() => JobsCommand.List(BridgeConfiguration.Load(arguments.GetRequiredValue(configuration)), arguments.GetValue(json), Console.Out)));
+var show = new Command("show", "Show one batch with its transactions, as JSON.") { batch, configuration };
+show.SetAction(arguments => Guard(() => JobsCommand.Show(BridgeConfiguration.Load(arguments.GetRequiredValue(configuration)), arguments.GetValue(batch), Console.Out)));
+var retry = new Command("retry", "Take a batch up again that was set aside or waits.") { batch, configuration };
+retry.SetAction(arguments => Guard(() => JobsCommand.Retry(BridgeConfiguration.Load(arguments.GetRequiredValue(configuration)), arguments.GetValue(batch), Console.Out)));
+var jobs = new Command("jobs", "Look into the queue; works beside a running bridge.") { list, show, retry };
+
+var profile = new Option<string>("--profile") { Description = "dev, demo or standard; or the path of a .circom file.", Required = true };
+var repository = new Option<string?>("--repository") { Description = "Checkout with circuits/compile.mjs; found by itself inside one." };
+var dev = new Command("dev", "Compile a circuit and make development keys for it (cached). For local chains only. Prints the files as JSON.") { profile, repository };
+dev.SetAction((arguments, cancellation) => GuardAsync(async () =>
+{
+    KeysCommand.KeySet keys = await KeysCommand.DevelopmentKeysAsync(
+        arguments.GetRequiredValue(profile), KeysCommand.FindRepository(arguments.GetValue(repository)), Console.Error, cancellation);
+    Console.WriteLine(new JsonObject
+    {
+        ["wasm"] = keys.Wasm, ["zkey"] = keys.Zkey, ["verificationKey"] = keys.VerificationKey, ["verifier"] = keys.Verifier, ["constraints"] = keys.Constraints,
+    }.ToJsonString());
+    return 0;
+}));
+var keysCommand = new Command("keys", "Proving keys.") { dev };
+
+var root = new RootCommand("Proves the rollup's sealed batches and settles them on the vault.") { run, jobs, keysCommand };
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+
+static int Guard(Func<int> command) => GuardAsync(() => Task.FromResult(command())).GetAwaiter().GetResult();
+
+static async Task<int> GuardAsync(Func<Task<int>> command)
+{
+    try
+    {
+        return await command();
+    }
+    catch (Exception error) when (error is ConfigurationException or JobStoreException or KeystoreException or IOException)
+    {
+        Console.Error.WriteLine($"error: {error.Message}");
+        return 1;
+    }
+    catch (OperationCanceledException)
+    {
+        return 130;
+    }
+}

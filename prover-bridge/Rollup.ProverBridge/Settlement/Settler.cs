@@ -1,0 +1,185 @@
+using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
+using Rollup.Engine;
+using Rollup.Ethereum;
+using Rollup.Groth16;
+using Rollup.ProverBridge.Jobs;
+using Rollup.ProverBridge.Monitoring;
+using Rollup.ProverBridge.Proving;
+using Rollup.Witness;
+
+namespace Rollup.ProverBridge.Settlement;
+
+/// <summary>Nothing more may be sent to the vault until an operator has looked; the message says why and what to do.</summary>
+public sealed class SettlementHaltedException(string message) : Exception(message);
+
+/// <summary>
+/// Brings the batches of the queue to the vault: commits each as soon as it is there, proves it when its proof is, makes it final when
+/// its challenge window is over. What to do follows from the vault's own state, read anew each time, so a restart or a reorganisation
+/// loses nothing and sends nothing twice. Not thread-safe.
+/// </summary>
+/// <param name="revertAttempts">Reverts in a row, of one action, that time cannot mend, after which the batch is set aside: one may be the chain's reorganising under it.</param>
+public sealed class Settler(
+    JobStore store, IEthereum ethereum, Vault vault, Wallet wallet, Groth16Verifier verifier, long challengeWindow, int revertAttempts, TimeProvider clock, Metrics metrics, ILogger log)
+{
+    private readonly Dictionary<(uint, string), Bytes32> pending = [];
+    private readonly Dictionary<uint, BatchCalldata> calldata = [];
+    private (uint Batch, string Action, int Count) reverts;
+    private uint missing;
+
+    /// <summary>Looks at the vault once and sends what is due.</summary>
+    /// <returns>Whether something was sent, so that another look is worth it at once.</returns>
+    /// <exception cref="EthereumException">The chain did not play along: try later.</exception>
+    /// <exception cref="SettlementHaltedException"/>
+    public async Task<bool> StepAsync(CancellationToken cancellation)
+    {
+        VaultState state = await vault.ReadStateAsync(cancellation);
+        metrics.LastCommitted.Set(state.LastCommitted);
+        metrics.LastFinal.Set(state.LastFinal);
+        store.SetFinalUpTo(state.LastFinal);
+        foreach (uint done in calldata.Keys.Where(b => b <= state.LastFinal).ToArray()) calldata.Remove(done);
+        if (state.IsFrozen)
+            throw new SettlementHaltedException($"The vault is frozen: it takes no batches any more, only claims. Its last final batch is {state.LastFinal}.");
+
+        uint expected = state.LastFinal + 1;
+        foreach (Job job in store.After(state.LastFinal))
+        {
+            // Committing a batch whose predecessor is missing would revert; one set aside must not run into its proof deadline.
+            if (job.Batch != expected++)
+            {
+                if (missing != expected - 1) log.LogError("Batch {Missing} is missing: the queue goes on with batch {Batch}, which cannot be sent before it. Put its sealed file into the spool and start with an empty queue", expected - 1, job.Batch);
+                missing = expected - 1;
+                break;
+            }
+
+            if (job.AsideBy == AsideBy.Settlement)
+                throw new SettlementHaltedException($"Batch {job.Batch} is set aside: {job.AsideReason} Nothing is sent until it is settled; then `prover-bridge jobs retry {job.Batch}`.");
+            VaultBatch onChain = await vault.ReadBatchAsync(job.Batch, cancellation);
+            Observe(job, onChain);
+            if (job.AsideBy == AsideBy.Proving && onChain.Status == BatchStatus.None) break;
+            if (await ActAsync(job, onChain, state, cancellation)) return true;
+            if (onChain.Status == BatchStatus.None) break;
+        }
+
+        return false;
+    }
+
+    private void Observe(Job job, VaultBatch onChain)
+    {
+        if (onChain.Status != BatchStatus.None)
+        {
+            BatchCalldata batch = CalldataOf(job);
+            if (onChain.Root != batch.NewRoot || onChain.Commitment != batch.Commitment || onChain.RiskRoot != batch.RiskRoot)
+                throw SetAside(job.Batch, $"the vault holds another batch of this number (root {onChain.Root.ToHex()}, ours {batch.NewRoot.ToHex()}).");
+        }
+
+        if (onChain.Status == job.Settlement) return;
+        if (onChain.Status < job.Settlement)
+            log.LogWarning("Batch {Batch}: the chain reorganised; the vault holds it as {Status} again, no longer as {Before}", job.Batch, onChain.Status, job.Settlement);
+        store.SetSettlement(job.Batch, onChain.Status);
+    }
+
+    private async Task<bool> ActAsync(Job job, VaultBatch onChain, VaultState state, CancellationToken cancellation)
+    {
+        switch (onChain.Status)
+        {
+            case BatchStatus.None when job.Batch == state.LastCommitted + 1:
+                return await SendAsync(job.Batch, "commit", Vault.Commit(CalldataOf(job)), BatchStatus.Committed, cancellation);
+
+            case BatchStatus.Committed when job.Stage == ProofStage.Proven && CheckedProof(job) is { } proof:
+                return await SendAsync(job.Batch, "prove", Vault.Prove(job.Batch, proof), BatchStatus.Proven, cancellation);
+
+            case BatchStatus.Proven when job.Batch == state.LastFinal + 1 && IsWindowOver(onChain, state):
+                return await SendAsync(job.Batch, "finalize", Vault.Finalize(job.Batch, CalldataOf(job).Payouts), BatchStatus.Final, cancellation);
+
+            default:
+                return false;
+        }
+    }
+
+    // A quiet chain mines no block whose time would show that the window is over.
+    private bool IsWindowOver(VaultBatch onChain, VaultState state) =>
+        Math.Max((long)state.Block.Timestamp, clock.GetUtcNow().ToUnixTimeSeconds()) >= onChain.CommittedAt + challengeWindow;
+
+    /// <summary>The stored proof, checked once more: what is posted must hold whatever happened to the queue's file.</summary>
+    private byte[]? CheckedProof(Job job)
+    {
+        byte[]? words = store.Proof(job.Batch);
+        BatchCalldata batch = CalldataOf(job);
+        string? problem = words is null || !Proof.TryFromEvmWords(words, out Proof? proof) ? "it is not a proof"
+            : verifier.Verify(proof!, batch.PublicInputs.AsSpan()) is { IsValid: false } result ? $"{result.Failure}: {result.Detail}" : null;
+        if (problem is null) return words;
+        log.LogError("Batch {Batch}: the stored proof does not hold, it is not posted and is made again. {Problem}", job.Batch, problem);
+        store.DropProof(job.Batch, $"The stored proof did not hold when it was to be posted. {problem}");
+        return null;
+    }
+
+    private async Task<bool> SendAsync(uint batch, string action, byte[] data, BatchStatus reached, CancellationToken cancellation)
+    {
+        // What was sent and not seen in a block yet must not be sent again beside it.
+        if (pending.TryGetValue((batch, action), out Bytes32 hash))
+        {
+            if (await ethereum.GetTransactionAsync(hash, cancellation) is { BlockNumber: null }) return false;
+            pending.Remove((batch, action));
+            return true; // Included or dropped: look again.
+        }
+
+        try
+        {
+            TransactionReceipt receipt = await wallet.SendAsync(vault.Address, data, cancellation: cancellation);
+            store.AddReceipt(batch, new JobReceipt(action, receipt.TransactionHash.ToString(), receipt.BlockNumber, receipt.GasUsed));
+            store.SetSettlement(batch, reached);
+            metrics.Transactions.Increment();
+            reverts = default;
+            log.LogInformation("Batch {Batch}: {Action} included in block {Block}, {Gas} gas, transaction {Transaction}", batch, action, receipt.BlockNumber, receipt.GasUsed, receipt.TransactionHash);
+            return true;
+        }
+        catch (TransactionPendingException waiting)
+        {
+            pending[(batch, action)] = waiting.TransactionHash;
+            throw;
+        }
+        catch (EthereumRpcException error) when (error.Revert is { } revert)
+        {
+            Reverted(batch, action, VaultErrors.Describe(revert), VaultErrors.MayPass(revert));
+            throw;
+        }
+        catch (TransactionRevertedException error)
+        {
+            // It cost gas, so it is not repeated for ever even where nobody knows the reason.
+            Reverted(batch, action, error.Revert is { } known ? VaultErrors.Describe(known) : error.Message, error.Revert is { } revert && VaultErrors.MayPass(revert));
+            throw;
+        }
+    }
+
+    private void Reverted(uint batch, string action, string reason, bool mayPass)
+    {
+        log.LogWarning("Batch {Batch}: the vault refuses to {Action}: {Reason}", batch, action, reason);
+        if (mayPass) return;
+        reverts = reverts.Batch == batch && reverts.Action == action ? reverts with { Count = reverts.Count + 1 } : (batch, action, 1);
+        if (reverts.Count < revertAttempts) return;
+        reverts = default;
+        throw SetAside(batch, $"the vault refuses to {action} it: {reason}.");
+    }
+
+    private SettlementHaltedException SetAside(uint batch, string reason)
+    {
+        store.SetAside(batch, AsideBy.Settlement, reason);
+        log.LogCritical("Batch {Batch} is set aside: {Reason}", batch, reason);
+        return new SettlementHaltedException($"Batch {batch} is set aside: {reason} Nothing is sent until it is settled; then `prover-bridge jobs retry {batch}`.");
+    }
+
+    private BatchCalldata CalldataOf(Job job)
+    {
+        if (calldata.TryGetValue(job.Batch, out BatchCalldata? known)) return known;
+        byte[] file = store.SealedFile(job.Batch);
+        try
+        {
+            return calldata[job.Batch] = BatchCalldata.Of(SealedBatchFile.Read(file), ProvingService.InputOf(file));
+        }
+        catch (UnprovableBatchException error)
+        {
+            throw SetAside(job.Batch, error.Message);
+        }
+    }
+}

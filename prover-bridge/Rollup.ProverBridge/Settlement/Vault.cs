@@ -1,0 +1,120 @@
+using System.Collections.Immutable;
+using System.Numerics;
+using Rollup.Crypto.Settlement;
+using Rollup.Engine;
+using Rollup.Ethereum;
+using Rollup.Groth16;
+using Rollup.ProverBridge.Jobs;
+using Rollup.Protocol;
+using Rollup.Witness;
+
+namespace Rollup.ProverBridge.Settlement;
+
+/// <summary>What the vault holds of a batch. Time in Unix seconds.</summary>
+public sealed record VaultBatch(Fr Root, Fr RiskRoot, Fr Commitment, long CommittedAt, BatchStatus Status);
+
+/// <summary>Where the vault stands, all read at one block.</summary>
+public sealed record VaultState(Ethereum.Block Block, uint LastCommitted, uint LastFinal, bool IsFrozen);
+
+/// <summary>What never changes in a vault. Window in seconds.</summary>
+public sealed record VaultFacts(Fr Domain, int Blocks, int Rows, int Operations, long ChallengeWindow, Address Verifier, byte[] VerifierKey);
+
+/// <summary>The vault's contract (spec 6), as far as the operator needs it.</summary>
+public sealed class Vault(IEthereum ethereum, Address address)
+{
+    private static readonly AbiFunction Domain = AbiFunction.Parse("domain()(uint256)");
+    private static readonly AbiFunction Blocks = AbiFunction.Parse("blocks()(uint256)");
+    private static readonly AbiFunction Rows = AbiFunction.Parse("rows()(uint256)");
+    private static readonly AbiFunction Operations = AbiFunction.Parse("operations()(uint256)");
+    private static readonly AbiFunction ChallengeWindow = AbiFunction.Parse("challengeWindow()(uint256)");
+    private static readonly AbiFunction VerifierOf = AbiFunction.Parse("verifier()(address)");
+    private static readonly AbiFunction VerifyingKeyOf = AbiFunction.Parse("verifyingKey()(uint256[])");
+    private static readonly AbiFunction OperatorOf = AbiFunction.Parse("operator()(address)");
+    private static readonly AbiFunction Frozen = AbiFunction.Parse("frozen()(bool)");
+    private static readonly AbiFunction LastCommitted = AbiFunction.Parse("lastCommitted()(uint32)");
+    private static readonly AbiFunction LastFinal = AbiFunction.Parse("lastFinal()(uint32)");
+    private static readonly AbiFunction Batches = AbiFunction.Parse(
+        "batches(uint32)((uint256 root,uint256 riskRoot,uint256 commitment,uint256 challenge,uint256 evaluation,bytes32 payouts,uint64 close,uint64 committedAt,uint40 operationEnd,uint8 status))");
+
+    private static readonly AbiFunction CommitBatch = AbiFunction.Parse("commitBatch(uint256[],uint256,uint256,bytes,uint256[5][])");
+    private static readonly AbiFunction ProveBatch = AbiFunction.Parse("proveBatch(uint32,(uint256[2],uint256[2][2],uint256[2]))");
+    private static readonly AbiFunction FinalizeBatch = AbiFunction.Parse("finalizeBatch(uint32,uint256[])");
+
+    public Address Address => address;
+
+    public async Task<VaultFacts> ReadFactsAsync(CancellationToken cancellation)
+    {
+        var verifier = (Address)await AskAsync(VerifierOf, default, cancellation);
+        var words = (object[])(await ethereum.CallAsync(verifier, VerifyingKeyOf, [], default, cancellation))[0];
+        return new VaultFacts(
+            Field(await AskAsync(Domain, default, cancellation)), (int)(BigInteger)await AskAsync(Blocks, default, cancellation),
+            (int)(BigInteger)await AskAsync(Rows, default, cancellation), (int)(BigInteger)await AskAsync(Operations, default, cancellation),
+            (long)(BigInteger)await AskAsync(ChallengeWindow, default, cancellation), verifier, [.. words.SelectMany(Word)]);
+    }
+
+    public async Task<Address> ReadOperatorAsync(CancellationToken cancellation) => (Address)await AskAsync(OperatorOf, default, cancellation);
+
+    public async Task<VaultState> ReadStateAsync(CancellationToken cancellation)
+    {
+        Ethereum.Block block = await ethereum.GetBlockAsync(BlockTag.Latest, cancellation) ?? throw new EthereumProtocolException("The endpoint has no latest block.");
+        return new VaultState(block, (uint)(BigInteger)await AskAsync(LastCommitted, block.Number, cancellation),
+            (uint)(BigInteger)await AskAsync(LastFinal, block.Number, cancellation), (bool)await AskAsync(Frozen, block.Number, cancellation));
+    }
+
+    public async Task<VaultBatch> ReadBatchAsync(uint batch, CancellationToken cancellation)
+    {
+        var fields = (object[])(await ethereum.CallAsync(address, Batches, [batch], default, cancellation))[0];
+        return new VaultBatch(Field(fields[0]), Field(fields[1]), Field(fields[2]), (long)(BigInteger)fields[7], (BatchStatus)(int)(BigInteger)fields[9]);
+    }
+
+    /// <summary>Call data of <c>commitBatch</c>.</summary>
+    public static byte[] Commit(BatchCalldata batch) => CommitBatch.Encode(
+        Words(batch.Words), batch.Commitment.ToBigInteger(), batch.RiskRoot.ToBigInteger(), batch.RiskInputs.ToArray(), batch.Bounced.Select(o => (object)Words(o)).ToArray());
+
+    /// <summary>Call data of <c>proveBatch</c>.</summary>
+    /// <param name="proof">8 EVM words.</param>
+    public static byte[] Prove(uint batch, ReadOnlySpan<byte> proof)
+    {
+        var w = new object[Proof.EvmLength / 32];
+        for (int i = 0; i < w.Length; i++) w[i] = new BigInteger(proof.Slice(32 * i, 32), isUnsigned: true, isBigEndian: true);
+        return ProveBatch.Encode(batch, new object[] { new[] { w[0], w[1] }, new object[] { new[] { w[2], w[3] }, new[] { w[4], w[5] } }, new[] { w[6], w[7] } });
+    }
+
+    /// <summary>Call data of <c>finalizeBatch</c>.</summary>
+    public static byte[] Finalize(uint batch, ImmutableArray<Fr> payouts) => FinalizeBatch.Encode(batch, Words(payouts));
+
+    private async Task<object> AskAsync(AbiFunction function, BlockTag block, CancellationToken cancellation) =>
+        (await ethereum.CallAsync(address, function, [], block, cancellation))[0];
+
+    private static byte[] Word(object value)
+    {
+        var word = new byte[32];
+        byte[] digits = ((BigInteger)value).ToByteArray(isUnsigned: true, isBigEndian: true);
+        digits.CopyTo(word, word.Length - digits.Length);
+        return word;
+    }
+
+    private static object[] Words(ImmutableArray<Fr> words) => [.. words.Select(w => (object)w.ToBigInteger())];
+
+    private static Fr Field(object word) => (BigInteger)word is var value && value < Fr.Modulus
+        ? Fr.FromBigInteger(value) : throw new EthereumProtocolException("The vault answered a word that is not below r.");
+}
+
+/// <summary>What the vault is given of one batch.</summary>
+/// <param name="Words">The public data d_1..d_n.</param>
+/// <param name="Bounced">Five words of each refused operation, in queue order.</param>
+/// <param name="Payouts">Withdrawals in row order, then the amounts of refused operations to their depositors, each as one word (spec 6.5).</param>
+/// <param name="PublicInputs">C, y, z, riskRoot.</param>
+public sealed record BatchCalldata(
+    uint Batch, Fr NewRoot, ImmutableArray<Fr> Words, Fr Commitment, Fr RiskRoot, ImmutableArray<byte> RiskInputs,
+    ImmutableArray<ImmutableArray<Fr>> Bounced, ImmutableArray<Fr> Payouts, ImmutableArray<Fr> PublicInputs)
+{
+    public static BatchCalldata Of(SealedBatch batch, SettlementInput input)
+    {
+        SealedOperation[] bounced = [.. batch.Operations.Where(o => o.Block is null)];
+        IEnumerable<PublicWithdrawal> payouts = input.Data.Withdrawals
+            .Concat(bounced.Select(o => new PublicWithdrawal(o.Depositor, o.Operation.Asset, o.Operation.Amount)));
+        return new BatchCalldata(batch.Header.Batch, batch.NewRoot, input.Words, input.Commitment, input.RiskRoot, batch.RiskInputs,
+            [.. bounced.Select(o => (ImmutableArray<Fr>)[.. o.Operation.Encode()])], [.. payouts.Where(p => p.Amount != 0).Select(p => p.Encode())], input.PublicInputs);
+    }
+}

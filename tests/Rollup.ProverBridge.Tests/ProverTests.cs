@@ -1,0 +1,88 @@
+using Rollup.Groth16;
+using Rollup.Groth16.Formats;
+using Rollup.ProverBridge.Proving;
+
+namespace Rollup.ProverBridge.Tests;
+
+public sealed class ProverTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task An_external_program_proves_the_witness_of_the_node_worker()
+    {
+        FactorsCircuit circuit = await FactorsCircuit.GetAsync();
+        await using SnarkjsPool witnesses = circuit.Pool(withKey: false);
+        Proof proof = await circuit.Maker(witnesses, folder.File("work"), External(circuit, "honest"))
+            .MakeAsync(1, FactorsCircuit.Input(11, 13, 17), FactorsCircuit.Publics(11, 13, 17), () => { }, default);
+        Assert.True(new Groth16Verifier(circuit.Key).Verify(proof, FactorsCircuit.Publics(11, 13, 17).AsSpan()).IsValid);
+        Assert.False(new Groth16Verifier(circuit.Key).Verify(proof, FactorsCircuit.Publics(11, 13, 18).AsSpan()).IsValid);
+    }
+
+    [Theory]
+    [InlineData("fail", ProverFault.Died, "exit code 3; node said: the key is for another circuit")]
+    [InlineData("silent", ProverFault.Refused, "wrote no proof.json")]
+    [InlineData("hang", ProverFault.TimedOut, "did not finish within 3 s")]
+    [InlineData("tamper", ProverFault.WrongProof, "made a proof that does not hold. EquationFails")]
+    public async Task A_failing_program_is_reported_with_its_reason(string behaviour, object fault, string message)
+    {
+        FactorsCircuit circuit = await FactorsCircuit.GetAsync();
+        await using SnarkjsPool witnesses = circuit.Pool(withKey: false);
+        ProofMaker maker = circuit.Maker(witnesses, folder.File("work"), External(circuit, behaviour));
+        var error = await Assert.ThrowsAsync<ProverException>(() => maker.MakeAsync(1, FactorsCircuit.Input(11, 13, 17), FactorsCircuit.Publics(11, 13, 17), () => { }, default));
+        Assert.Equal((ProverFault)fault, error.Fault);
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFileSystemEntries(folder.File("work")));
+    }
+
+    [Fact]
+    public async Task A_program_that_is_not_there_is_named()
+    {
+        var prover = new ExternalProver("k", ["/no/such/prover", "{wtns}"], TimeSpan.FromSeconds(5));
+        var error = await Assert.ThrowsAsync<ProverException>(() => prover.ProveAsync("w", "p", "q", default));
+        Assert.Contains("/no/such/prover cannot be started", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_proof_of_other_public_inputs_is_refused()
+    {
+        FactorsCircuit circuit = await FactorsCircuit.GetAsync();
+        await using SnarkjsPool pool = circuit.Pool();
+        ProofMaker maker = circuit.Maker(pool, folder.File("work"));
+        await maker.MakeAsync(1, FactorsCircuit.Input(11, 13, 17), FactorsCircuit.Publics(11, 13, 17), () => { }, default);
+        var error = await Assert.ThrowsAsync<ProverException>(() => maker.MakeAsync(1, FactorsCircuit.Input(11, 13, 17), FactorsCircuit.Publics(11, 13, 18), () => { }, default));
+        Assert.Equal(ProverFault.WrongProof, error.Fault);
+        Assert.Contains("proved other public inputs", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("proof.json", "{}")]
+    [InlineData("public.json", "[\"21888242871839275222246405745257275088548364400416034343698204186575808495617\",\"17\"]")]
+    public async Task Something_else_than_a_proof_is_refused(string file, string content)
+    {
+        FactorsCircuit circuit = await FactorsCircuit.GetAsync();
+        await using SnarkjsPool pool = circuit.Pool();
+        ProofMaker maker = circuit.Maker(pool, folder.File("work"), new Overwriting(pool, file, content));
+        var error = await Assert.ThrowsAsync<ProverException>(() => maker.MakeAsync(1, FactorsCircuit.Input(11, 13, 17), FactorsCircuit.Publics(11, 13, 17), () => { }, default));
+        Assert.Equal(ProverFault.WrongProof, error.Fault);
+        Assert.Contains("wrote something else than a proof", error.Message, StringComparison.Ordinal);
+    }
+
+    private static ExternalProver External(FactorsCircuit circuit, string behaviour) => new(
+        circuit.Files.Zkey, ["node", FactorsCircuit.StandIn("external-prover.mjs"), behaviour, "{zkey}", "{wtns}", "{proof}", "{public}"],
+        TimeSpan.FromSeconds(behaviour == "hang" ? 3 : 120));
+
+    /// <summary>A good prover one of whose files is exchanged.</summary>
+    private sealed class Overwriting(IProver inner, string file, string content) : IProver
+    {
+        public string Name => "overwriting";
+
+        public async Task ProveAsync(string wtns, string proof, string publics, CancellationToken cancellation)
+        {
+            await inner.ProveAsync(wtns, proof, publics, cancellation);
+            File.WriteAllText(file == "proof.json" ? proof : publics, content);
+        }
+    }
+}

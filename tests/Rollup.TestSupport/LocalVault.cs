@@ -1,0 +1,100 @@
+using System.Numerics;
+using System.Text.Json.Nodes;
+using Rollup.Crypto;
+using Rollup.Crypto.Settlement;
+using Rollup.Ethereum;
+using Rollup.Groth16;
+using Rollup.Protocol;
+
+namespace Rollup.TestSupport;
+
+/// <summary>A vault on a local chain, with its tokens, deployed by anvil's first key; anvil's second key is its operator.</summary>
+public sealed class LocalVault
+{
+    public const int OperatorKey = 1;
+    public const long EthUnitsPerLot = 1_000_000_000_000_000;
+
+    private static readonly AbiFunction Configuration = AbiFunction.Parse(
+        "c((uint256,address,address,address,uint32,uint32,uint32,uint64,uint64,uint64,uint64,uint64,uint64))");
+    private static readonly AbiFunction Token = AbiFunction.Parse("c(string,string,uint8)");
+    private static readonly AbiFunction ListAsset = AbiFunction.Parse("listAsset(uint32,address,uint96)");
+    private static readonly AbiFunction Mint = AbiFunction.Parse("mint(address,uint256)");
+    private static readonly AbiFunction Approve = AbiFunction.Parse("approve(address,uint256)");
+    private static readonly AbiFunction RegisterFunction = AbiFunction.Parse("register(uint256,uint256,uint256,uint256)");
+    private static readonly AbiFunction DepositFunction = AbiFunction.Parse("deposit(uint32,uint32,uint256)");
+    private static readonly AbiFunction Credits = AbiFunction.Parse("credits(address,uint32)(uint256)");
+
+    private readonly AnvilProcess anvil;
+
+    private LocalVault(AnvilProcess anvil, Address address, Address cash, Address eth) => (this.anvil, Address, Cash, Eth) = (anvil, address, cash, eth);
+
+    public Address Address { get; }
+
+    /// <summary>The stablecoin.</summary>
+    public Address Cash { get; }
+
+    /// <summary>The token of <see cref="BatchFactory.EthSpot"/>.</summary>
+    public Address Eth { get; }
+
+    /// <summary>The domain of what is signed for it.</summary>
+    public Fr Domain => SettlementDomain.Of(AnvilProcess.ChainId, Address);
+
+    /// <summary>Deploys tokens, verifier and vault.</summary>
+    /// <param name="key">Of the verifier.</param>
+    /// <param name="challengeWindow">Seconds.</param>
+    public static async Task<LocalVault> DeployAsync(AnvilProcess anvil, CircuitProfile profile, VerifyingKey key, long challengeWindow = 0)
+    {
+        using Wallet deployer = anvil.Wallet(0);
+        byte[] token = SolidityCompiler.CodeOf("TestToken");
+        Address cash = (await deployer.DeployAsync([.. token, .. Token.Encode("Test dollar", "TUSD", 6)[4..]])).Contract;
+        Address eth = (await deployer.DeployAsync([.. token, .. Token.Encode("Test ether", "TETH", 18)[4..]])).Contract;
+        Address verifier = (await deployer.DeployAsync(SolidityCompiler.VerifierOf(key))).Contract;
+        object[] configuration =
+        [
+            new BatchFactory(profile).Root.ToBigInteger(), verifier, AnvilProcess.Key(OperatorKey).Address, cash, profile.Blocks, profile.Rows, profile.Operations,
+            7_200, 3_600, challengeWindow, 600_000, 2_000, 700_000,
+        ];
+        Address vault = (await deployer.DeployAsync([.. SolidityCompiler.CodeOf("RollupVault"), .. Configuration.Encode([configuration])[4..]])).Contract;
+        await deployer.SendAsync(vault, ListAsset, [BatchFactory.EthSpot, eth, EthUnitsPerLot]);
+        return new LocalVault(anvil, vault, cash, eth);
+    }
+
+    /// <summary>Queues the registration of a test account (<see cref="BatchFactory.IdentityOf"/>) with a first deposit; accounts register in order from 2.</summary>
+    public async Task RegisterAsync(int account, long cash)
+    {
+        AccountIdentity identity = BatchFactory.IdentityOf(account);
+        await FundAsync(identity.Owner, Cash, cash);
+        await SendAsAsync(identity.Owner, Address, RegisterFunction.Encode(
+            identity.KeyX.ToBigInteger(), identity.KeyY.ToBigInteger(), identity.ViewKeyHash.ToBigInteger(), cash));
+    }
+
+    /// <summary>Queues a deposit by a test account's owner; the account must be active.</summary>
+    public async Task DepositAsync(int account, int asset, long amount)
+    {
+        Address owner = BatchFactory.OwnerOf(account);
+        await FundAsync(owner, asset == 0 ? Cash : Eth, asset == 0 ? amount : amount * (BigInteger)EthUnitsPerLot);
+        await SendAsAsync(owner, Address, DepositFunction.Encode(account, asset, amount));
+    }
+
+    /// <summary>What <c>claim</c> would pay, in protocol units.</summary>
+    public async Task<BigInteger> CreditsAsync(Address owner, int asset) => (BigInteger)(await anvil.Client.CallAsync(Address, Credits, [owner, asset]))[0];
+
+    /// <summary>Sends a transaction in another's name: anvil lets one.</summary>
+    public async Task SendAsAsync(Address from, Address to, byte[] data)
+    {
+        await anvil.RpcAsync("anvil_impersonateAccount", from.ToString());
+        await anvil.RpcAsync("anvil_setBalance", from.ToString(), "0xde0b6b3a7640000");
+        var hash = Bytes32.Parse((await anvil.RpcAsync("eth_sendTransaction", new JsonObject
+        {
+            ["from"] = from.ToString(), ["to"] = to.ToString(), ["data"] = Hex.Format(data), ["gas"] = "0x1c9c380",
+        })).GetString()!);
+        TransactionReceipt receipt = await anvil.Client.GetReceiptAsync(hash) ?? throw new InvalidOperationException("anvil did not mine the transaction.");
+        if (!receipt.Succeeded) throw new InvalidOperationException($"The transaction of {from} to {to} reverted.");
+    }
+
+    private async Task FundAsync(Address owner, Address token, BigInteger amount)
+    {
+        await SendAsAsync(owner, token, Mint.Encode(owner, amount));
+        await SendAsAsync(owner, token, Approve.Encode(Address, amount));
+    }
+}
