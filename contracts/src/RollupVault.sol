@@ -146,7 +146,7 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
         uint256[] calldata words,
         uint256 commitment,
         uint256 riskRoot,
-        bytes calldata, /* riskInputs */
+        bytes calldata riskInputs,
         uint256[5][] calldata bounced
     ) external whenNotFrozen {
         uint32 batch = lastCommitted + 1;
@@ -154,6 +154,7 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
         // An account with delegated code (EIP-7702) could call from within its own transaction.
         require(msg.sender == tx.origin && msg.sender.code.length == 0, NotTopLevel(msg.sender));
         require(batch - lastFinal <= MOST_PENDING_BATCHES, TooManyPendingBatches(batch - 1 - lastFinal));
+        require(_isCanonical(words, riskInputs, bounced), MalformedInput());
         require(words.length == wordCount, WordCount(words.length, wordCount));
         Field.requireElement(commitment);
         Field.requireElement(riskRoot);
@@ -276,6 +277,31 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
     }
 
     // ---- batches ----
+
+    /// @dev Whether the transaction's input is what ABI encoders write: parts in order, without gaps, overlaps or stray bytes. The
+    /// ABI decoder takes more than that; a reader of L1 that takes less must still understand every batch.
+    function _isCanonical(uint256[] calldata words, bytes calldata riskInputs, uint256[5][] calldata bounced)
+        private
+        pure
+        returns (bool)
+    {
+        uint256 wordsAt;
+        uint256 inputsAt;
+        uint256 bouncedAt;
+        uint256 padding;
+        assembly ("memory-safe") {
+            wordsAt := words.offset
+            inputsAt := riskInputs.offset
+            bouncedAt := bounced.offset
+            // The up to 31 bytes behind the risk inputs, as the high end of a word.
+            let inputsEnd := add(inputsAt, riskInputs.length)
+            padding := shr(sub(256, shl(3, and(sub(0, riskInputs.length), 31))), calldataload(inputsEnd))
+        }
+        uint256 inputsSize = (riskInputs.length + 31) & ~uint256(31);
+        return wordsAt == 4 + 5 * 32 + 32 && inputsAt == wordsAt + 32 * words.length + 32
+            && bouncedAt == inputsAt + inputsSize + 32 && msg.data.length == bouncedAt + 160 * bounced.length
+            && padding == 0;
+    }
 
     function _requireNext(uint32 batch, PublicData.Header memory header, uint256 batchDomain, uint256 oldRoot)
         private

@@ -102,6 +102,7 @@ interface IRollupVault {
     error NotOperator(address caller);
     error NotTopLevel(address caller);
     error TooManyPendingBatches(uint32 pending);
+    error MalformedInput();
     error WordCount(uint256 count, uint256 expected);
     error WrongDomain(uint256 domain, uint256 expected);
     error WrongBatch(uint256 batch, uint256 expected);
@@ -139,7 +140,8 @@ interface IRollupVault {
 
     // ---- batches ----
 
-    /// @notice Publishes a batch. By the operator, as a transaction of its own, whose input is then the record on L1.
+    /// @notice Publishes a batch. By the operator, as a transaction of its own, whose input is then the record on L1; it must be
+    /// laid out as ABI encoders do.
     /// @param words The public data of spec 5.1, n words.
     /// @param commitment C, the circuit's commitment to the same words.
     /// @param riskInputs Canonical bytes from which the rows under `riskRoot` follow; not read here, only published.

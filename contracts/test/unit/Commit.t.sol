@@ -66,6 +66,46 @@ contract CommitTest is VaultFixture {
         _commit(draft);
     }
 
+    /// @dev All of these decode to the same arguments, which a stricter reader of L1 could refuse.
+    function test_commit_refusesInputThatNoEncoderWrites() public {
+        bytes memory good = abi.encodeCall(
+            vault.commitBatch, (draft.words, draft.commitment, draft.riskRoot, hex"010203", draft.bounced)
+        );
+        uint256 wordsAt = 5 * 32; // from behind the selector
+        uint256 inputsAt = wordsAt + 32 + 41 * 32;
+        uint256 bouncedAt = inputsAt + 64;
+        vm.assertEq(good.length, 4 + bouncedAt + 32, "layout");
+
+        _expectMalformed(bytes.concat(good, hex"00"));
+        bytes memory bad = bytes.concat(good);
+        bad[4 + inputsAt + 32 + 3] = 0x01; // padding
+        _expectMalformed(bad);
+        bad[4 + inputsAt + 32 + 3] = 0x00;
+        bad[4 + inputsAt + 32 + 31] = 0x01;
+        _expectMalformed(bad);
+        bad = bytes.concat(good, new bytes(32)); // bounced one word further
+        _point(bad, 4, bouncedAt + 32);
+        _expectMalformed(bad);
+        bad = bytes.concat(good); // bounced, an empty array, overlapping the zeros of an unused row
+        _point(bad, 4, wordsAt + 32 + 32 * _rowAt(0));
+        _expectMalformed(bad);
+        bad = bytes.concat(good, _slice(good, 4 + wordsAt, 42 * 32)); // words behind the rest
+        _point(bad, 0, good.length - 4);
+        _expectMalformed(bad);
+        bad = bytes.concat(good, _slice(good, 4 + inputsAt, 64)); // risk inputs behind the rest
+        _point(bad, 3, good.length - 4);
+        _expectMalformed(bad);
+
+        _call(good);
+        vm.assertEq(vault.lastCommitted(), 1, "as encoded it is taken");
+    }
+
+    function testFuzz_commit_takesRiskInputsOfAnyLength(bytes calldata riskInputs) public {
+        vm.prank(operator, operator);
+        vault.commitBatch(draft.words, draft.commitment, draft.riskRoot, riskInputs, draft.bounced);
+        vm.assertEq(vault.lastCommitted(), 1, "taken");
+    }
+
     function test_commit_refusesEveryOtherWordCount() public {
         Draft memory bad = draft;
         uint256[] memory good = bad.words;
@@ -292,6 +332,32 @@ contract CommitTest is VaultFixture {
     }
 
     // ---- support ----
+
+    function _call(bytes memory input) private returns (bool done, bytes memory reason) {
+        vm.prank(operator, operator);
+        (done, reason) = address(vault).call(input);
+    }
+
+    function _expectMalformed(bytes memory input) private {
+        (bool done, bytes memory reason) = _call(input);
+        vm.assertEq(done, false, "refused");
+        bytes memory expected = abi.encodeWithSelector(IRollupVault.MalformedInput.selector);
+        vm.assertEq(keccak256(reason), keccak256(expected), "reason");
+    }
+
+    /// @dev Lets the offset of an argument point elsewhere.
+    function _point(bytes memory input, uint256 argument, uint256 offset) private pure {
+        assembly {
+            mstore(add(add(input, 36), mul(32, argument)), offset)
+        }
+    }
+
+    function _slice(bytes memory input, uint256 at, uint256 length) private pure returns (bytes memory part) {
+        part = new bytes(length);
+        for (uint256 i = 0; i < length; i++) {
+            part[i] = input[at + i];
+        }
+    }
 
     /// @dev By a vault that forgets it at once.
     function _evaluationOf(Draft memory candidate) private returns (uint256 evaluation) {
