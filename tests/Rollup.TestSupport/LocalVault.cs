@@ -88,7 +88,8 @@ public sealed class LocalVault
         {
             ["from"] = from.ToString(), ["to"] = to.ToString(), ["data"] = Hex.Format(data), ["gas"] = "0x1c9c380",
         })).GetString()!);
-        TransactionReceipt receipt = await anvil.Client.GetReceiptAsync(hash) ?? throw new InvalidOperationException("anvil did not mine the transaction.");
+        TransactionReceipt? receipt;
+        while ((receipt = await anvil.Client.GetReceiptAsync(hash)) is null) await Task.Delay(5);
         if (!receipt.Succeeded) throw new InvalidOperationException($"The transaction of {from} to {to} reverted.");
     }
 

@@ -13,6 +13,9 @@ namespace Rollup.ProverBridge.Settlement;
 /// <summary>Nothing more may be sent to the vault until an operator has looked; the message says why and what to do.</summary>
 public sealed class SettlementHaltedException(string message) : Exception(message);
 
+/// <summary>Why a proof does not hold for these public inputs; null if it does.</summary>
+public delegate string? RefuseProof(Proof proof, ReadOnlySpan<Fr> publicInputs);
+
 /// <summary>
 /// Brings the batches of the queue to the vault: commits each as soon as it is there, proves it when its proof is, makes it final when
 /// its challenge window is over. What to do follows from the vault's own state, read anew each time, so a restart or a reorganisation
@@ -20,7 +23,7 @@ public sealed class SettlementHaltedException(string message) : Exception(messag
 /// </summary>
 /// <param name="revertAttempts">Reverts in a row, of one action, that time cannot mend, after which the batch is set aside: one may be the chain's reorganising under it.</param>
 public sealed class Settler(
-    JobStore store, IEthereum ethereum, Vault vault, Wallet wallet, Groth16Verifier verifier, long challengeWindow, int revertAttempts, TimeProvider clock, Metrics metrics, ILogger log)
+    JobStore store, IEthereum ethereum, Vault vault, Wallet wallet, RefuseProof refusal, long challengeWindow, int revertAttempts, TimeProvider clock, Metrics metrics, ILogger log)
 {
     private readonly Dictionary<(uint, string), Bytes32> pending = [];
     private readonly Dictionary<uint, BatchCalldata> calldata = [];
@@ -107,7 +110,7 @@ public sealed class Settler(
         byte[]? words = store.Proof(job.Batch);
         BatchCalldata batch = CalldataOf(job);
         string? problem = words is null || !Proof.TryFromEvmWords(words, out Proof? proof) ? "it is not a proof"
-            : verifier.Verify(proof!, batch.PublicInputs.AsSpan()) is { IsValid: false } result ? $"{result.Failure}: {result.Detail}" : null;
+            : refusal(proof!, batch.PublicInputs.AsSpan());
         if (problem is null) return words;
         log.LogError("Batch {Batch}: the stored proof does not hold, it is not posted and is made again. {Problem}", job.Batch, problem);
         store.DropProof(job.Batch, $"The stored proof did not hold when it was to be posted. {problem}");

@@ -33,8 +33,9 @@ public sealed class Vault(IEthereum ethereum, Address address)
     private static readonly AbiFunction Frozen = AbiFunction.Parse("frozen()(bool)");
     private static readonly AbiFunction LastCommitted = AbiFunction.Parse("lastCommitted()(uint32)");
     private static readonly AbiFunction LastFinal = AbiFunction.Parse("lastFinal()(uint32)");
-    private static readonly AbiFunction Batches = AbiFunction.Parse(
-        "batches(uint32)((uint256 root,uint256 riskRoot,uint256 commitment,uint256 challenge,uint256 evaluation,bytes32 payouts,uint64 close,uint64 committedAt,uint40 operationEnd,uint8 status))");
+
+    // root, riskRoot, commitment, challenge, evaluation, payouts, close, committedAt, operationEnd, status.
+    private static readonly AbiFunction Batches = AbiFunction.Parse("batches(uint32)((uint256,uint256,uint256,uint256,uint256,bytes32,uint64,uint64,uint40,uint8))");
 
     private static readonly AbiFunction CommitBatch = AbiFunction.Parse("commitBatch(uint256[],uint256,uint256,bytes,uint256[5][])");
     private static readonly AbiFunction ProveBatch = AbiFunction.Parse("proveBatch(uint32,(uint256[2],uint256[2][2],uint256[2]))");

@@ -1,0 +1,419 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Rollup.Crypto.Settlement;
+using Rollup.Engine;
+using Rollup.Ethereum;
+using Rollup.Groth16;
+using Rollup.Protocol;
+using Rollup.ProverBridge.Jobs;
+using Rollup.ProverBridge.Monitoring;
+using Rollup.ProverBridge.Proving;
+using Rollup.ProverBridge.Settlement;
+using Rollup.TestSupport;
+using Rollup.Witness;
+
+namespace Rollup.ProverBridge.Tests;
+
+/// <summary>One chain with a vault for all tests of a class; each test goes back to it as it was deployed.</summary>
+public sealed class VaultChain : IAsyncLifetime
+{
+    private string? deployed;
+
+    public AnvilProcess Anvil { get; } = new();
+
+    public LocalVault Vault { get; private set; } = null!;
+
+    public async Task InitializeAsync()
+    {
+        await Anvil.InitializeAsync();
+        if (AnvilProcess.Binary is not null) Vault = await LocalVault.DeployAsync(Anvil, CircuitProfile.Dev, KnownKey.Key);
+    }
+
+    public async Task RestoreAsync()
+    {
+        if (deployed is not null) await Anvil.RevertAsync(deployed);
+        deployed = await Anvil.SnapshotAsync();
+    }
+
+    public Task DisposeAsync() => Anvil.DisposeAsync();
+}
+
+/// <summary>The settlement against the real vault and verifier on a local chain. Proofs come from a key whose secret is known.</summary>
+public sealed class SettlerTests(VaultChain chain) : IClassFixture<VaultChain>, IAsyncLifetime, IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+    private readonly MemoryLog<Settler> log = new();
+    private readonly Metrics metrics = new();
+    private readonly AnvilProcess anvil = chain.Anvil;
+    private LocalVault vault = chain.Vault;
+    private BatchFactory factory = null!;
+    private JobStore store = null!;
+    private Wallet wallet = null!;
+    private long window;
+
+    public async Task InitializeAsync()
+    {
+        if (AnvilProcess.Binary is null) return; // The tests are skipped.
+        await chain.RestoreAsync();
+        factory = Batches.Factory(vault.Domain);
+        wallet = anvil.Wallet(LocalVault.OperatorKey);
+        store = Sample.OpenStore(folder.File("jobs.db"), TimeProvider.System);
+    }
+
+    public Task DisposeAsync() => Task.CompletedTask;
+
+    public void Dispose()
+    {
+        wallet?.Dispose();
+        store?.Dispose();
+        folder.Dispose();
+    }
+
+    [AnvilFact]
+    public async Task A_batch_is_committed_before_it_is_proven_then_proven_then_final()
+    {
+        Settler settler = await RegisteredAsync();
+        Add(factory.Begin().Register(2, cash: 5_000_000_000).Register(3, cash: 4_000_000_001).Seal());
+
+        await SettleAsync(settler);
+        Assert.Equal((BatchStatus.Committed, ProofStage.Queued), (store.Get(1)!.Settlement, store.Get(1)!.Stage));
+        Prove(1);
+        await SettleAsync(settler);
+
+        Assert.Equal((1u, 1u), await StateAsync());
+        Assert.Equal(BatchStatus.Final, store.Get(1)!.Settlement);
+        Assert.Equal(["commit", "prove", "finalize"], store.Receipts(1).Select(r => r.Action));
+        Assert.All(store.Receipts(1), r => Assert.InRange(r.Gas, 30_000ul, 3_000_000ul));
+        Assert.Equal(3, metrics.Transactions.Value);
+    }
+
+    [AnvilFact]
+    public async Task Withdrawals_and_bounces_are_paid_as_the_batch_says()
+    {
+        Settler settler = await RegisteredAsync();
+        Add(factory.Begin().Register(2, cash: 5_000_000_000).Register(3, cash: 4_000_000_001, accepted: false).Seal());
+        Prove(1);
+        await SettleAsync(settler);
+        await vault.DepositAsync(2, BatchFactory.EthSpot, 700);
+        await vault.DepositAsync(2, 0, 55);
+        Add(factory.Begin().Deposit(2, BatchFactory.EthSpot, 700).Deposit(2, 0, 55, accepted: false)
+            .Withdraw(2, 9, 1, 0, 1_000_001).Withdraw(2, 8, 1, BatchFactory.EthSpot, 250).Seal());
+        Prove(2);
+        await SettleAsync(settler);
+
+        Assert.Equal((2u, 2u), await StateAsync());
+        Assert.Equal(4_000_000_001, await vault.CreditsAsync(BatchFactory.OwnerOf(3), 0));
+        Assert.Equal(1_000_001 + 55, await vault.CreditsAsync(BatchFactory.OwnerOf(2), 0));
+        Assert.Equal(250, await vault.CreditsAsync(BatchFactory.OwnerOf(2), BatchFactory.EthSpot));
+    }
+
+    [AnvilFact]
+    public async Task Batches_are_committed_ahead_of_proofs_and_become_final_in_order()
+    {
+        Settler settler = await RegisteredAsync();
+        Add(factory.Begin().Register(2, cash: 5_000_000_000).Register(3, cash: 4_000_000_001).Seal());
+        Add(factory.Begin().Withdraw(2, 9, 1, 0, 17).Seal());
+        Add(factory.Begin().Withdraw(3, 9, 1, 0, 18).Seal());
+        await SettleAsync(settler);
+        Assert.Equal((3u, 0u), await StateAsync());
+
+        Prove(2);
+        Prove(3);
+        await SettleAsync(settler);
+        Assert.Equal((3u, 0u), await StateAsync());
+        Assert.Equal([BatchStatus.Committed, BatchStatus.Proven, BatchStatus.Proven], store.List().Select(j => j.Settlement));
+
+        Prove(1);
+        await SettleAsync(settler);
+        Assert.Equal((3u, 3u), await StateAsync());
+    }
+
+    [AnvilFact]
+    public async Task The_challenge_window_is_waited_for()
+    {
+        vault = await LocalVault.DeployAsync(anvil, CircuitProfile.Dev, KnownKey.Key, window = 900);
+        factory = Batches.Factory(vault.Domain);
+        Settler settler = await RegisteredAsync();
+        Add(factory.Begin().Register(2, cash: 5_000_000_000).Register(3, cash: 4_000_000_001).Seal());
+        Prove(1);
+        await SettleAsync(settler);
+        Assert.Equal((1u, 0u), await StateAsync());
+        await anvil.AdvanceAsync(TimeSpan.FromSeconds(900));
+        await SettleAsync(settler);
+        Assert.Equal((1u, 1u), await StateAsync());
+    }
+
+    [AnvilFact]
+    public async Task A_restart_with_an_empty_queue_sends_nothing_twice()
+    {
+        Settler settler = await RegisteredAsync();
+        SealedBatch first = factory.Begin().Register(2, cash: 5_000_000_000).Register(3, cash: 4_000_000_001).Seal(), second = factory.Begin().Withdraw(2, 9, 1, 0, 17).Seal();
+        Add(first);
+        Add(second);
+        Prove(1);
+        await SettleAsync(settler);
+        Assert.Equal((2u, 1u), await StateAsync());
+        ulong sent = await anvil.Client.GetNonceAsync(wallet.Address);
+
+        store.Dispose();
+        File.Delete(folder.File("jobs.db"));
+        store = Sample.OpenStore(folder.File("jobs.db"), TimeProvider.System);
+        Add(first);
+        Add(second);
+        await SettleAsync(NewSettler());
+        Assert.Equal([BatchStatus.Final, BatchStatus.Committed], store.List().Select(j => j.Settlement));
+        Assert.Equal(sent, await anvil.Client.GetNonceAsync(wallet.Address));
+
+        Prove(2);
+        await SettleAsync(NewSettler());
+        Assert.Equal((2u, 2u), await StateAsync());
+        Assert.Equal(sent + 2, await anvil.Client.GetNonceAsync(wallet.Address));
+    }
+
+    [AnvilFact]
+    public async Task A_commit_that_a_reorganisation_took_back_is_sent_again()
+    {
+        Settler settler = await RegisteredAsync();
+        string before = await anvil.SnapshotAsync();
+        Add(factory.Begin().Register(2, cash: 5_000_000_000).Register(3, cash: 4_000_000_001).Seal());
+        await SettleAsync(settler);
+        Assert.Equal((1u, 0u), await StateAsync());
+
+        await anvil.RevertAsync(before);
+        Assert.Equal((0u, 0u), await StateAsync());
+        await SettleAsync(settler);
+
+        Assert.Equal((1u, 0u), await StateAsync());
+        Assert.Contains("Batch 1: the chain reorganised; the vault holds it as None again, no longer as Committed", log.Text, StringComparison.Ordinal);
+        Prove(1);
+        await SettleAsync(settler);
+        Assert.Equal((1u, 1u), await StateAsync());
+    }
+
+    [AnvilFact]
+    public async Task A_final_batch_that_a_deep_reorganisation_took_back_is_settled_again()
+    {
+        Settler settler = await RegisteredAsync();
+        string before = await anvil.SnapshotAsync();
+        Add(factory.Begin().Register(2, cash: 5_000_000_000).Register(3, cash: 4_000_000_001).Seal());
+        Prove(1);
+        await SettleAsync(settler);
+        Assert.Equal(BatchStatus.Final, store.Get(1)!.Settlement);
+
+        await anvil.RevertAsync(before);
+        await SettleAsync(settler);
+
+        Assert.Equal((1u, 1u), await StateAsync());
+        Assert.Contains("no longer as Final", log.Text, StringComparison.Ordinal);
+    }
+
+    [AnvilFact]
+    public async Task A_tampered_proof_is_not_posted_and_is_made_again()
+    {
+        Settler settler = await RegisteredAsync();
+        Add(factory.Begin().Register(2, cash: 5_000_000_000).Register(3, cash: 4_000_000_001).Seal());
+        Prove(1, tamper: words => words[31] ^= 1);
+        await SettleAsync(settler);
+
+        Assert.Equal((BatchStatus.Committed, ProofStage.Queued), (store.Get(1)!.Settlement, store.Get(1)!.Stage));
+        Assert.Contains("the stored proof does not hold, it is not posted", log.Text, StringComparison.Ordinal);
+        Assert.Equal(1, metrics.Transactions.Value);
+
+        Prove(1, tamper: words => words[0] = 0xff);
+        await SettleAsync(settler);
+        Assert.Contains("it is not a proof", log.Text, StringComparison.Ordinal);
+        Prove(1);
+        await SettleAsync(settler);
+        Assert.Equal((1u, 1u), await StateAsync());
+    }
+
+    [AnvilFact]
+    public async Task A_batch_on_another_root_is_set_aside_and_nothing_more_is_sent()
+    {
+        Settler settler = await RegisteredAsync();
+        var elsewhere = new BatchFactory(CircuitProfile.Dev) { Domain = vault.Domain };
+        elsewhere.Begin().Register(2, cash: 1).Seal();
+        SealedBatch wrong = elsewhere.Begin().Register(3, cash: 4_000_000_001).Seal();
+        Add(wrong with { Header = wrong.Header with { Batch = 1, FirstOperation = 0 } });
+
+        SettlementHaltedException halted = await HaltAsync(settler);
+
+        Assert.Contains("Batch 1 is set aside: the vault refuses to commit it: WrongOldRoot(", halted.Message, StringComparison.Ordinal);
+        Assert.Equal(AsideBy.Settlement, store.Get(1)!.AsideBy);
+        Assert.Equal((0u, 0u), await StateAsync());
+        Assert.Equal(0, metrics.Transactions.Value);
+        // A restart stops again, before it sends anything, until somebody has looked.
+        Assert.Contains("prover-bridge jobs retry 1", (await HaltAsync(NewSettler())).Message, StringComparison.Ordinal);
+    }
+
+    [AnvilFact]
+    public async Task Another_batch_of_the_same_number_in_the_vault_stops_the_bridge()
+    {
+        Settler settler = await RegisteredAsync();
+        Add(factory.Begin().Register(2, cash: 5_000_000_000).Register(3, cash: 4_000_000_001).Seal());
+        await SettleAsync(settler);
+        using var folderOfAnother = new TemporaryFolder();
+        using JobStore another = Sample.OpenStore(folderOfAnother.File("jobs.db"), TimeProvider.System);
+        another.Add(1, SealedBatchFile.Write(Batches.Factory(vault.Domain).Begin().Register(2, cash: 5_000_000_000).Register(3, cash: 4_000_000_001, accepted: false).Seal()));
+        var halted = await Assert.ThrowsAsync<SettlementHaltedException>(() => NewSettler(another).StepAsync(default));
+        Assert.Contains("the vault holds another batch of this number", halted.Message, StringComparison.Ordinal);
+    }
+
+    [AnvilFact]
+    public async Task A_proof_that_only_the_vaults_verifier_refuses_stops_the_bridge()
+    {
+        Settler settler = NewSettler(verifyLocally: false);
+        await RegisteredAsync();
+        Add(factory.Begin().Register(2, cash: 5_000_000_000).Register(3, cash: 4_000_000_001).Seal());
+        Prove(1, tamper: words => words[31] ^= 1);
+        SettlementHaltedException halted = await HaltAsync(settler);
+        Assert.Contains("ProofRejected(1)", halted.Message, StringComparison.Ordinal);
+    }
+
+    [AnvilFact]
+    public async Task Operations_that_are_not_in_the_queue_yet_are_waited_for()
+    {
+        Settler settler = NewSettler();
+        Add(factory.Begin().Register(2, cash: 5_000_000_000).Register(3, cash: 4_000_000_001).Seal());
+        for (int i = 0; i < 5; i++) await Assert.ThrowsAsync<EthereumRpcException>(() => settler.StepAsync(default));
+        Assert.Null(store.Get(1)!.AsideBy);
+        await RegisteredAsync();
+        await SettleAsync(settler);
+        Assert.Equal((1u, 0u), await StateAsync());
+    }
+
+    [AnvilFact]
+    public async Task An_unreachable_chain_loses_nothing()
+    {
+        Settler settler = await RegisteredAsync();
+        Add(factory.Begin().Register(2, cash: 5_000_000_000).Register(3, cash: 4_000_000_001).Seal());
+        Prove(1);
+        using var gone = new EthereumClient(new Uri("http://127.0.0.1:1"), new JsonRpcOptions { Attempts = 1 });
+        await Assert.ThrowsAsync<EthereumUnreachableException>(() => NewSettler(ethereum: gone).StepAsync(default));
+        Assert.Equal((BatchStatus.None, ProofStage.Proven, null), (store.Get(1)!.Settlement, store.Get(1)!.Stage, store.Get(1)!.AsideBy));
+        await SettleAsync(settler);
+        Assert.Equal((1u, 1u), await StateAsync());
+    }
+
+    [AnvilFact]
+    public async Task A_batch_whose_proof_failed_for_good_is_not_committed()
+    {
+        Settler settler = await RegisteredAsync();
+        Add(factory.Begin().Register(2, cash: 5_000_000_000).Register(3, cash: 4_000_000_001).Seal());
+        store.SetAside(1, AsideBy.Proving, "poison");
+        await SettleAsync(settler);
+        Assert.Equal((0u, 0u), await StateAsync());
+        store.Retry(1);
+        await SettleAsync(settler);
+        Assert.Equal((1u, 0u), await StateAsync());
+    }
+
+    [AnvilFact]
+    public async Task A_frozen_vault_stops_the_bridge()
+    {
+        await RegisteredAsync();
+        await anvil.AdvanceAsync(TimeSpan.FromHours(3));
+        await vault.SendAsAsync(BatchFactory.OwnerOf(2), vault.Address, AbiFunction.Parse("freeze()").Encode());
+        var halted = await Assert.ThrowsAsync<SettlementHaltedException>(() => NewSettler().StepAsync(default));
+        Assert.Contains("The vault is frozen", halted.Message, StringComparison.Ordinal);
+    }
+
+    [AnvilFact]
+    public async Task A_vault_that_does_not_fit_is_told_in_what()
+    {
+        VaultExpectation fits = new(31337, vault.Domain, CircuitProfile.Dev, KnownKey.Key, AnvilProcess.Key(LocalVault.OperatorKey).Address);
+        async Task<string> Problem(VaultExpectation expected) =>
+            (await Assert.ThrowsAsync<SettlementHaltedException>(() => SettlementService.CheckAsync(anvil.Client, new Vault(anvil.Client, vault.Address), expected, default))).Message;
+
+        VaultFacts facts = await SettlementService.CheckAsync(anvil.Client, new Vault(anvil.Client, vault.Address), fits, default);
+        Assert.Equal((vault.Domain, 3, 3, 2, 0L), (facts.Domain, facts.Blocks, facts.Rows, facts.Operations, facts.ChallengeWindow));
+        Assert.Contains("serves chain 31337; the configuration says 1", await Problem(fits with { ChainId = 1 }), StringComparison.Ordinal);
+        Assert.Contains("domain", await Problem(fits with { Domain = vault.Domain + Fr.One }), StringComparison.Ordinal);
+        Assert.Contains("profile 'demo' has 8, 10 and 6", await Problem(fits with { Profile = CircuitProfile.Demo }), StringComparison.Ordinal);
+        Assert.Contains("another verification key", await Problem(fits with { Key = (await FactorsCircuit.GetAsync()).Key }), StringComparison.Ordinal);
+        Assert.Contains("operator is", await Problem(fits with { Operator = AnvilProcess.Key(5).Address }), StringComparison.Ordinal);
+    }
+
+    [AnvilFact]
+    public async Task A_development_key_is_refused_on_a_chain_that_is_not_local()
+    {
+        await using AnvilProcess other = await AnvilProcess.StartAsync("--chain-id", "10");
+        // The vault's constructor would refuse the key there; any contracts that answer will do.
+        var expected = new VaultExpectation(10, Fr.One, CircuitProfile.Dev, KnownKey.Key, default);
+        foreach (Address address in (Address[])[vault.Address, await VerifierAsync()])
+            await other.RpcAsync("anvil_setCode", address.ToString(), Hex.Format(await anvil.Client.GetCodeAsync(address)));
+        var halted = await Assert.ThrowsAsync<SettlementHaltedException>(() => SettlementService.CheckAsync(other.Client, new Vault(other.Client, vault.Address), expected, default));
+        Assert.Contains("development key, and chain 10 is not a local one", halted.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_errors_known_here_are_the_contracts()
+    {
+        string[] declared = [.. ((string[])["interfaces/IRollupVault.sol", "libraries/PublicData.sol", "libraries/Field.sol"])
+            .SelectMany(f => Regex.Matches(File.ReadAllText(Repository.PathOf("contracts", "src", f)), @"error (\w+\([^)]*\));").Select(m => m.Groups[1].Value))
+            .Select(e => AbiFunction.Parse(e.Replace("BatchStatus", "uint8", StringComparison.Ordinal)).Signature)];
+        Assert.All(VaultErrors.All, e => Assert.Contains(e.Signature, declared));
+    }
+
+    /// <summary>Queues the registrations of accounts 2 and 3 that every first batch here takes.</summary>
+    private async Task<Settler> RegisteredAsync()
+    {
+        await vault.RegisterAsync(2, 5_000_000_000);
+        await vault.RegisterAsync(3, 4_000_000_001);
+        return NewSettler();
+    }
+
+    private Settler NewSettler(JobStore? queue = null, IEthereum? ethereum = null, bool verifyLocally = true)
+    {
+        IEthereum endpoint = ethereum ?? anvil.Client;
+        return new Settler(queue ?? store, endpoint, new Vault(endpoint, vault.Address), wallet, verifyLocally ? Refusal : (_, _) => null,
+            window, 3, TimeProvider.System, metrics, log);
+    }
+
+    private static string? Refusal(Proof proof, ReadOnlySpan<Fr> publics) => new Groth16Verifier(KnownKey.Key).Verify(proof, publics) is { IsValid: false } r ? r.Detail : null;
+
+    private void Add(SealedBatch batch) => Assert.True(store.Add(batch.Header.Batch, SealedBatchFile.Write(batch)));
+
+    private void Prove(uint batch, Action<byte[]>? tamper = null)
+    {
+        SettlementInput input = ProvingService.InputOf(store.SealedFile(batch));
+        byte[] words = KnownKey.Forge(input.PublicInputs.AsSpan()).ToEvmWords();
+        tamper?.Invoke(words);
+        while (store.Claim("test", TimeSpan.FromMinutes(1)) is { } job && job.Batch != batch) { }
+        Assert.True(store.Complete(batch, "test", words, TimeSpan.FromSeconds(1)));
+        foreach (Job other in store.List().Where(j => j.LeaseOwner == "test")) store.Release(other.Batch, "test");
+    }
+
+    private static async Task SettleAsync(Settler settler)
+    {
+        while (await settler.StepAsync(default)) { }
+    }
+
+    /// <summary>Steps until the settlement halts; reverts before that are the attempts it makes.</summary>
+    private static async Task<SettlementHaltedException> HaltAsync(Settler settler)
+    {
+        while (true)
+        {
+            try
+            {
+                await settler.StepAsync(default);
+            }
+            catch (EthereumRpcException)
+            {
+                // Tried again, as the service does.
+            }
+            catch (SettlementHaltedException halted)
+            {
+                return halted;
+            }
+        }
+    }
+
+    private async Task<(uint Committed, uint Final)> StateAsync()
+    {
+        VaultState state = await new Vault(anvil.Client, vault.Address).ReadStateAsync(default);
+        return (state.LastCommitted, state.LastFinal);
+    }
+
+    private async Task<Address> VerifierAsync() => (Address)(await anvil.Client.CallAsync(vault.Address, AbiFunction.Parse("verifier()(address)"), []))[0];
+}
