@@ -1,0 +1,186 @@
+using System.Collections.Immutable;
+using System.Numerics;
+using Rollup.Crypto;
+using Rollup.Crypto.Settlement;
+using Rollup.Ethereum;
+using Rollup.Groth16;
+using Rollup.Protocol;
+using Rollup.Risk;
+using Rollup.StateVerifier.Chain;
+
+namespace Rollup.StateVerifier.Checks;
+
+/// <summary>A batch for which every check holds.</summary>
+/// <param name="ProvenHere">Whether its proof was verified here; otherwise L1 has none yet.</param>
+/// <param name="Accounts">Accounts whose leaves it publishes.</param>
+/// <param name="CommitBlock">The L1 block of its data.</param>
+public sealed record BatchReport(
+    BatchHeader Header, BatchStatus Status, bool ProvenHere, int Bounced, int Withdrawals, int Accounts, Fr Root, Fr RiskRoot, L1Block CommitBlock);
+
+/// <summary>A leaf as the last final batch that touched its account published it.</summary>
+public sealed record PublishedLeaf(uint Batch, Fr Leaf, ImmutableArray<Fr> Cipher);
+
+/// <summary>A registration that a batch accepted; the view key itself is not on L1.</summary>
+public sealed record RegisteredAccount(Operation Operation, uint Batch, bool IsFinal);
+
+/// <summary>
+/// Rebuilds the account tree batch by batch and checks each batch against the vault's logs, its own data and its proof. Batches that are
+/// not final are checked as far as they go, and change nothing of what is final. Pure: no I/O. Not thread-safe.
+/// </summary>
+/// <param name="wanted">The accounts whose published leaves are kept.</param>
+public sealed class BatchChain(VaultParameters parameters, VaultEvents events, IReadOnlySet<int> wanted)
+{
+    private readonly Groth16Verifier verifier = new(parameters.Key);
+    private readonly QuadTree tree = VaultParameters.GenesisTree();
+    private readonly Dictionary<int, RegisteredAccount> registered = [];
+    private readonly Dictionary<int, PublishedLeaf> leaves = [];
+    private Fr root = parameters.GenesisRoot;
+    private long lastClose;
+    private int consumed;
+
+    /// <summary>Operations that the batches so far took off the queue, refused ones included.</summary>
+    public int ConsumedOperations => consumed;
+
+    /// <summary>The newest final batch; null while there is none.</summary>
+    public BatchReport? LastFinal { get; private set; }
+
+    /// <summary>The account root after it.</summary>
+    public Fr FinalRoot => LastFinal?.Root ?? parameters.GenesisRoot;
+
+    /// <summary>The risk inputs of the newest final batch; null while there is none.</summary>
+    public RiskInputs? FinalRiskInputs { get; private set; }
+
+    /// <summary>Accounts by number, without the reserved ones.</summary>
+    public IReadOnlyDictionary<int, RegisteredAccount> Registered => registered;
+
+    /// <summary>The last final leaf of each wanted account that was touched.</summary>
+    public IReadOnlyDictionary<int, PublishedLeaf> FinalLeaves => leaves;
+
+    /// <summary>Checks the next batch.</summary>
+    /// <exception cref="CheckFailedException">A check fails; nothing after it can be judged, so the chain must not be used further.</exception>
+    public BatchReport Append(BatchEvents batch, BatchEvidence evidence)
+    {
+        CommitCall call = CommitCall.From(parameters, batch, evidence);
+        L1Block block = CheckBlock(batch, evidence.CommitBlock);
+        CheckData(batch, call);
+        Fr z = PublicData.EvaluationPoint(call.Commitment, call.Words.AsSpan());
+        Fr y = PublicData.Evaluate(call.Words.AsSpan(), z);
+        PublicData data = CheckHeader(batch, call, block);
+        int bounced = CheckOperations(batch, data, call.Bounced);
+        CheckTree(batch, data);
+        RiskInputs risk = CheckRisk(batch, call);
+        CheckRecord(batch, evidence.Record, call, data, z, y);
+        if (batch.Proven is not null) ProofCall.Verify(verifier, batch, evidence.Proof, [call.Commitment, y, z, call.RiskRoot]);
+
+        root = data.NewRoot;
+        lastClose = data.Header.Close;
+        var report = new BatchReport(data.Header, batch.Status, batch.Proven is not null, bounced, data.Withdrawals.Count(w => w.Amount != 0),
+            data.Blocks.DistinctBy(b => b.Account).Count(), root, call.RiskRoot, block);
+        if (batch.Status == BatchStatus.Final)
+        {
+            (LastFinal, FinalRiskInputs) = (report, risk);
+            foreach (PublicBlock published in data.Blocks)
+                if (wanted.Contains(published.Account)) leaves[published.Account] = new PublishedLeaf(batch.Batch, published.Leaf, published.Cipher);
+        }
+
+        return report;
+    }
+
+    private static CheckFailedException Fail(Check check, BatchEvents batch, string problem, object? expected = null, object? found = null) =>
+        new(check, problem, batch.Batch, Text(expected), Text(found));
+
+    private static string? Text(object? value) => value is Fr element ? element.ToHex() : value?.ToString();
+
+    private static L1Block CheckBlock(BatchEvents batch, L1Block? block)
+    {
+        Log log = batch.Committed;
+        return block is not null && block.Number == log.BlockNumber && block.Hash == log.BlockHash
+            ? block
+            : throw Fail(Check.Sequence, batch, "the block of its log is not the chain's", $"block {log.BlockNumber} {log.BlockHash}", block is null ? "none" : $"block {block.Number} {block.Hash}");
+    }
+
+    private static void CheckData(BatchEvents batch, CommitCall call)
+    {
+        if (call.DataHash != batch.DataHash) throw Fail(Check.Data, batch, "its published words are not those that the vault's log names", batch.DataHash, call.DataHash);
+        Bytes32 newRoot = Bytes32.FromBytes(call.Words[3].ToBigEndianBytes()), riskRoot = Bytes32.FromBytes(call.RiskRoot.ToBigEndianBytes());
+        if (newRoot != batch.NewRoot) throw Fail(Check.Data, batch, "the new root among its words is not that of the vault's log", batch.NewRoot, newRoot);
+        if (riskRoot != batch.RiskRoot) throw Fail(Check.Data, batch, "its risk root is not that of the vault's log", batch.RiskRoot, riskRoot);
+        Fr commitment = PublicData.Commitment(call.Words.AsSpan());
+        if (commitment != call.Commitment) throw Fail(Check.Commitment, batch, "C is not the commitment to its words", commitment, call.Commitment);
+    }
+
+    private PublicData CheckHeader(BatchEvents batch, CommitCall call, L1Block block)
+    {
+        PublicData data = PublicData.TryDecode(parameters.Profile, call.Words.AsSpan(), out string? problem) ?? throw Fail(Check.Header, batch, $"its words are no batch's: {problem}");
+        BatchHeader header = data.Header;
+        if (data.Domain != parameters.Domain) throw Fail(Check.Domain, batch, "it is for another chain, vault or circuit version", parameters.Domain, data.Domain);
+        if (header.Batch != batch.Batch) throw Fail(Check.Header, batch, "its header has another number", batch.Batch, header.Batch);
+        if (header.Open < lastClose) throw Fail(Check.Header, batch, "it opens before the batch before it closes", $"{lastClose} or later", header.Open);
+        if (header.Close < header.Open || header.Close - header.Open > parameters.MaxEpoch)
+            throw Fail(Check.Header, batch, "it closes before it opens, or is open too long", $"{header.Open} to {header.Open + parameters.MaxEpoch}", header.Close);
+        BigInteger latest = (BigInteger)block.Timestamp * 1000 + parameters.ClockTolerance;
+        if (header.Close > latest) throw Fail(Check.Header, batch, "it closes later than the vault allowed at its commit", $"{latest} or earlier", header.Close);
+        if (data.OldRoot != root) throw Fail(Check.RootChain, batch, $"its old root is not the new root of batch {batch.Batch - 1}", root, data.OldRoot);
+        return data;
+    }
+
+    /// <summary>Takes the batch's operations off the queue. Returns how many were refused.</summary>
+    private int CheckOperations(BatchEvents batch, PublicData data, ImmutableArray<BigInteger[]> bounced)
+    {
+        BatchHeader header = data.Header;
+        if (header.FirstOperation != consumed) throw Fail(Check.Operations, batch, "it skips or repeats operations", $"operation {consumed} first", $"operation {header.FirstOperation}");
+        if (consumed + header.OperationCount > events.Operations.Count)
+            throw Fail(Check.Operations, batch, "it consumes operations that were not queued", $"at most {events.Operations.Count - consumed}", header.OperationCount);
+        int bounces = 0;
+        foreach (Operation? published in data.Operations)
+        {
+            QueuedOperation queued = events.Operations[consumed];
+            if (published is null && bounces == bounced.Length) throw Fail(Check.Operations, batch, $"it leaves operation {queued.Index} out without showing it as bounced");
+            BigInteger[] words = published is null ? bounced[bounces++] : [.. published.Encode().Select(w => w.ToBigInteger())];
+            int different = Enumerable.Range(0, Operation.Words).FirstOrDefault(i => words[i] != queued.Words[i], -1);
+            if (different >= 0)
+                throw Fail(Check.Operations, batch, $"word {different} of operation {queued.Index} is not that of the queue",
+                    Hex.Format(VaultContract.Word(queued.Words[different])), Hex.Format(VaultContract.Word(words[different])));
+            if (published?.Kind == OperationKind.Register
+                && (published.Account < Bound.ReservedAccounts || !registered.TryAdd(published.Account, new RegisteredAccount(published, batch.Batch, batch.Status == BatchStatus.Final))))
+                throw Fail(Check.Operations, batch, $"operation {queued.Index} registers account {published.Account} again");
+            consumed++;
+        }
+
+        return bounces == bounced.Length ? bounces : throw Fail(Check.Operations, batch, "it shows more bounced operations than its words leave out", bounces, bounced.Length);
+    }
+
+    private void CheckTree(BatchEvents batch, PublicData data)
+    {
+        foreach (PublicBlock block in data.Blocks)
+        {
+            if (block.Account >= Bound.ReservedAccounts && !registered.ContainsKey(block.Account))
+                throw Fail(Check.Tree, batch, $"it publishes a leaf of account {block.Account}, which nobody registered");
+        }
+
+        tree.UpdateMany(data.Blocks.Select(b => ((ulong)b.Account, b.Leaf)));
+        if (tree.Root != data.NewRoot) throw Fail(Check.Tree, batch, "the published leaves do not lead to its new root", tree.Root, data.NewRoot);
+    }
+
+    private static RiskInputs CheckRisk(BatchEvents batch, CommitCall call)
+    {
+        if (!RiskInputs.TryDecode(call.RiskInputs, out RiskInputs inputs, out string problem)) throw Fail(Check.Risk, batch, $"its risk inputs are malformed: {problem}");
+        if (inputs.Batch != batch.Batch) throw Fail(Check.Risk, batch, "its risk inputs are for another batch", batch.Batch, inputs.Batch);
+        Fr riskRoot = new RiskTree(RiskRows.From(inputs)).Root;
+        return riskRoot == call.RiskRoot ? inputs : throw Fail(Check.Risk, batch, "its risk inputs do not give its risk root", riskRoot, call.RiskRoot);
+    }
+
+    /// <summary>What the vault stored, and verified the proof against, must be what its data says.</summary>
+    private void CheckRecord(BatchEvents batch, byte[] answer, CommitCall call, PublicData data, Fr z, Fr y)
+    {
+        var record = (object[])VaultContract.Decode(VaultContract.Batches, answer);
+        (string Name, int Field, BigInteger Expected)[] fields =
+        [
+            ("root", 0, data.NewRoot.ToBigInteger()), ("risk root", 1, call.RiskRoot.ToBigInteger()), ("commitment C", 2, call.Commitment.ToBigInteger()),
+            ("challenge z", 3, z.ToBigInteger()), ("evaluation y", 4, y.ToBigInteger()), ("close", 6, data.Header.Close), ("end of operations", 8, consumed),
+            ("status", 9, (int)batch.Status),
+        ];
+        foreach ((string name, int field, BigInteger expected) in fields)
+            if ((BigInteger)record[field] != expected) throw Fail(Check.Record, batch, $"the vault's record holds another {name}", expected, record[field]);
+    }
+}

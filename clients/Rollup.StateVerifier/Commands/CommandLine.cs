@@ -1,0 +1,91 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Rollup.Ethereum;
+using Rollup.Protocol;
+using Rollup.StateVerifier.Checks;
+
+namespace Rollup.StateVerifier.Commands;
+
+/// <summary>Arguments of the program.</summary>
+public static class CommandLine
+{
+    /// <summary>Runs the program.</summary>
+    /// <param name="isTerminal">Whether a progress bar may be drawn on <paramref name="errors"/>.</param>
+    /// <returns>The exit code: 0 only if every check holds.</returns>
+    public static async Task<int> RunAsync(IReadOnlyList<string> arguments, TextWriter output, TextWriter errors, bool isTerminal)
+    {
+        ParseResult parsed = Build(output, errors, isTerminal).Parse(arguments);
+        int code = await parsed.InvokeAsync(new InvocationConfiguration { Output = output, Error = errors, EnableDefaultExceptionHandler = false });
+        return parsed.Errors.Count > 0 ? ExitCode.Usage : code;
+    }
+
+    private static RootCommand Build(TextWriter output, TextWriter errors, bool isTerminal)
+    {
+        var rpc = new Option<string?>("--rpc") { Description = "URL of an L1 endpoint (JSON-RPC over http or https)." };
+        var vault = new Option<string?>("--vault") { Description = "The vault's address." };
+        var fromBlock = new Option<ulong>("--from-block") { Description = "A block not after the vault's deployment; reading starts there." };
+        var finalized = new Option<bool>("--finalized") { Description = "Stand at L1's newest finalized block instead of its newest." };
+        var data = new Option<string?>("--data") { Description = "A saved copy (see fetch), instead of --rpc and --vault." };
+        var json = new Option<bool>("--json") { Description = "Print the result as JSON." };
+        var chainId = new Option<ulong?>("--chain-id") { Description = "Refuse an endpoint of another chain." };
+        var keyHash = new Option<Bytes32?>("--vkey-hash")
+        {
+            Description = "Refuse another verifying key: keccak256 of the words that the verifier contract's verifyingKey() returns.",
+            CustomParser = argument => Parse<Bytes32?>(argument, text => Bytes32.Parse(text)),
+        };
+        var key = new Option<string?>("--key") { Description = "Key file of the owner (JSON, mode 600): shows the accounts that it opens." };
+        var account = new Option<int?>("--account") { Description = "Show one account: public, or of the key file.", };
+        account.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, out int number) && number is < 0 or >= 1 << Width.Account) result.AddError("--account is a number from 0 to 2^24-1.");
+        });
+        var folder = new Option<string>("--out") { Description = "A new folder for the copy.", Required = true };
+
+        Option[] source = [rpc, vault, fromBlock, finalized];
+        Option[] pins = [chainId, keyHash];
+        SourceArguments Source(ParseResult p) => new(p.GetValue(rpc), p.GetValue(vault), p.GetValue(fromBlock), p.GetValue(finalized), p.GetValue(data));
+        Pins PinsOf(ParseResult p) => new(p.GetValue(chainId), p.GetValue(keyHash));
+        async Task<int> RunAsync(ParseResult p, Func<Session, Task<int>> command)
+        {
+            using var session = new Session(output, errors, isTerminal, p.GetValue(json));
+            return await command(session);
+        }
+
+        var verify = Make("verify", "Check the vault's whole history, and show what accounts hold and are worth.", [.. source, data, .. pins, key, account, json]);
+        verify.SetAction((p, cancellation) => RunAsync(p, s => s.VerifyAsync(Source(p), PinsOf(p), p.GetValue(key), p.GetValue(account), cancellation)));
+        var batches = Make("batches", "Check the vault's whole history, and list its batches.", [.. source, data, .. pins, json]);
+        batches.SetAction((p, cancellation) => RunAsync(p, s => s.BatchesAsync(Source(p), PinsOf(p), cancellation)));
+        var fetch = Make("fetch", "Save what L1 answers, to be verified without it (--data).", [.. source, folder]);
+        fetch.SetAction((p, cancellation) => RunAsync(p, s => s.FetchAsync(Source(p), p.GetRequiredValue(folder), cancellation)));
+
+        string codes = string.Join(", ", Enum.GetValues<Check>().Select(c => $"{(int)c} {c.Name()}"));
+        return new RootCommand(
+            $"""
+            Verifies a rollup from L1 alone: the chain of roots, the published data, the risk tables, the operations, every proof, and one owner's balance.
+            Believes nothing that the operator says; takes L1's own history as the endpoint tells it.
+
+            Exit codes: 0 every check holds, 2 usage, 3 endpoint unreachable, 4 malformed answer, 5 malformed copy, 6 chain reorganised while reading;
+            a check that fails: {codes}.
+            """) { verify, batches, fetch };
+    }
+
+    private static Command Make(string name, string description, Option[] options)
+    {
+        var command = new Command(name, description);
+        foreach (Option option in options) command.Options.Add(option);
+        return command;
+    }
+
+    private static T? Parse<T>(ArgumentResult argument, Func<string, T> parse)
+    {
+        try
+        {
+            return parse(argument.Tokens[0].Value);
+        }
+        catch (FormatException e)
+        {
+            argument.AddError(e.Message);
+            return default;
+        }
+    }
+}

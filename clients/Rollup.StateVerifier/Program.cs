@@ -1,0 +1,3 @@
+using Rollup.StateVerifier.Commands;
+
+return await CommandLine.RunAsync(args, Console.Out, Console.Error, !Console.IsErrorRedirected);

@@ -1,0 +1,74 @@
+using Rollup.Protocol;
+
+namespace Rollup.Crypto.Tests;
+
+public class AccountKeyTests
+{
+    private static readonly Address Owner = Address.Parse("0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266");
+    private static readonly byte[] Seed = [.. Enumerable.Range(1, 32).Select(i => (byte)i)];
+    private static readonly Fr ViewKey = Fr.FromUInt64(987_654_321).Square();
+
+    [Fact]
+    public void Text_gives_the_same_key_back()
+    {
+        AccountKey key = Key(), read = AccountKey.Parse(key.ToJson());
+        Assert.Equal((key.Owner, key.PublicKey, key.ViewKey), (read.Owner, read.PublicKey, read.ViewKey));
+        Assert.DoesNotContain(ViewKey.ToHex(), key.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Derived_keys_give_it()
+    {
+        byte[] signature = [.. Enumerable.Repeat((byte)0x21, 64), 27];
+        using DerivedKeys derived = KeyDerivation.FromSignature(signature);
+        var key = new AccountKey(Owner, derived);
+        Assert.Equal((derived.SigningKey.PublicKey, derived.ViewKey), (key.PublicKey, key.ViewKey));
+    }
+
+    [Fact]
+    public void The_public_key_follows_from_a_seed()
+    {
+        string seed = $", \"seed\": \"0x{Convert.ToHexStringLower(Seed)}\" }}";
+        string whole = Key().ToJson().TrimEnd().TrimEnd('}').TrimEnd() + seed;
+        Assert.Equal(Key().PublicKey, AccountKey.Parse(whole).PublicKey);
+        string alone = $$"""{ "format": "rollup-account-key-1", "owner": "{{Owner}}", "viewKey": "{{ViewKey}}"{{seed}}""";
+        Assert.Equal(Key().PublicKey, AccountKey.Parse(alone).PublicKey);
+        Assert.Contains("do not follow", Refusal(whole.Replace("0x0102", "0x0202", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains("'seed'", Refusal(whole.Replace("0x0102", "0x01", StringComparison.Ordinal)), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("format", "'format' is missing")]
+    [InlineData("owner", "'owner' is missing")]
+    [InlineData("keyX", "'keyX' is missing")]
+    [InlineData("keyY", "'keyY' is missing")]
+    [InlineData("viewKey", "'viewKey' is missing")]
+    public void A_missing_member_is_named(string member, string expected) =>
+        Assert.Contains(expected, Refusal(Key().ToJson().Replace($"\"{member}\"", "\"other\"", StringComparison.Ordinal)), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("rollup-account-key-1", "rollup-account-key-2", "'format'")]
+    [InlineData("0xf39f", "0xzz", "'owner'")]
+    [InlineData("\"viewKey\": \"0x", "\"viewKey\": \"0xf", "'viewKey'")]
+    [InlineData("\"viewKey\": \"", "\"viewKey\": 5, \"x\": \"", "texts")]
+    [InlineData("{ ", "{ \"more\": \"\", ", "besides")]
+    [InlineData("{ ", "{ \"owner\": \"\", ", "repeated")]
+    [InlineData("}", "", "JSON")]
+    public void Another_form_is_refused_and_not_repeated(string from, string to, string expected)
+    {
+        string message = Refusal(Key().ToJson().Replace(from, to, StringComparison.Ordinal));
+        Assert.Contains(expected, message, StringComparison.Ordinal);
+        Assert.DoesNotContain(ViewKey.ToHex()[10..], message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_long_text_is_refused() => Assert.Contains("4096", Refusal(Key().ToJson() + new string(' ', 4096)), StringComparison.Ordinal);
+
+    private static AccountKey Key()
+    {
+        using var signing = new EddsaPrivateKey(Seed);
+        return new AccountKey(Owner, signing.PublicKey, ViewKey);
+    }
+
+    private static string Refusal(string text) => Assert.Throws<FormatException>(() => AccountKey.Parse(text)).Message;
+}
