@@ -1,0 +1,44 @@
+using System.Text.Json;
+using Rollup.Groth16;
+using Rollup.Protocol;
+using Rollup.TestSupport;
+using Rollup.Witness;
+
+namespace Rollup.Twin.Tests;
+
+/// <summary>No signal of a valid witness can be changed alone, and the compiled size is the committed one.</summary>
+public class ConstrainednessTests
+{
+    [Fact]
+    public void Every_signal_of_a_valid_witness_is_constrained()
+    {
+        BatchFactory factory = SettlementTests.Traders();
+        SettlementInput input = SettlementInput.Build(factory.Begin().Deposit(2, BatchFactory.EthSpot, 90_000)
+            .Trade(2, 3, BatchFactory.BtcPerpetual, 40, 61_900_000).Withdraw(3, 4, 6, 0, 99).Seal());
+        Fr[] witness = Dishonest.Circuit.Witness(input.ToJson());
+        Assert.Empty(Dishonest.Circuit.Failures(witness, limit: 1));
+
+        var mutator = new WitnessMutator(Dishonest.Circuit.R1cs, witness);
+        var free = new List<string>();
+        for (int wire = 1; wire < witness.Length; wire++)
+            if (mutator.FailuresAfter(wire, witness[wire] + Fr.One, limit: 1).Count == 0)
+                free.Add(Dishonest.Circuit.Symbols.NameOf(wire) ?? $"wire {wire}");
+
+        // circomlib's IsZero has a hint, the inverse, that means nothing when its input is zero: nothing else reads it.
+        Assert.All(free, name => Assert.EndsWith(".inv", name, StringComparison.Ordinal));
+        Assert.InRange(free.Count, 0, 200);
+    }
+
+    [Fact]
+    public void The_dev_circuit_has_the_committed_number_of_constraints()
+    {
+        using JsonDocument committed = JsonDocument.Parse(File.ReadAllText(Repository.PathOf("bench", "constraints.json")));
+        JsonElement root = committed.RootElement;
+        Assert.Equal(root.GetProperty("profiles").GetProperty("dev").GetProperty("constraints").GetInt32(), Dishonest.Circuit.R1cs.ConstraintCount);
+        Assert.InRange(Dishonest.Circuit.R1cs.ConstraintCount, 1, 100_000);
+        JsonElement parts = root.GetProperty("parts");
+        Assert.InRange(parts.GetProperty("accountBlock").GetInt32(), 1, 17_500);
+        Assert.InRange(parts.GetProperty("signedRow").GetInt32(), 1, 8_500);
+        Assert.InRange(parts.GetProperty("riskRow").GetInt32(), 1, 1_050);
+    }
+}
