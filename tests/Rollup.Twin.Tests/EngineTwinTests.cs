@@ -1,0 +1,146 @@
+using Rollup.Crypto;
+using Rollup.Crypto.Settlement;
+using Rollup.Engine;
+using Rollup.Protocol;
+using Rollup.Risk;
+using Rollup.TestSupport;
+using Rollup.Witness;
+
+namespace Rollup.Twin.Tests;
+
+/// <summary>What the engine seals, the circuit proves: random sessions of two traders, every batch through the compiled constraints.</summary>
+public class EngineTwinTests
+{
+    private const int Btc = BatchFactory.BtcPerpetual, Eth = BatchFactory.EthPerpetual, Spot = BatchFactory.EthSpot;
+    private static readonly Fr Domain = new BatchFactory(CircuitProfile.Dev).Domain;
+
+    [Fact]
+    public void Twenty_batches_of_a_random_session_are_provable_and_chain()
+    {
+        var random = new Random(0xC1EA);
+        var session = new Session(random);
+        int sealedBatches = 0, fills = 0, withdrawals = 0, cancels = 0;
+        Fr root = session.Root;
+        while (sealedBatches < 20)
+        {
+            session.OpenEpoch();
+            for (int i = random.Next(3, 25); i > 0; i--) session.Act();
+            if (session.Seal() is not { } batch) continue;
+            sealedBatches++;
+            SettlementInput input = SettlementInput.Build(batch);
+            Dishonest.Accepted(input);
+            Assert.Equal(root, batch.OldRoot);
+            Assert.Equal(session.Root, batch.NewRoot);
+            Assert.Equal(new RiskTree(RowsOf(batch)).Root, input.RiskRoot);
+            root = batch.NewRoot;
+            fills += batch.Rows.Count(r => r.Request.Kind == RowKind.Order);
+            withdrawals += batch.Rows.Count(r => r.Request.Kind == RowKind.Withdrawal);
+            cancels += batch.Rows.Count(r => r.Request.Kind == RowKind.Cancel);
+        }
+
+        // The session really did what it is there for.
+        Assert.True(fills >= 15 && withdrawals >= 2 && cancels >= 1, $"{fills} fills, {withdrawals} withdrawals, {cancels} proven cancels");
+    }
+
+    private static System.Collections.Immutable.ImmutableArray<RiskRow> RowsOf(SealedBatch batch)
+    {
+        Assert.True(RiskInputs.TryDecode(batch.RiskInputs.AsSpan(), out RiskInputs inputs, out string problem), problem);
+        return RiskRows.From(inputs);
+    }
+
+    /// <summary>An engine with two traders (accounts 2 and 3) and a random walk of prices.</summary>
+    private sealed class Session
+    {
+        private readonly ClearingEngine engine = new(new EngineConfig(Domain, CircuitProfile.Dev,
+            [new(Spot, InstrumentKind.Spot, 2, 1, 1), new(Btc, InstrumentKind.Perpetual, 1, 100, 1), new(Eth, InstrumentKind.Perpetual, 2, 10, 1)],
+            FeeRate.FromPpm(100), FeeRate.FromPpm(450)));
+
+        private readonly Random random;
+        private readonly RequestVerifier verifier = new(Domain);
+        private readonly Dictionary<int, long> nonces = new() { [2] = 0, [3] = 0 };
+        private long now = 1_723_161_255_000, operations, btc = BatchFactory.BtcMark, eth = BatchFactory.EthMark;
+        private uint batch;
+
+        public Session(Random random)
+        {
+            this.random = random;
+            OpenEpoch();
+            foreach (int account in (int[])[2, 3])
+            {
+                AccountIdentity identity = BatchFactory.IdentityOf(account);
+                Feed(new Operation(OperationKind.Register, account, 0, 40_000_000_000 + account, identity.Owner, identity.KeyX, identity.KeyY, identity.ViewKeyHash), identity.ViewKey);
+            }
+
+            Dishonest.Accepted(SettlementInput.Build(Seal() ?? throw new InvalidOperationException("the registrations do not seal")));
+        }
+
+        public Fr Root => engine.Status.AccountRoot;
+
+        public void OpenEpoch()
+        {
+            now += 1_000;
+            btc += random.Next(-900_000, 900_000) / 100 * 100;
+            eth += random.Next(-40_000, 40_000) / 10 * 10;
+            var inputs = new RiskInputs(++batch, Timestamp.FromMilliseconds(now), RiskParameters.Default,
+                [new GroupRange(1, GroupRange.Bitcoin), new GroupRange(2, GroupRange.Ether)],
+                [
+                    new InstrumentInput(Spot, InstrumentKind.Spot, InstrumentFlags.None, 2, eth / 10, eth / 10, 0, 0),
+                    new InstrumentInput(Btc, InstrumentKind.Perpetual, InstrumentFlags.None, 1, btc, btc + 700, 40 * batch, 5_000),
+                    new InstrumentInput(Eth, InstrumentKind.Perpetual, InstrumentFlags.None, 2, eth, eth - 90, -13 * batch, 80_000),
+                ]);
+            Outcome outcome = engine.Apply(Command.OpenEpoch(Timestamp.FromMilliseconds(now), inputs.Encode()));
+            Assert.Equal(RejectCode.None, outcome.Code);
+        }
+
+        /// <summary>One random command; rejections are part of the session.</summary>
+        public void Act()
+        {
+            now += random.Next(1, 50);
+            int account = random.Next(2, 4);
+            switch (random.Next(12))
+            {
+                case 0:
+                    int asset = random.Next(2) == 0 ? 0 : Spot;
+                    Feed(new Operation(OperationKind.Deposit, account, asset, random.Next(1, 1_000_000), default, Fr.Zero, Fr.Zero, Fr.Zero), null);
+                    break;
+                case 1:
+                    Send(new SignedRequest(RowKind.Withdrawal, 0, true, random.Next(2) == 0 ? 0 : Spot, account, Slot(), random.Next(1, 400_000), 0, 0, now + 50_000, Nonce(account)));
+                    break;
+                case 2:
+                    Send(new SignedRequest(RowKind.Cancel, OrderFlags.ProvenCancel, false, 0, account, Slot(), 0, 0, 0, now + 50_000, Nonce(account)));
+                    break;
+                default:
+                    int instrument = random.Next(3) switch { 0 => Btc, 1 => Eth, _ => random.Next(4) == 0 ? Spot : Btc };
+                    long mark = instrument == Btc ? btc : instrument == Eth ? eth : eth / 10, tick = instrument == Btc ? 100 : instrument == Eth ? 10 : 1;
+                    bool sell = random.Next(2) == 0;
+                    long limit = (mark + random.Next(-2_000, 2_000)) / tick * tick;
+                    Send(new SignedRequest(RowKind.Order, new OrderFlags((TimeInForce)random.Next(3), false, false, SelfTradePrevention.CancelResting, false).Encode(),
+                        sell, instrument, account, Slot(), random.Next(1, 120), limit, 500, now + 50_000, Nonce(account)));
+                    break;
+            }
+        }
+
+        public SealedBatch? Seal()
+        {
+            now += 10;
+            return engine.Apply(Command.Seal(Timestamp.FromMilliseconds(now))).Batch;
+        }
+
+        private byte Slot() => (byte)random.Next(256);
+
+        private long Nonce(int account) => nonces[account] += random.Next(1, 3);
+
+        private void Feed(Operation operation, Fr? viewKey)
+        {
+            if (engine.Apply(Command.Operation(Timestamp.FromMilliseconds(now), new QueuedOperation(operations, operation, BatchFactory.OwnerOf(9), viewKey))).IsAccepted) operations++;
+        }
+
+        private void Send(SignedRequest request)
+        {
+            EddsaPrivateKey key = BatchFactory.KeyOf(request.Account);
+            RejectCode code = verifier.Verify(request.Pack(), key.Sign(request.Message(Domain)), key.PublicKey, out VerifiedRequest? verified);
+            Assert.Equal(RejectCode.None, code);
+            engine.Apply(Command.Request(Timestamp.FromMilliseconds(now), verified!));
+        }
+    }
+}
