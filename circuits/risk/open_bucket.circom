@@ -57,7 +57,8 @@ template OpenBucket() {
     path.root === riskRoot;
 }
 
-// spec 5.5, the rows' side: margin = sum_t mu^(g_t) (W+_t Q+_t - W-_t Q-_t), poles = sum_t Q_t / (delta - id_t);
+// spec 5.5, the rows' side: margin = sum_t mu^(g_t) (W+_t Q+_t - W-_t Q-_t), derivative = the same of the first packed
+// element of rows that are not spot, poles = sum_t Q_t / (delta - id_t);
 // and the market facts of 5.6.
 template BucketFacts() {
     var T = BOUND_ROWS_PER_BUCKET();
@@ -79,6 +80,7 @@ template BucketFacts() {
     signal input isSpot[T];
     signal input groupBits[T][WIDTH_GROUP()];
     signal output margin;
+    signal output derivative;           // sum over rows that are not spot, scenarios 0..2, no challenge of its own
     signal output polesPlus;
     signal output polesMinus;
     signal output sum;
@@ -91,11 +93,15 @@ template BucketFacts() {
     signal shortAt[T][J];
     signal longValue[T];
     signal value[T];
+    signal firstLong[T];
+    signal firstValue[T];
+    signal derivativeTerm[T];
     signal term[T];
     signal idAt1[T];
     signal metaAt2[T];
     signal marketAt3[T];
     var marginSum = 0;
+    var derivativeSum = 0;
     var plusSum = 0;
     var minusSum = 0;
     var facts = 0;
@@ -118,6 +124,10 @@ template BucketFacts() {
         muPower[t].bits <== groupBits[t];
         term[t] <== muPower[t].out * value[t];
         marginSum += term[t];
+        firstLong[t] <== long[t][0] * quantityPlus[t];
+        firstValue[t] <== firstLong[t] - short[t][0] * quantityMinus[t];
+        derivativeTerm[t] <== (1 - isSpot[t]) * firstValue[t];
+        derivativeSum += derivativeTerm[t];
 
         plus[t] = Fraction();
         plus[t].numerator <== quantityPlus[t];
@@ -137,6 +147,7 @@ template BucketFacts() {
         facts += row[t].out;
     }
     margin <== marginSum;
+    derivative <== derivativeSum;
     polesPlus <== plusSum;
     polesMinus <== minusSum;
     sum <== facts;

@@ -1,6 +1,7 @@
 pragma circom 2.2.0;
 
 include "poseidon.circom";
+include "comparators.circom";
 include "../lib/range.circom";
 include "../lib/quad.circom";
 include "../lib/fraction.circom";
@@ -41,6 +42,7 @@ template AccountBlock() {
     signal input group[G];
     signal input groupMargin[G];        // biased by 2^65
     signal input slack[G][S];
+    signal input derivative[3];         // biased by 2^83: scenarios 0..2 of what is held other than spot
     signal input keyMultiplicity[2];    // rows that are not, and that are, withdrawals
     signal input accountMultiplicity;
 
@@ -50,6 +52,7 @@ template AccountBlock() {
     signal output viewKeyHash;
     signal output word;                 // blockWord of spec 5.7
     signal output packedSlack[G][S \ 3];
+    signal output packedDerivative;     // of the biased limbs
     signal output groupBits[G][WIDTH_GROUP()];
     signal output cashChange;
     signal output oldSize[P];
@@ -76,8 +79,8 @@ template AccountBlock() {
     signal newVersion <== oldVersion + used;
     component newVersionRange = Range(WIDTH_VERSION());
     newVersionRange.in <== newVersion;
-    component newCashBits = Num2Bits(WIDTH_CASH());
-    newCashBits.in <== newCash;
+    component newCashRange = Range(WIDTH_CASH());
+    newCashRange.in <== newCash;
     component newPositions = Positions();
     newPositions.id <== newId;
     newPositions.magnitude <== newMagnitude;
@@ -163,13 +166,26 @@ template AccountBlock() {
     component healthy = Range(68);
     healthy.in <== equity;
 
-    // Multiplicities; a block named by a withdrawal ends with cash >= 0 (top bit of the biased cash).
     component multiplicityRange[3];
     for (var i = 0; i < 3; i++) { multiplicityRange[i] = Range(WIDTH_MULTIPLICITY()); }
     multiplicityRange[0].in <== keyMultiplicity[0];
     multiplicityRange[1].in <== keyMultiplicity[1];
     multiplicityRange[2].in <== accountMultiplicity;
-    keyMultiplicity[1] * (1 - newCashBits.out[WIDTH_CASH() - 1]) === 0;
+
+    // 5.5: an account that withdraws ends with its own money: cash, which holds the notional of its derivatives, and their value
+    // are together not negative, so that spot collateral never turns into other users' cash. |cash + value| < 2^84.
+    component derivativeRange[3];
+    var packed = 0;
+    for (var i = 0; i < 3; i++) {
+        derivativeRange[i] = Range(WIDTH_RISK_LIMB());
+        derivativeRange[i].in <== derivative[i];
+        packed += derivative[i] * 2 ** (84 * i);
+    }
+    packedDerivative <== packed;
+    component withdrawsNothing = IsZero();
+    withdrawsNothing.in <== keyMultiplicity[1];
+    component ownMoney = Range(85);
+    ownMoney.in <== (1 - withdrawsNothing.out) * (newCash - 2 ** 63 + derivative[0] - 2 ** 83);
 
     word <== used + isNew * 2 + group[0] * 2 ** 2 + group[1] * 2 ** 6 + keyMultiplicity[0] * 2 ** 10
         + keyMultiplicity[1] * 2 ** 18 + accountMultiplicity * 2 ** 26 + groupMargin[0] * 2 ** 34 + groupMargin[1] * 2 ** 100;

@@ -76,6 +76,7 @@ template Settlement(K, N, L, B) {
     signal input group[K][G];
     signal input groupMargin[K][G];
     signal input slack[K][G][S];
+    signal input derivative[K][3];
     signal input keyMultiplicity[K][2];
     signal input accountMultiplicity[K];
 
@@ -158,6 +159,7 @@ template Settlement(K, N, L, B) {
         blocks[k].group <== group[k];
         blocks[k].groupMargin <== groupMargin[k];
         blocks[k].slack <== slack[k];
+        blocks[k].derivative <== derivative[k];
         blocks[k].keyMultiplicity <== keyMultiplicity[k];
         blocks[k].accountMultiplicity <== accountMultiplicity[k];
     }
@@ -277,7 +279,7 @@ template Settlement(K, N, L, B) {
     }
 
     // --- First challenge (5.7): everything that is not already fixed by C and riskRoot.
-    var h1Length = 4 + K * (1 + G * J) + 9 * N + 2 * L + B;
+    var h1Length = 4 + K * (2 + G * J) + 9 * N + 2 * L + B;
     component h1 = Sponge(TAG_CHALLENGE_1(), h1Length);
     h1.in[0] <== CIRCUIT_VERSION();
     h1.in[1] <== C;
@@ -286,7 +288,8 @@ template Settlement(K, N, L, B) {
     at = 4;
     for (var k = 0; k < K; k++) {
         h1.in[at] <== blocks[k].word;
-        at += 1;
+        h1.in[at + 1] <== blocks[k].packedDerivative;
+        at += 2;
         for (var g = 0; g < G; g++) {
             for (var j = 0; j < J; j++) { h1.in[at] <== blocks[k].packedSlack[g][j]; at += 1; }
         }
@@ -368,7 +371,9 @@ template Settlement(K, N, L, B) {
     signal marginTerm[K];
     signal plusTerm[K];
     signal minusTerm[K];
+    signal derivativeTerm[K];
     var marginSum = 0;
+    var derivativeSum = 0;
     var plusSum = 0;
     var minusSum = 0;
     var facts = 0;
@@ -386,7 +391,9 @@ template Settlement(K, N, L, B) {
         marginTerm[k] <== lambda[k] * margins[k].margin;
         plusTerm[k] <== lambda[k] * margins[k].polesPlus;
         minusTerm[k] <== lambda[k] * margins[k].polesMinus;
+        derivativeTerm[k] <== lambda[k] * (blocks[k].packedDerivative - 2 ** 83 * (1 + 2 ** 84 + 2 ** 168));
         marginSum += marginTerm[k];
+        derivativeSum += derivativeTerm[k];
         plusSum += plusTerm[k];
         minusSum += minusTerm[k];
 
@@ -484,11 +491,13 @@ template Settlement(K, N, L, B) {
         bucketFacts[b].isSpot <== buckets[b].isSpot;
         bucketFacts[b].groupBits <== buckets[b].groupBits;
         marginSum -= bucketFacts[b].margin;
+        derivativeSum -= bucketFacts[b].derivative;
         plusSum -= bucketFacts[b].polesPlus;
         minusSum -= bucketFacts[b].polesMinus;
         facts += bucketFacts[b].sum;
     }
     marginSum === 0;
+    derivativeSum === 0;
     plusSum === 0;
     minusSum === 0;
     facts === 0;

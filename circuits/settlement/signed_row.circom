@@ -140,6 +140,12 @@ template SignedRow() {
     component unfilled = Range(WIDTH_FILL());
     unfilled.in <== (1 - isCancel) * (size - filledOut);
     isWithdrawal * (size - fill) === 0;
+    // A cancel moves its slot: one that is cancelled already would prove nothing about the account's slots.
+    component full = IsEqual();
+    full.in[0] <== oldFilled;
+    full.in[1] <== 2 ** 48 - 1;
+    signal repeated <== isCancel * sameNonce.out;
+    repeated * full.out === 0;
 
     component slotPath = QuadUpdate(DEPTH_ORDER_SLOTS());
     slotPath.oldLeaf <== oldNonce * 2 ** 64 + oldFilled;

@@ -21,10 +21,10 @@ public sealed class SettlementInput
     private readonly ImmutableArray<int> traded;
     private readonly ImmutableArray<int> opened;
 
-    private SettlementInput(SealedBatch batch)
+    private SettlementInput(SealedBatch batch, CircuitProfile profile)
     {
         this.batch = batch;
-        profile = CircuitProfile.Named(batch.Profile);
+        this.profile = profile;
         risk = new RiskTree(batch.RiskRows);
         RequireCapacity("blocks", batch.Blocks.Length, 1, profile.Blocks);
         RequireCapacity("rows", batch.Rows.Length, 0, profile.Rows);
@@ -51,7 +51,10 @@ public sealed class SettlementInput
 
     /// <summary>Builds the input.</summary>
     /// <exception cref="ArgumentException">The batch exceeds its profile or contradicts itself; the message says where.</exception>
-    public static SettlementInput Build(SealedBatch batch) => new(batch);
+    public static SettlementInput Build(SealedBatch batch) => new(batch, CircuitProfile.Named(batch.Profile));
+
+    /// <summary>As <see cref="Build(SealedBatch)"/>, for a circuit of other capacities than the batch's profile.</summary>
+    public static SettlementInput Build(SealedBatch batch, CircuitProfile profile) => new(batch, profile);
 
     public PublicData Data { get; }
 
@@ -122,6 +125,8 @@ public sealed class SettlementInput
         Add(input, "group", margins, m => Array(m.Groups, g => Text(g)));
         Add(input, "groupMargin", margins, m => Array(m.Margins, v => Text(v + (Int128.One << (Width.GroupMargin - 1)))));
         Add(input, "slack", margins, m => Array(m.Slacks, s => Array(s, v => Text(v))));
+
+        Add(input, "derivative", margins, m => Array(m.Derivative, v => Text(v + (Int128.One << (Width.RiskLimb - 1)))));
 
         // An unused block is named by nothing.
         Add(input, "keyMultiplicity", blocks.Select((_, k) => k), k => new JsonArray(
@@ -210,9 +215,9 @@ public sealed class SettlementInput
         return [.. needed, .. Enumerable.Repeat(filler, profile.Buckets - needed.Length)];
     }
 
-    private sealed record BlockMargin(int[] Groups, Int128[] Margins, Int128[][] Slacks);
+    private sealed record BlockMargin(int[] Groups, Int128[] Margins, Int128[][] Slacks, Int128[] Derivative);
 
-    // Spec 5.5: E per group and scenario, m = its minimum, u = E - m.
+    // Spec 5.5: E per group and scenario, m = its minimum, u = E - m; and x, the value of what is held other than spot.
     private BlockMargin Margin(SealedBlock block)
     {
         List<int> groups = [.. block.New.Positions.Select(p => Row(p.Instrument).Group).Distinct()];
@@ -220,11 +225,15 @@ public sealed class SettlementInput
         for (int label = 0; groups.Count < Bound.Groups; label++)
             if (!groups.Contains(label)) groups.Add(label);
         groups.Sort();
-        Int128[][] equity = [.. groups.Select(group => Enumerable.Range(0, Bound.Scenarios).Select(s => block.New.Positions
-            .Where(p => Row(p.Instrument).Group == group)
-            .Aggregate(Int128.Zero, (sum, p) => sum + p.Size * (Int128)(p.Size > 0 ? Row(p.Instrument).Long[s] : Row(p.Instrument).Short[s]))).ToArray())];
+        Int128 Value(int scenario, Func<RiskRow, bool> counts) => block.New.Positions.Where(p => counts(Row(p.Instrument)))
+            .Aggregate(Int128.Zero, (sum, p) => sum + p.Size * (Int128)(p.Size > 0 ? Row(p.Instrument).Long[scenario] : Row(p.Instrument).Short[scenario]));
+        Int128[][] equity = [.. groups.Select(group => Enumerable.Range(0, Bound.Scenarios).Select(s => Value(s, row => row.Group == group)).ToArray())];
         Int128[] margins = [.. equity.Select(e => e.Min())];
-        return new BlockMargin([.. groups], margins, [.. equity.Select((e, g) => e.Select(v => v - margins[g]).ToArray())]);
+        Int128[][] slacks = [.. equity.Select((e, g) => e.Select(v => v - margins[g]).ToArray())];
+        if (margins.Any(m => Int128.Abs(m) >> (Width.GroupMargin - 1) != 0) || slacks.SelectMany(s => s).Any(u => u >> Width.Slack != 0))
+            throw new ArgumentException($"Batch {batch.Header.Batch}: the margin of account {block.Account} exceeds what the circuit represents (spec 5.5).");
+        return new BlockMargin([.. groups], margins, slacks,
+            [.. Enumerable.Range(0, 3).Select(s => Value(s, row => row.Kind != InstrumentKind.Spot))]);
     }
 
     private void RequireChainOfRoots()

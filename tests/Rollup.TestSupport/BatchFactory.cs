@@ -127,7 +127,7 @@ public sealed class BatchFactory
             AddRow(new SignedRequest(RowKind.Order, 0, sell, instrument, account, slot, size, limit, feeRate, Expiry, nonce), fill, quote, charged);
             Move(account, instrument, sell ? -fill : fill);
             Move(account, 0, (sell ? 1 : -1) * (quote - funding * fill) - charged);
-            Move(0, 0, charged);
+            if (charged > 0) Move(0, 0, charged);
             fees += charged;
             return this;
         }

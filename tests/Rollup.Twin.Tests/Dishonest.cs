@@ -16,11 +16,12 @@ internal static class Dishonest
     public static readonly CompiledCircuit Circuit = CompiledCircuit.Get("dev");
 
     /// <summary>An honest batch satisfies every constraint and gives the public inputs that C# computes.</summary>
-    public static JsonObject Accepted(SettlementInput input)
+    public static JsonObject Accepted(SettlementInput input, CompiledCircuit? circuit = null)
     {
+        circuit ??= Circuit;
         JsonObject json = input.ToJson();
-        Fr[] witness = Circuit.Witness(json);
-        Assert.Empty(Circuit.Failures(witness, limit: 3));
+        Fr[] witness = circuit.Witness(json);
+        Assert.Empty(circuit.Failures(witness, limit: 3));
         Assert.Equal(input.PublicInputs.AsSpan(), witness.AsSpan(1, 4));
         return json;
     }

@@ -5,6 +5,7 @@ using Rollup.Engine;
 using Rollup.Protocol;
 using Rollup.TestSupport;
 using Rollup.Witness;
+using static Rollup.Twin.Tests.Dishonest;
 
 namespace Rollup.Twin.Tests;
 
@@ -135,6 +136,38 @@ public class SettlementTests
             else batch.Cancel(seller, (byte)random.Next(256), Nonce(seller));
             Dishonest.Accepted(SettlementInput.Build(batch.Seal()));
         }
+    }
+
+    /// <summary>What one bucket and big blocks do not reach, on a small circuit of two buckets.</summary>
+    [Fact]
+    public void Two_buckets_one_bucket_twice_continued_orders_full_leaves_and_trading_on_registration_are_accepted()
+    {
+        CompiledCircuit circuit = CompiledCircuit.Get("circuits/test/two_buckets.circom");
+        var profile = new CircuitProfile("two-buckets", Blocks: 2, Rows: 2, Operations: 1, Buckets: 2);
+        var factory = new BatchFactory(profile)
+        {
+            // 16 instruments in both buckets, in two groups.
+            RiskRows = [.. Enumerable.Range(0, 16).Select(i =>
+                BatchFactory.Linear(i < 9 ? i + 1 : i + 10, InstrumentKind.Perpetual, 1 + (i % 2), 1_000_000 + 997 * i, funding: 31 * i))],
+        };
+        void Check(SealedBatch batch) => Accepted(SettlementInput.Build(batch, profile), circuit);
+        BatchFactory.Batch Meet(BatchFactory.Batch batch, int instrument, long lots, long nonce, long size)
+        {
+            long price = factory.RiskRows.Single(r => r.Id == instrument).Index;
+            return batch.Order(2, 7, nonce, false, instrument, size, price, lots, lots * price, feeRate: 0).Order(3, 8, nonce, true, instrument, size, price, lots, lots * price, feeRate: 0);
+        }
+
+        factory.Begin().Register(2, cash: 50_000_000_000).Seal();
+        // Registered and trading in one batch; only bucket 0 is needed, so it is opened twice.
+        Check(Meet(factory.Begin().Register(3, cash: 40_000_000_000), 1, lots: 20, nonce: 1, size: 100).Seal());
+        // The same orders go on; then one in the other bucket.
+        Check(Meet(factory.Begin(), 1, lots: 30, nonce: 1, size: 100).Seal());
+        Assert.Equal(new OrderSlot(1, 50), factory.Slots(2)[7]);
+        Check(Meet(factory.Begin(), 20, lots: 5, nonce: 2, size: 5).Seal());
+        // All 16 slots taken.
+        foreach (RiskRow row in factory.RiskRows.Where(r => r.Id is not 1 and not 20)) Meet(factory.Begin(), row.Id, lots: 3, nonce: 3 + row.Id, size: 3).Seal();
+        Assert.Equal(Bound.Positions, factory.Contents(3).Positions.Length);
+        Check(Meet(factory.Begin(), 9, lots: 2, nonce: 60, size: 4).Seal());
     }
 
     internal static BatchFactory Traders()

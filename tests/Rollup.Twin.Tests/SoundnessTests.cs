@@ -44,7 +44,51 @@ public class SoundnessTests
         // Withdrawing more cash than there is, against collateral: healthy, but not allowed.
         factory = SettlementTests.Traders();
         factory.Begin().Deposit(3, BatchFactory.EthSpot, 4_000_000).Seal();
-        Refused(SettlementInput.Build(factory.Begin().Withdraw(3, 0, 1, 0, 60_000_000_001).Seal()).ToJson(), "AccountBlock");
+        Refused(SettlementInput.Build(factory.Begin().Withdraw(3, 0, 1, 0, 60_000_000_001).Seal()).ToJson(), "Num2Bits");
+    }
+
+    [Fact]
+    public void A_short_perpetuals_notional_is_not_money_to_withdraw()
+    {
+        // Account 3 has 60,000 USD and ETH; 4,000 lots short put 247,600 USD of notional into its cash.
+        BatchFactory Short()
+        {
+            BatchFactory factory = SettlementTests.Traders();
+            factory.Begin().Deposit(3, BatchFactory.EthSpot, 4_000_000).Seal();
+            factory.Begin().Trade(2, 3, BatchFactory.BtcPerpetual, 4_000, 61_900_000).Seal();
+            return factory;
+        }
+
+        BatchFactory rich = Short();
+        SealedBatch taken = rich.Begin().Withdraw(3, 1, 9, 0, 300_000_000_000).Seal();
+        Assert.True(rich.Contents(3).Cash > 0);
+        JsonObject json = SettlementInput.Build(taken).ToJson();
+        IReadOnlyList<Rollup.Groth16.ConstraintDescription> failures = Refused(json, "Num2Bits");
+        Assert.All(failures, f => Assert.Contains(f.Signals, s => s.Name.Contains("ownMoney", StringComparison.Ordinal)));
+        // Overstating what its derivatives are worth is caught by the identity.
+        Refused(Add(Copy(json), "derivative", 300_000_000_000, 0, 0), "Settlement");
+        // Or carrying a limb: one less of x_1 is 2^84 more of x_0 in the packed element.
+        Refused(Add(Add(Copy(json), "derivative", BigInteger.One << 84, 0, 0), "derivative", -1, 0, 1), "Num2Bits");
+
+        // Positive controls: its own money, and a leveraged long whose cash is negative.
+        Accepted(SettlementInput.Build(Short().Begin().Withdraw(3, 1, 9, 0, 50_000_000_000).Seal()));
+        BatchFactory leveraged = Short();
+        SealedBatch little = leveraged.Begin().Withdraw(2, 1, 9, 0, 1_000_000).Seal();
+        Assert.True(leveraged.Contents(2).Cash < 0);
+        Accepted(SettlementInput.Build(little));
+    }
+
+    [Fact]
+    public void A_repeated_cancel_proves_nothing_and_is_refused()
+    {
+        BatchFactory factory = SettlementTests.Traders();
+        Accepted(SettlementInput.Build(factory.Begin().Cancel(3, 0, 8).Seal()));
+        SealedBatch repeated = factory.Begin().Deposit(3, 0, 5).Cancel(3, 0, 8).Seal();
+        Refused(SettlementInput.Build(repeated).ToJson(), "SignedRow");
+        // The same with a slot tree of its own, detached from the account's order root.
+        JsonObject honest = Accepted(SettlementInput.Build(SettlementTests.Traders().Begin().Cancel(3, 0, 8).Seal()));
+        JsonObject detached = Set(Set(Copy(honest), "rowOldNonce", 8, 0), "rowOldFilled", OrderSlot.MaxFilled, 0);
+        Assert.Contains("SignedRow", Violations(detached));
     }
 
     [Fact]
@@ -497,7 +541,7 @@ public class SoundnessTests
     [InlineData("rowKeyY", 0)] [InlineData("rowOwner", 0)] [InlineData("rowAccount", 0)] [InlineData("rowInstrument", 0)] [InlineData("rowSide", 1)]
     [InlineData("rowOldFilled", 0)] [InlineData("rowMeta", 0)] [InlineData("rowIndex", 0)] [InlineData("rowBase", 0)] [InlineData("rowFunding", 0)]
     [InlineData("rowKindBit", 0, 1)] [InlineData("rowSlotSiblings", 0, 3, 2)] [InlineData("keyMultiplicity", 1, 0)] [InlineData("keyMultiplicity", 1, 1)]
-    [InlineData("accountMultiplicity", 1)] [InlineData("groupMargin", 1, 0)] [InlineData("slack", 1, 1, 23)] [InlineData("group", 1, 1)] [InlineData("used", 1)]
+    [InlineData("accountMultiplicity", 1)] [InlineData("groupMargin", 1, 0)] [InlineData("slack", 1, 1, 23)] [InlineData("derivative", 1, 0)] [InlineData("derivative", 1, 2)] [InlineData("group", 1, 1)] [InlineData("used", 1)]
     [InlineData("isNew", 1)] [InlineData("account", 1)] [InlineData("owner", 1)] [InlineData("keyX", 1)] [InlineData("keyY", 1)] [InlineData("viewKey", 1)]
     [InlineData("newCash", 1)] [InlineData("newOrderRoot", 1)] [InlineData("newId", 1, 0)] [InlineData("newMagnitude", 1, 0)] [InlineData("newNegative", 1, 0)]
     [InlineData("opAccount", 0)] [InlineData("opAsset", 0)] [InlineData("opAmount", 0)] [InlineData("opOwner", 0)] [InlineData("opKeyX", 0)] [InlineData("opKeyY", 0)]
