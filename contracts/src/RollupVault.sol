@@ -317,6 +317,10 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
         require(header.close - header.open <= maxEpoch, EpochTooLong(header.close - header.open, maxEpoch));
         uint256 latest = block.timestamp * MILLISECONDS + clockTolerance;
         require(header.close <= latest, EpochClosesInFuture(header.close, latest));
+        // Requests expire by the batch's opening: if batches could open ever further in the past, nothing would expire.
+        uint256 lag = proofDeadline * MILLISECONDS;
+        uint256 time = block.timestamp * MILLISECONDS;
+        require(header.open + lag >= time, EpochTooOld(header.open, time - lag));
 
         uint256 end = header.firstOperation + header.operationCount;
         require(header.firstOperation == queueHead, WrongFirstOperation(header.firstOperation, queueHead));

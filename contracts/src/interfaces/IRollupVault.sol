@@ -18,7 +18,7 @@ interface IRollupVault {
         uint32 blocks; // K
         uint32 rows; // N
         uint32 operations; // L
-        uint64 proofDeadline; // seconds from a commit until anyone may freeze for want of its proof
+        uint64 proofDeadline; // seconds from a commit until anyone may freeze for want of its proof; no batch opens earlier than this ago
         uint64 operationDeadline; // seconds from queueing an operation until anyone may freeze for want of its batch
         uint64 challengeWindow; // seconds between commit and finalisation, for watchers
         uint64 maxEpoch; // milliseconds a batch may span
@@ -111,6 +111,7 @@ interface IRollupVault {
     error EpochClosesBeforeOpen(uint256 open, uint256 close);
     error EpochTooLong(uint256 duration, uint256 longest);
     error EpochClosesInFuture(uint256 close, uint256 latest);
+    error EpochTooOld(uint256 open, uint256 earliest);
     error WrongFirstOperation(uint256 index, uint256 expected);
     error TooManyOperations(uint256 count, uint256 most);
     error OperationsNotQueued(uint256 end, uint256 queued);

@@ -192,6 +192,9 @@ contract CommitTest is VaultFixture {
         uint256 latest = now_ + CLOCK_TOLERANCE;
         next.words[1] = header(1, now_, latest + 1, 0, 2);
         _expectRefused(next, abi.encodeWithSelector(IRollupVault.EpochClosesInFuture.selector, latest + 1, latest));
+        uint256 earliest = now_ - PROOF_DEADLINE * 1000;
+        next.words[1] = header(1, earliest - 1, earliest, 0, 2);
+        _expectRefused(next, abi.encodeWithSelector(IRollupVault.EpochTooOld.selector, earliest - 1, earliest));
         next.words[1] = header(1, latest - MAX_EPOCH, latest, 0, 2);
         _commit(next);
 
