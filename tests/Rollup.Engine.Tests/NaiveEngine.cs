@@ -1,0 +1,420 @@
+using System.Numerics;
+using Rollup.Crypto;
+using Rollup.Crypto.Settlement;
+using Rollup.Protocol;
+using Rollup.Risk;
+
+namespace Rollup.Engine.Tests;
+
+/// <summary>
+/// The engine's rules once more, for reading: lists, big integers, everything from scratch at every step. A command runs on a copy
+/// of the whole state, which is thrown away if the command is rejected.
+/// </summary>
+internal sealed class NaiveEngine(EngineConfig config)
+{
+    private readonly long reserveRate = Math.Max(config.MakerFee.Ppm, config.TakerFee.Ppm);
+    private readonly Dictionary<int, InstrumentSpec> specs = config.Instruments.ToDictionary(t => t.Id);
+    private NaiveState s = NaiveState.Genesis();
+    private long time;
+
+    internal NaiveState State => s;
+
+    internal (RejectCode Code, List<EngineEvent> Events) Apply(in Command command)
+    {
+        NaiveState before = s;
+        s = s.Copy();
+        time = command.Time.Milliseconds;
+        RejectCode code = time < before.Time ? RejectCode.TimeWentBack : Run(command);
+        if (code == RejectCode.None) s.Time = time;
+        else s = before;
+        return (code, code == RejectCode.None ? s.Events : []);
+    }
+
+    internal BigInteger ReservedHealth(NaiveAccount a) => s.Health(a, s.OrdersOf(a.Id), reserveRate);
+
+    private bool IsExecuting => s.IsOpen && time <= s.Open + config.MaxEpoch;
+
+    private RejectCode Run(in Command command)
+    {
+        switch (command.Kind)
+        {
+            case CommandKind.Tick:
+                CloseWhere(o => o.Request.Expiry <= time, RejectCode.Expired);
+                return RejectCode.None;
+            case CommandKind.Request: return Request((VerifiedRequest)command.Payload!);
+            case CommandKind.Operation: return Operation((QueuedOperation)command.Payload!);
+            case CommandKind.OpenEpoch: return OpenEpoch((byte[])command.Payload!);
+            default: return Seal();
+        }
+    }
+
+    // ---- requests ----
+
+    private RejectCode Request(VerifiedRequest verified)
+    {
+        SignedRequest r = verified.Request;
+        if (!s.Accounts.TryGetValue(r.Account, out NaiveAccount? a)) return RejectCode.UnknownAccount;
+        if (a.Id < 2 || verified.Key != World.KeyOf(a.Id).PublicKey) return RejectCode.NotOwner;
+        if (r.Nonce == 0) return RejectCode.Malformed;
+        if (r.Expiry <= time) return RejectCode.Expired;
+        return r.Kind switch { RowKind.Order => Place(a, r), RowKind.Withdrawal => Withdraw(a, r), RowKind.Cancel => Cancel(a, r), _ => RejectCode.Malformed };
+    }
+
+    private RejectCode SlotCode(NaiveAccount a, SignedRequest r)
+    {
+        if (r.Nonce <= a.Seen.GetValueOrDefault(r.Slot)) return RejectCode.ReplayedNonce;
+        return s.OrdersOf(a.Id).Any(o => o.Request.Slot == r.Slot) ? RejectCode.SlotBusy : RejectCode.None;
+    }
+
+    private RejectCode Place(NaiveAccount a, SignedRequest r)
+    {
+        if (!IsExecuting) return RejectCode.EpochClosed;
+        if (!OrderFlags.TryDecode(r.Flags, out OrderFlags f)) return RejectCode.Malformed;
+        if (!specs.TryGetValue(r.Instrument, out InstrumentSpec? spec)) return RejectCode.UnknownInstrument;
+        if (s.Risk[r.Instrument].Flags != 0) return RejectCode.InstrumentNotTradable;
+        if (r.Size == 0) return RejectCode.ZeroSize;
+        if (r.Size < spec.MinSize || r.Size >= 1L << 44) return RejectCode.SizeOutOfRange;
+        if (r.Limit == 0 && !(f.Market && r.IsSell)) return RejectCode.PriceOutOfRange;
+        if (!f.Market && r.Limit % spec.Tick != 0) return RejectCode.PriceOffTick;
+        if ((!f.PostOnly && r.FeeRate < config.TakerFee.Ppm) || (!f.IsImmediate && r.FeeRate < config.MakerFee.Ppm)) return RejectCode.FeeRateTooLow;
+        if (SlotCode(a, r) is var slot and not RejectCode.None) return slot;
+        if (!f.IsImmediate && s.OrdersOf(a.Id).Count >= config.MaxOpenOrders) return RejectCode.OpenOrdersFull;
+        if (!f.IsImmediate && s.Orders.Count(o => o.Request.Instrument == r.Instrument) >= config.MaxBookOrders) return RejectCode.BookFull;
+        if (RoomCode(a, r.Instrument) is var room and not RejectCode.None) return room;
+
+        BigInteger size = a.Size(r.Instrument), closable = Closable(r.IsSell, size);
+        if (f.ReduceOnly && r.Size > closable) return RejectCode.ReduceOnlyWouldIncrease;
+        List<NaiveOrder> opposite = Opposite(r.Instrument, r.IsSell, r.Limit);
+        if (f.PostOnly && opposite.Any(o => o.Request.Expiry > time)) return RejectCode.PostOnlyWouldTrade;
+        long lots = r.Size, limit = r.Limit;
+        if (f.IsImmediate)
+        {
+            long visible = opposite.Sum(o => o.Remaining);
+            if (f.TimeInForce == TimeInForce.FillOrKill && visible < r.Size) return RejectCode.FillOrKillUnfilled;
+            if (visible == 0) return RejectCode.NoLiquidity;
+            lots = Math.Min(lots, visible);
+            if (f.Market)
+            {
+                long seen = 0;
+                foreach (NaiveOrder o in opposite)
+                {
+                    if (seen >= r.Size) break;
+                    seen += o.Remaining;
+                    limit = o.Request.Limit;
+                }
+            }
+        }
+
+        long sameSide = s.OrdersOf(a.Id).Where(o => o.Request.Instrument == r.Instrument && o.Request.IsSell == r.IsSell).Sum(o => o.Remaining);
+        if (spec.Kind == InstrumentKind.Spot && r.IsSell && size - sameSide < lots) return RejectCode.InsufficientBalance;
+        if ((r.IsSell ? -size : size) + sameSide + lots >= 1L << 44) return RejectCode.PositionOutOfRange;
+        var asResting = new NaiveOrder(r with { Limit = limit }, lots);
+        bool isExposed = s.Exposure(a, reserveRate) + lots * (s.Unit(r.Instrument) + limit + NaiveState.Fee(asResting, reserveRate)) > 1L << 57;
+        bool isCovered = !isExposed && s.Health(a, [.. s.OrdersOf(a.Id), asResting], reserveRate) >= 0;
+        bool isClosing = !isCovered && lots <= closable;
+        if (!isCovered && !isClosing) return isExposed ? RejectCode.ExposureOutOfRange : RejectCode.InsufficientMargin;
+        return Match(a, r, f, limit, isClosing);
+    }
+
+    private RejectCode Match(NaiveAccount a, SignedRequest r, OrderFlags f, long limit, bool isClosing)
+    {
+        long remaining = r.Size;
+        var stop = RejectCode.None;
+        foreach (NaiveOrder maker in Opposite(r.Instrument, r.IsSell, limit))
+        {
+            if (remaining == 0) break;
+            if (maker.Request.Expiry <= time)
+            {
+                Close(maker, RejectCode.Expired);
+                continue;
+            }
+
+            if (maker.Request.Account == a.Id)
+            {
+                if (f.SelfTrade != SelfTradePrevention.CancelTaker) Close(maker, RejectCode.SelfTrade);
+                if (f.SelfTrade == SelfTradePrevention.CancelResting) continue;
+                stop = RejectCode.SelfTrade;
+                break;
+            }
+
+            stop = TryFill(a, r, maker, isClosing, ref remaining);
+            if (stop != RejectCode.None) break;
+        }
+
+        long filled = r.Size - remaining;
+        bool killsOwn = stop == RejectCode.SelfTrade && f.SelfTrade == SelfTradePrevention.CancelBoth;
+        bool isFull = stop is RejectCode.BatchBlocksFull or RejectCode.BatchRowsFull or RejectCode.BatchInstrumentsFull;
+        if (f.TimeInForce == TimeInForce.FillOrKill && remaining > 0) return isFull ? stop : RejectCode.FillOrKillUnfilled;
+        if (filled == 0 && stop != RejectCode.None && !killsOwn) return stop;
+        if (filled == 0 && f.IsImmediate && !killsOwn) return RejectCode.NoLiquidity;
+        if (isClosing && (filled == 0 || s.Health(a) < 0)) return RejectCode.InsufficientMargin;
+        a.Seen[r.Slot] = r.Nonce;
+        if (remaining == 0) return RejectCode.None;
+        if (stop == RejectCode.None && isClosing) stop = RejectCode.InsufficientMargin;
+        if (stop == RejectCode.None && f.IsImmediate) stop = RejectCode.NoLiquidity;
+        var rest = new NaiveOrder(r, remaining);
+        if (stop != RejectCode.None)
+        {
+            s.Events.Add(Closed(rest, stop));
+            return RejectCode.None;
+        }
+
+        s.Orders.Add(rest);
+        s.Events.Add(Named(EventKind.Rested, r) with { IsSell = r.IsSell, Price = Price.FromAtomsPerLot(r.Limit), Remaining = Lots.From(remaining) });
+        return RejectCode.None;
+    }
+
+    /// <summary>Fills one maker's order on the spot, and undoes it if a rule says so.</summary>
+    private RejectCode TryFill(NaiveAccount a, SignedRequest r, NaiveOrder maker, bool isClosing, ref long remaining)
+    {
+        NaiveAccount b = s.Accounts[maker.Request.Account];
+        BigInteger closable = OrderFlagsOf(maker).ReduceOnly ? Closable(maker.Request.IsSell, b.Size(r.Instrument)) : long.MaxValue;
+        if (closable == 0)
+        {
+            Close(maker, RejectCode.ReduceOnlyWouldIncrease);
+            return RejectCode.None;
+        }
+
+        var lots = (long)BigInteger.Min(closable, Math.Min(remaining, maker.Remaining));
+        NaiveState before = s.Copy();
+        BigInteger takerFee = AddToRow(r, lots, maker.Request.Limit, config.TakerFee.Ppm), makerFee = AddToRow(maker.Request, lots, maker.Request.Limit, config.MakerFee.Ppm);
+        BigInteger flow = lots * ((BigInteger)maker.Request.Limit - s.Risk[r.Instrument].Funding);
+        RejectCode takerCode = Move(a, r, r.IsSell, lots, flow, takerFee, checkMargin: !isClosing);
+        RejectCode makerCode = Move(b, r, !r.IsSell, lots, flow, makerFee, checkMargin: true);
+        int third = takerFee + makerFee > 0 ? 0 : a.Id;
+        RejectCode full = takerCode == 0 && makerCode == 0 ? TakeRoom(before, [a.Id, b.Id, third], r.Instrument) : RejectCode.None;
+        if (takerCode != 0 || makerCode != 0 || full != 0)
+        {
+            // Both accounts and the batch as they were; the events so far stay.
+            (s.Rows, s.Touched, s.Buckets) = (before.Rows, before.Touched, before.Buckets);
+            foreach (NaiveAccount account in new[] { a, b })
+                (account.Cash, account.Sizes) = (before.Accounts[account.Id].Cash, before.Accounts[account.Id].Sizes);
+            s.Accounts[0].Cash = before.Accounts[0].Cash;
+            if (takerCode != 0) return takerCode;
+            if (makerCode == 0) return full;
+            Close(maker, makerCode);
+            return RejectCode.None;
+        }
+
+        s.Accounts[0].Cash += takerFee + makerFee;
+        remaining -= lots;
+        a.Chain[r.Slot] = new OrderSlot(r.Nonce, r.Size - remaining);
+        long already = b.Chain.GetValueOrDefault(maker.Request.Slot) is var c && c.Nonce == maker.Request.Nonce ? c.Filled : 0;
+        b.Chain[maker.Request.Slot] = new OrderSlot(maker.Request.Nonce, already + lots);
+        NaiveOrder left = maker with { Remaining = maker.Remaining - lots };
+        int at = s.Orders.IndexOf(maker);
+        if (left.Remaining == 0) s.Orders.RemoveAt(at);
+        else s.Orders[at] = left;
+        s.Events.Add(Named(EventKind.Filled, r) with
+        {
+            IsSell = r.IsSell, Price = Price.FromAtomsPerLot(maker.Request.Limit), Lots = Lots.From(lots), Remaining = Lots.From(remaining),
+            Fee = Cash.FromAtoms((long)takerFee), Maker = AccountId.From(b.Id), MakerSlot = maker.Request.Slot, MakerNonce = OrderNonce.From(maker.Request.Nonce),
+            MakerRemaining = Lots.From(left.Remaining), MakerFee = Cash.FromAtoms((long)makerFee),
+        });
+        if (lots == closable && left.Remaining > 0) Close(left, RejectCode.ReduceOnlyWouldIncrease);
+        return RejectCode.None;
+    }
+
+    private RejectCode Move(NaiveAccount a, SignedRequest r, bool sells, long lots, BigInteger flow, BigInteger fee, bool checkMargin)
+    {
+        a.Cash += (sells ? flow : -flow) - fee;
+        a.Add(r.Instrument, sells ? -lots : lots);
+        if (s.Withdrew.Contains(a.Id) && a.Cash < 0) return RejectCode.InsufficientBalance;
+        return checkMargin && s.Health(a) < 0 ? RejectCode.InsufficientMargin : RejectCode.None;
+    }
+
+    /// <summary>Adds a fill to the order's row; returns what the row's fee grows by.</summary>
+    private BigInteger AddToRow(SignedRequest r, long lots, long price, int rate)
+    {
+        int at = s.Rows.FindIndex(x => x.Request == r);
+        NaiveRow row = at < 0 ? new NaiveRow(r, 0, 0, 0, 0) : s.Rows[at];
+        BigInteger quote = (BigInteger)lots * price, numerator = row.FeeNumerator + quote * rate, fee = (numerator + 999_999) / 1_000_000;
+        var grown = new NaiveRow(r, row.Fill + lots, row.Quote + quote, numerator, fee);
+        if (at < 0) s.Rows.Add(grown);
+        else s.Rows[at] = grown;
+        return fee - row.Fee;
+    }
+
+    /// <summary>Gives accounts their blocks, buckets of what they held before included, and says whether the batch has become too large.</summary>
+    private RejectCode TakeRoom(NaiveState before, IEnumerable<int> accounts, int instrument)
+    {
+        foreach (int id in accounts)
+            if (s.Touched.Add(id)) s.Buckets.UnionWith(before.Accounts[id].Sizes.Keys.Select(t => t / 16));
+        if (instrument != 0) s.Buckets.Add(instrument / 16);
+        if (s.Touched.Count > config.Profile.Blocks) return RejectCode.BatchBlocksFull;
+        if (s.Rows.Count > config.Profile.Rows) return RejectCode.BatchRowsFull;
+        return s.Buckets.Count > config.Profile.Buckets ? RejectCode.BatchInstrumentsFull : RejectCode.None;
+    }
+
+    private RejectCode RoomCode(NaiveAccount a, int instrument)
+    {
+        HashSet<int> used = [.. a.Sizes.Keys, .. s.OrdersOf(a.Id).Select(o => o.Request.Instrument)];
+        if (!used.Add(instrument)) return RejectCode.None;
+        if (used.Count > 16) return RejectCode.AccountSlotsFull;
+        if (used.Select(t => specs[t].Group).Distinct().Count() > 2) return RejectCode.AccountGroupsFull;
+        return used.Select(t => t / 16).Distinct().Count() > config.Profile.Buckets ? RejectCode.BatchInstrumentsFull : RejectCode.None;
+    }
+
+    private RejectCode Withdraw(NaiveAccount a, SignedRequest r)
+    {
+        if (!IsExecuting) return RejectCode.EpochClosed;
+        if (!r.IsSell || r.Limit != 0 || r.FeeRate != 0 || r.Flags != 0) return RejectCode.Malformed;
+        if (r.Size == 0) return RejectCode.ZeroSize;
+        if (SlotCode(a, r) is var slot and not RejectCode.None) return slot;
+        if (r.Instrument != 0 && !specs.ContainsKey(r.Instrument)) return RejectCode.UnknownInstrument;
+        if (r.Instrument != 0 && specs[r.Instrument].Kind != InstrumentKind.Spot) return RejectCode.NotWithdrawable;
+        long offered = s.OrdersOf(a.Id).Where(o => o.Request.Instrument == r.Instrument && o.Request.IsSell).Sum(o => o.Remaining);
+        NaiveState before = s.Copy();
+        if (r.Instrument == 0) a.Cash -= r.Size;
+        else a.Add(r.Instrument, -r.Size);
+        if (a.Cash < 0 || (r.Instrument != 0 && a.Size(r.Instrument) < offered)) return RejectCode.InsufficientBalance;
+        s.Rows.Add(new NaiveRow(r, r.Size, 0, 0, 0));
+        if (TakeRoom(before, [a.Id], r.Instrument) is var full and not RejectCode.None) return full;
+        if (ReservedHealth(a) < 0) return RejectCode.InsufficientMargin;
+        s.Withdrew.Add(a.Id);
+        a.Seen[r.Slot] = r.Nonce;
+        a.Chain[r.Slot] = new OrderSlot(r.Nonce, r.Size);
+        s.Events.Add(Named(EventKind.Withdrawn, r) with { Amount = r.Size });
+        return RejectCode.None;
+    }
+
+    private RejectCode Cancel(NaiveAccount a, SignedRequest r)
+    {
+        if (r.IsSell || r.Instrument != 0 || r.Size != 0 || r.Limit != 0 || r.FeeRate != 0 || (r.Flags & 0x7F) != 0) return RejectCode.Malformed;
+        NaiveOrder? open = s.OrdersOf(a.Id).SingleOrDefault(o => o.Request.Slot == r.Slot && o.Request.Nonce <= r.Nonce);
+        long seen = a.Seen.GetValueOrDefault(r.Slot);
+        bool proven = r.Flags != 0;
+        var spent = new OrderSlot(r.Nonce, (1L << 48) - 1);
+        if (!proven && open is null && r.Nonce <= seen) return RejectCode.UnknownOrder;
+        if (proven)
+        {
+            if (!IsExecuting) return RejectCode.EpochClosed;
+            if (r.Nonce < a.Chain.GetValueOrDefault(r.Slot).Nonce) return RejectCode.ReplayedNonce;
+            if (a.Chain.GetValueOrDefault(r.Slot) == spent) return RejectCode.UnknownOrder;
+            if (s.Health(a) < 0) return RejectCode.InsufficientMargin;
+            s.Rows.Add(new NaiveRow(r, 0, 0, 0, 0));
+            if (TakeRoom(s.Copy(), [a.Id], 0) is var full and not RejectCode.None) return full;
+        }
+
+        if (open is not null) Close(open, RejectCode.None);
+        a.Seen[r.Slot] = Math.Max(seen, r.Nonce);
+        if (!proven) return RejectCode.None;
+        a.Chain[r.Slot] = spent;
+        s.Events.Add(Named(EventKind.CancelProven, r) with { Instrument = default });
+        return RejectCode.None;
+    }
+
+    // ---- operations, epochs ----
+
+    private RejectCode Operation(QueuedOperation queued)
+    {
+        if (!IsExecuting) return RejectCode.EpochClosed;
+        if (queued.Index != s.NextOperation) return RejectCode.OperationOutOfOrder;
+        Operation o = queued.Operation;
+        if (o.Kind == OperationKind.None || (o.Kind == OperationKind.Register && o.Asset != 0)) return RejectCode.Malformed;
+        if (s.Operations == config.Profile.Operations) return RejectCode.BatchOperationsFull;
+        NaiveState before = s.Copy();
+        bool registers = o.Kind == OperationKind.Register;
+        RejectCode bounce = registers ? Register(queued) : Deposit(o);
+        if (bounce == RejectCode.None && TakeRoom(before.Accounts.ContainsKey(o.Account) ? before : s.Copy(), [o.Account], o.Asset) is var full and not RejectCode.None) return full;
+        if (bounce != RejectCode.None) s.Accounts = before.Accounts;
+        s.Operations++;
+        s.NextOperation++;
+        s.Events.Add(new EngineEvent
+        {
+            Kind = bounce != 0 ? EventKind.Bounced : registers ? EventKind.Registered : EventKind.Deposited, Reason = bounce,
+            Account = AccountId.From(o.Account), Instrument = InstrumentId.From(o.Asset), Amount = o.Amount,
+        });
+        return RejectCode.None;
+    }
+
+    private RejectCode Register(QueuedOperation queued)
+    {
+        Operation o = queued.Operation;
+        if (s.Accounts.ContainsKey(o.Account)) return RejectCode.AccountExists;
+        if (!new EddsaPublicKey(o.KeyX, o.KeyY).IsOfPrimeOrder) return RejectCode.MalformedKey;
+        if (queued.ViewKey is null || Poseidon.Hash([queued.ViewKey.Value]) != o.ViewKeyHash) return RejectCode.ViewKeyMismatch;
+        s.Accounts[o.Account] = new NaiveAccount { Id = o.Account, Cash = o.Amount };
+        return RejectCode.None;
+    }
+
+    private RejectCode Deposit(Operation o)
+    {
+        if (!s.Accounts.TryGetValue(o.Account, out NaiveAccount? a)) return RejectCode.UnknownAccount;
+        if (o.Amount == 0) return RejectCode.ZeroSize;
+        if (o.Asset != 0 && !specs.ContainsKey(o.Asset)) return RejectCode.UnknownInstrument;
+        if (o.Asset != 0 && specs[o.Asset].Kind != InstrumentKind.Spot) return RejectCode.NotWithdrawable;
+        if (o.Asset != 0 && RoomCode(a, o.Asset) is var room and not RejectCode.None) return room;
+        if (o.Asset == 0) a.Cash += o.Amount;
+        else a.Add(o.Asset, o.Amount);
+        return s.Health(a) < 0 ? RejectCode.InsufficientMargin : RejectCode.None;
+    }
+
+    private RejectCode OpenEpoch(byte[] bytes)
+    {
+        bool isUsed = s.Touched.Count > 0 || s.Operations > 0;
+        if (s.IsOpen && isUsed) return RejectCode.EpochAlreadyOpen;
+        if (!RiskInputs.TryDecode(bytes, out RiskInputs inputs, out _)) return RejectCode.BadRiskInput;
+        long observed = inputs.ObservedAt.Milliseconds;
+        uint batch = s.IsOpen ? s.Batch : s.Batch + 1;
+        if (inputs.Batch != batch || observed > time || observed < time - config.MaxReportAge || observed <= s.Observed) return RejectCode.StaleEpoch;
+        (s.IsOpen, s.Open, s.Observed, s.Batch) = (true, time, observed, batch);
+        s.Risk = RiskRows.From(inputs).ToDictionary(x => x.Id);
+        CloseWhere(o => o.Request.Expiry <= time, RejectCode.Expired);
+        CloseWhere(o => s.Risk[o.Request.Instrument].Flags != 0, RejectCode.InstrumentNotTradable);
+        s.Events.Add(new EngineEvent { Kind = EventKind.EpochOpened, Amount = batch });
+        return RejectCode.None;
+    }
+
+    private RejectCode Seal()
+    {
+        if (!s.IsOpen) return RejectCode.EpochClosed;
+        if (s.Touched.Count == 0 && s.Operations == 0) return RejectCode.NothingToSeal;
+        s.IsOpen = false;
+        s.Touched.Clear();
+        s.Withdrew.Clear();
+        s.Buckets.Clear();
+        s.Rows.Clear();
+        s.Operations = 0;
+        s.Events.Add(new EngineEvent { Kind = EventKind.Sealed, Amount = s.Batch });
+        return RejectCode.None;
+    }
+
+    // ---- orders ----
+
+    /// <summary>The resting orders that an order with this limit meets, best price first, then in order of arrival.</summary>
+    private List<NaiveOrder> Opposite(int instrument, bool isSell, long limit)
+    {
+        IEnumerable<NaiveOrder> side = s.Orders.Where(o => o.Request.Instrument == instrument && o.Request.IsSell != isSell);
+        return isSell
+            ? [.. side.Where(o => o.Request.Limit >= limit).OrderByDescending(o => o.Request.Limit)]
+            : [.. side.Where(o => o.Request.Limit <= limit).OrderBy(o => o.Request.Limit)];
+    }
+
+    private static BigInteger Closable(bool isSell, BigInteger size) => BigInteger.Max(0, isSell ? size : -size);
+
+    private static OrderFlags OrderFlagsOf(NaiveOrder order)
+    {
+        Assert.True(OrderFlags.TryDecode(order.Request.Flags, out OrderFlags flags));
+        return flags;
+    }
+
+    private void CloseWhere(Func<NaiveOrder, bool> picks, RejectCode reason)
+    {
+        foreach (NaiveOrder order in s.Orders.Where(picks).OrderBy(o => o.Request.Account).ThenBy(o => o.Request.Slot).ToList()) Close(order, reason);
+    }
+
+    private void Close(NaiveOrder order, RejectCode reason)
+    {
+        s.Orders.Remove(order);
+        s.Events.Add(Closed(order, reason));
+    }
+
+    private static EngineEvent Closed(NaiveOrder order, RejectCode reason) =>
+        Named(EventKind.Closed, order.Request) with { Reason = reason, IsSell = order.Request.IsSell, Remaining = Lots.From(order.Remaining) };
+
+    private static EngineEvent Named(EventKind kind, SignedRequest r) => new()
+    {
+        Kind = kind, Account = AccountId.From(r.Account), Slot = r.Slot, Nonce = OrderNonce.From(r.Nonce), Instrument = InstrumentId.From(r.Instrument),
+    };
+}

@@ -1,0 +1,292 @@
+using System.Numerics;
+using Rollup.Crypto.Settlement;
+using Rollup.Protocol;
+using static Rollup.Engine.Tests.World;
+
+namespace Rollup.Engine.Tests;
+
+/// <summary>
+/// Random sessions played to the engine and to <see cref="NaiveEngine"/>: after every command the same code, events, balances, slots, books,
+/// health and use of the batch; what came in is what is there; whatever is sealed passes the circuit's rules.
+/// </summary>
+public class RandomScenarioTests
+{
+    private const int Accounts = 5;
+
+    [Theory]
+    [InlineData(0, 150)]
+    [InlineData(150, 300)]
+    [InlineData(300, 450)]
+    [InlineData(450, 600)]
+    [InlineData(600, 750)]
+    [InlineData(750, 900)]
+    [InlineData(900, 1_050)]
+    public void The_engine_does_what_the_naive_model_does(int from, int to)
+    {
+        var seen = new Dictionary<RejectCode, int>();
+        var happened = new Dictionary<EventKind, int>();
+        for (int seed = from; seed < to; seed++)
+        {
+            var session = new Session(seed);
+            try
+            {
+                session.Play(seed % 10 == 0 ? 250 : 90);
+            }
+            catch (Exception e)
+            {
+                throw new InvalidOperationException($"Scenario {seed}, command {session.World.Log.Count}: {e.Message}", e);
+            }
+
+            foreach ((RejectCode code, int count) in session.Codes) seen[code] = seen.GetValueOrDefault(code) + count;
+            foreach ((EventKind kind, int count) in session.Kinds) happened[kind] = happened.GetValueOrDefault(kind) + count;
+        }
+
+        // The sessions reach what they are about.
+        foreach (EventKind kind in Enum.GetValues<EventKind>()) Assert.True(happened.GetValueOrDefault(kind) > 5, $"{kind} happened {happened.GetValueOrDefault(kind)} times");
+        foreach (RejectCode code in new[]
+        {
+            RejectCode.None, RejectCode.InsufficientMargin, RejectCode.InsufficientBalance, RejectCode.BatchBlocksFull, RejectCode.BatchRowsFull, RejectCode.BatchInstrumentsFull,
+            RejectCode.SelfTrade, RejectCode.FillOrKillUnfilled, RejectCode.NoLiquidity, RejectCode.ReduceOnlyWouldIncrease, RejectCode.AccountGroupsFull, RejectCode.SlotBusy,
+        })
+            Assert.True(seen.GetValueOrDefault(code) > 5, $"{code} came {seen.GetValueOrDefault(code)} times");
+    }
+
+    [Fact]
+    public void A_session_restored_at_any_command_ends_the_same()
+    {
+        for (int seed = 2_000; seed < 2_020; seed++)
+        {
+            var session = new Session(seed);
+            session.Play(60);
+            byte[] expected = session.World.Engine.StateDigest();
+            var engine = new ClearingEngine(session.World.Config);
+            var random = new Random(seed);
+            foreach (Command command in session.World.Log)
+            {
+                if (random.Next(6) == 0) engine = ClearingEngine.Restore(session.World.Config, engine.Snapshot());
+                engine.Apply(command);
+            }
+
+            Assert.Equal(expected, engine.StateDigest());
+        }
+    }
+
+    private sealed class Session
+    {
+        private readonly Random random;
+        private readonly NaiveEngine model;
+        private readonly Dictionary<int, BigInteger> external = [];
+        private int registered = 2;
+
+        internal Session(int seed)
+        {
+            random = new Random(seed);
+            CircuitProfile profile = random.Next(3) switch
+            {
+                0 => new("wide", 12, 60, 10, 2),
+                1 => new("small", 4, 6, 4, 2),
+                _ => new("narrow", 6, 14, 5, 1),
+            };
+            World = new World(profile, c => c with
+            {
+                MakerFee = FeeRate.FromPpm(random.Next(4) == 0 ? 0 : random.Next(700)), TakerFee = FeeRate.FromPpm(random.Next(4) == 0 ? 0 : random.Next(700)),
+                MaxOpenOrders = random.Next(3) == 0 ? 4 : 30, MaxBookOrders = random.Next(3) == 0 ? 9 : 500,
+            });
+            model = new NaiveEngine(World.Config);
+        }
+
+        internal World World { get; }
+        internal Dictionary<RejectCode, int> Codes { get; } = [];
+        internal Dictionary<EventKind, int> Kinds { get; } = [];
+
+        internal void Play(int commands)
+        {
+            Do(OpenEpoch());
+            for (int account = 2; account < 2 + Accounts - 1; account++)
+            {
+                Do(Operation(Registration(account, random.Next(2_000_000, 40_000_000)), ViewKeyOf(account)));
+                if (!World.Engine.Status.IsOpen || World.Engine.Status.Operations < World.Config.Profile.Operations) continue;
+                Do(Command.Seal(Timestamp.FromMilliseconds(World.Now)));
+                Do(OpenEpoch());
+            }
+
+            while (World.Log.Count < commands)
+            {
+                World.Now += random.Next(3) == 0 ? random.Next(400) : 0;
+                Do(Next());
+            }
+
+            if (World.Engine.Status.IsOpen) Do(Command.Seal(Timestamp.FromMilliseconds(World.Now)));
+        }
+
+        private Command Next() => random.Next(100) switch
+        {
+            < 62 => Request(RandomOrder),
+            < 67 => Request(RandomCancel),
+            < 72 => Request(RandomWithdrawal),
+            < 79 => Operation(DepositOf(AnyAccount(), random.Next(4) == 0 ? EthSpot : random.Next(8) == 0 ? BtcPerp : 0, random.Next(12) == 0 ? 0 : random.Next(3_000_000) / (random.Next(2) * 9_999 + 1)), null),
+            < 81 => RegisterNext(),
+            < 84 => Command.Tick(Timestamp.FromMilliseconds(World.Now)),
+            < 89 => Command.Seal(Timestamp.FromMilliseconds(World.Now)),
+            < 91 => OpenEpoch(),
+            < 99 => Request(RandomOrder),
+            _ => Command.Tick(Timestamp.FromMilliseconds(World.Now - random.Next(50))),
+        };
+
+        private Command Request(Func<SignedRequest> make)
+        {
+            // In a closed epoch everything is refused: open one first, most of the time.
+            return !World.Engine.Status.IsOpen && random.Next(8) != 0 ? OpenEpoch() : Command.Request(Timestamp.FromMilliseconds(World.Now), Verified(make()));
+        }
+
+        private Command Operation(Operation operation, Crypto.PrimeField<Crypto.Bn254Scalar>? viewKey) => Command.Operation(Timestamp.FromMilliseconds(World.Now),
+            new QueuedOperation(World.Engine.Status.NextOperation + (random.Next(20) == 0 ? 1 : 0), operation, OwnerOf(operation.Account + 500), viewKey));
+
+        private Command RegisterNext()
+        {
+            int account = random.Next(6) == 0 ? 2 + random.Next(Accounts) : registered;
+            if (account >= 2 + Accounts) account = 2 + random.Next(Accounts);
+            return Operation(Registration(account, random.Next(3) == 0 ? random.Next(600_000) : random.Next(12_000_000)), random.Next(10) == 0 ? null : ViewKeyOf(account));
+        }
+
+        private Command OpenEpoch()
+        {
+            foreach (int t in World.Marks.Keys.ToList())
+            {
+                World.Marks[t] = Math.Max(100, World.Marks[t] * (1_000 + (random.Next(4) == 0 ? random.Next(-110, 111) : random.Next(-6, 7))) / 1_000);
+                if (World.Fundings.ContainsKey(t)) World.Fundings[t] += random.Next(-300, 301);
+                World.Flags[t] = random.Next(60) == 0 ? InstrumentFlags.Delisted : InstrumentFlags.None;
+            }
+
+            World.Now += random.Next(1, 5);
+            Risk.RiskInputs inputs = World.Inputs();
+            if (random.Next(12) == 0) inputs = inputs with { Batch = inputs.Batch + 1 };
+            return Command.OpenEpoch(Timestamp.FromMilliseconds(World.Now), inputs.Encode());
+        }
+
+        private SignedRequest RandomOrder()
+        {
+            int instrument = random.Next(20) switch { 0 or 1 => EthSpot, < 7 => BtcPerp, < 17 => EthPerp, 17 => SolPerp, _ => FarPerp };
+            InstrumentSpec spec = World.Config.Instruments.Single(t => t.Id == instrument);
+            bool sell = random.Next(2) == 0;
+            // A ladder of a few prices around the mark, so that orders meet.
+            long limit = World.Marks[instrument] / 100 * 100 + (random.Next(-3, 4) * 10 + (sell ? 6 : -6)) * spec.Tick;
+            if (random.Next(15) == 0) limit = limit * random.Next(50, 150) / 100 / spec.Tick * spec.Tick;
+            byte flags = random.Next(12) switch
+            {
+                < 7 => Gtc, 7 => Ioc, 8 => Fok, 9 => PostOnly, 10 => Market | Ioc, _ => Market | Fok,
+            };
+            if (random.Next(9) == 0) flags |= ReduceOnly;
+            flags |= random.Next(3) switch { 0 => CancelTaker, 1 => CancelBoth, _ => (byte)0 };
+            if ((flags & Market) != 0) limit = sell ? limit * 8 / 10 : limit * 12 / 10 + 1;
+            var order = new SignedRequest(RowKind.Order, flags, sell, instrument, AnyAccount(), (byte)random.Next(30), Size(), limit, 700,
+                World.Now + (random.Next(6) == 0 ? random.Next(600) : 1_000_000), 1 + World.Log.Count / 3);
+            return random.Next(80) switch
+            {
+                0 => order with { Limit = order.Limit + 1 }, 1 => order with { Size = 0 }, 2 => order with { FeeRate = random.Next(700) },
+                3 => order with { Instrument = 9 }, 4 => order with { Flags = 3 }, _ => order,
+            };
+        }
+
+        private int AnyAccount() => random.Next(50) == 0 ? 1 + random.Next(Accounts + 2) : 2 + random.Next(Math.Max(1, registered - 2));
+
+        private long Size() => random.Next(4) == 0 ? random.Next(1, 200) : random.Next(2, 25);
+
+        private SignedRequest RandomCancel()
+        {
+            OpenOrder[] open = [.. Enumerable.Range(2, Accounts).Select(a => World.Engine.View(AccountId.From(a))).OfType<AccountView>().SelectMany(v => v.Orders)];
+            OpenOrder? hit = open.Length > 0 && random.Next(4) != 0 ? open[random.Next(open.Length)] : null;
+            return new SignedRequest(RowKind.Cancel, random.Next(3) == 0 ? (byte)128 : (byte)0, false, 0, hit?.Account.Value ?? 2 + random.Next(Accounts),
+                hit?.Slot ?? (byte)random.Next(30), 0, 0, 0, World.Now + 100, Math.Max(1, (hit?.Nonce.Value ?? World.Log.Count / 3) + random.Next(-1, 2)));
+        }
+
+        private SignedRequest RandomWithdrawal()
+        {
+            int account = AnyAccount();
+            AccountView? view = World.Engine.View(AccountId.From(account));
+            bool spot = random.Next(3) == 0;
+            long most = spot ? view?.Positions.FirstOrDefault(p => p.Instrument == EthSpot).Size ?? 0 : Math.Max(view?.ReservedHealth.Atoms ?? 0, 0);
+            return new SignedRequest(RowKind.Withdrawal, 0, true, spot ? EthSpot : random.Next(10) == 0 ? BtcPerp : 0, account, (byte)random.Next(30),
+                random.Next(3) == 0 ? most + random.Next(2) : random.NextInt64(most + 2), 0, 0, World.Now + 100, 1 + World.Log.Count / 3);
+        }
+
+        private void Do(Command command)
+        {
+            NaiveState before = model.State;
+            Result actual = World.Apply(command);
+            (RejectCode code, List<EngineEvent> events) = model.Apply(command);
+            Codes[code] = Codes.GetValueOrDefault(code) + 1;
+            foreach (EngineEvent e in events) Kinds[e.Kind] = Kinds.GetValueOrDefault(e.Kind) + 1;
+            Assert.Equal(code, actual.Code);
+            Assert.Equal(events, actual.Events);
+            if (code != RejectCode.None) Assert.Empty(actual.Events);
+            else Account(command, events);
+            Compare();
+            if (actual.Batch is { } batch) CompareBatch(before, batch);
+        }
+
+        private void Account(Command command, List<EngineEvent> events)
+        {
+            foreach (EngineEvent e in events)
+            {
+                if (e.Kind is EventKind.Registered or EventKind.Deposited) external[e.Instrument.Value] = external.GetValueOrDefault(e.Instrument.Value) + e.Amount;
+                if (e.Kind == EventKind.Withdrawn) external[e.Instrument.Value] = external.GetValueOrDefault(e.Instrument.Value) - e.Amount;
+                if (e.Kind == EventKind.Registered) registered = Math.Max(registered, e.Account.Value + 1);
+            }
+        }
+
+        private void Compare()
+        {
+            NaiveState s = model.State;
+            EngineStatus status = World.Engine.Status;
+            Assert.Equal((s.Batch, s.IsOpen, s.NextOperation, s.Touched.Count, s.Rows.Count, s.Operations, s.Buckets.Count),
+                (status.Batch, status.IsOpen, status.NextOperation, status.Blocks, status.Rows, status.Operations, status.Buckets));
+            Assert.Equal(s.Accounts.Keys, World.Engine.Accounts.Select(a => a.Value));
+            var totals = new Dictionary<int, BigInteger>();
+            foreach (NaiveAccount a in s.Accounts.Values)
+            {
+                AccountView view = World.View(a.Id);
+                Assert.Equal(a.Cash, view.Cash.Atoms);
+                Assert.Equal(a.Sizes.Select(p => new Position(p.Key, (long)p.Value)), view.Positions);
+                if (s.Batch > 0) Assert.Equal((s.Health(a), model.ReservedHealth(a)), (view.Health.Atoms, view.ReservedHealth.Atoms));
+                if (s.Touched.Contains(a.Id)) Assert.True(s.Health(a) >= 0, $"account {a.Id} has a block and is unhealthy");
+                Assert.Equal(s.OrdersOf(a.Id).OrderBy(o => o.Request.Slot).Select(o => (o.Request.Slot, o.Request.Nonce, o.Remaining)),
+                    view.Orders.Select(o => (o.Slot, o.Nonce.Value, o.Remaining.Value)));
+                for (int slot = 0; slot < 30; slot++)
+                    Assert.Equal((a.Chain.GetValueOrDefault((byte)slot), a.Seen.GetValueOrDefault((byte)slot)),
+                        World.Engine.SlotOf(AccountId.From(a.Id), (byte)slot) is var (chain, nonce) ? (chain, nonce.Value) : default);
+                totals[0] = totals.GetValueOrDefault(0) + view.Cash.Atoms;
+                foreach (Position p in view.Positions) totals[p.Instrument] = totals.GetValueOrDefault(p.Instrument) + p.Size;
+            }
+
+            foreach (int t in (int[])[0, .. World.Config.Instruments.Select(t => t.Id)]) Assert.Equal(external.GetValueOrDefault(t), totals.GetValueOrDefault(t));
+            foreach (InstrumentSpec t in World.Config.Instruments)
+            {
+                foreach (bool asks in new[] { false, true })
+                {
+                    IEnumerable<NaiveOrder> side = s.Orders.Where(o => o.Request.Instrument == t.Id && o.Request.IsSell == asks);
+                    side = asks ? side.OrderBy(o => o.Request.Limit) : side.OrderByDescending(o => o.Request.Limit);
+                    Assert.Equal(side.Select(o => (o.Request.Account, o.Request.Slot, o.Remaining)),
+                        World.Engine.Orders(InstrumentId.From(t.Id), asks).Select(o => (o.Account.Value, o.Slot, o.Remaining.Value)));
+                    Assert.Equal(side.GroupBy(o => o.Request.Limit).Select(l => (l.Key, l.Sum(o => o.Remaining))), World.Book(t.Id, asks));
+                }
+
+                (long, long)[] bids = World.Book(t.Id, asks: false), offers = World.Book(t.Id, asks: true);
+                if (bids.Length > 0 && offers.Length > 0) Assert.True(bids[0].Item1 < offers[0].Item1, $"the book of {t.Id} is crossed");
+            }
+        }
+
+        private void CompareBatch(NaiveState before, SealedBatch batch)
+        {
+            SealedBatchChecker.Check(World.Config, batch);
+            Assert.Equal(before.Rows.Select(r => (r.Request, r.Fill, r.Quote, r.Fee)), batch.Rows.Select(r => (r.Request, (BigInteger)r.Fill, (BigInteger)r.Quote, (BigInteger)r.Fee)));
+            if (before.Touched.Count > 0) Assert.Equal(before.Touched, batch.Blocks.Select(b => b.Account));
+            foreach (SealedBlock block in batch.Blocks.Where(b => before.Touched.Contains(b.Account)))
+            {
+                NaiveAccount a = before.Accounts[block.Account];
+                Assert.Equal(a.Cash, block.New.Cash);
+                Assert.Equal(a.Sizes.Select(p => new Position(p.Key, (long)p.Value)), block.New.Positions);
+            }
+        }
+    }
+}
