@@ -65,6 +65,15 @@ public sealed class Table
     /// <summary>Adds a value measured once.</summary>
     public void Add(string what, double value, string unit) => _rows.Add((_section, what, Format(value), "", "", unit));
 
+    /// <summary>Adds a rate measured over several runs: per second of elapsed time (median and best) and of the process's processor time (median).</summary>
+    /// <param name="what">What was counted.</param>
+    /// <param name="runs">Count, elapsed seconds and processor seconds of each run.</param>
+    public void AddRate(string what, IReadOnlyList<(long Count, double Elapsed, double Processor)> runs)
+    {
+        double[] elapsed = [.. runs.Select(run => run.Count / run.Elapsed).Order()], processor = [.. runs.Select(run => run.Count / run.Processor).Order()];
+        _rows.Add((_section, what, Format(elapsed[runs.Count / 2]), Format(elapsed[^1]), Format(processor[runs.Count / 2]), "/s"));
+    }
+
     /// <summary>Prints all rows under a heading.</summary>
     public void Print(TextWriter writer)
     {
