@@ -1,0 +1,211 @@
+using System.Text.Json.Serialization;
+using Rollup.Crypto;
+using Rollup.Protocol;
+
+namespace Rollup.Api;
+
+/// <summary>Codes of refusals that are the host's, not the protocol's: stable, never reused. Below 1000 stand spec/protocol.json's reject codes.</summary>
+public enum HostCode
+{
+    /// <summary>There is no such resource.</summary>
+    NotFound = 1000,
+
+    /// <summary>The account is private and the request does not prove who asks.</summary>
+    Unauthorized = 1001,
+
+    /// <summary>Too many requests from this connection or account.</summary>
+    RateLimited = 1002,
+
+    /// <summary>The sequencer has stopped safely; it accepts nothing until its operator acts.</summary>
+    Halted = 1003,
+
+    /// <summary>The queue is full, or the sequencer is ending.</summary>
+    Busy = 1004,
+
+    /// <summary>The body or message exceeds its limit.</summary>
+    TooLarge = 1005,
+
+    /// <summary>The chain has not proven enough of what is sealed; nothing more is sealed until it has.</summary>
+    ProverBehind = 1006,
+}
+
+/// <summary>A refusal: a stable code, its name, and what it means here.</summary>
+public sealed record ApiError(int Code, string Name, string Message)
+{
+    public static ApiError Of(RejectCode code, string? detail = null) =>
+        new((int)code, Api.Name.Of(code), Compose(Explanations.Of(code), detail));
+
+    public static ApiError Of(HostCode code, string? detail = null) =>
+        new((int)code, Api.Name.Of(code), Compose(Explanations.Of(code), detail));
+
+    private static string Compose(string explanation, string? detail) => detail is null ? explanation : $"{explanation} ({detail})";
+}
+
+/// <summary>What became of a request at once. What becomes of its batch follows on the batches' channel.</summary>
+[JsonConverter(typeof(NameConverter<RequestStatus>))]
+public enum RequestStatus
+{
+    /// <summary>The whole size filled.</summary>
+    Filled = 1,
+
+    /// <summary>What did not fill rests in the book.</summary>
+    Resting = 2,
+
+    /// <summary>What did not fill is dropped; <see cref="RequestResult.Closed"/> says why.</summary>
+    Closed = 3,
+
+    /// <summary>The slot's orders are off the book.</summary>
+    Cancelled = 4,
+
+    /// <summary>The amount has left the account.</summary>
+    Withdrawn = 5,
+}
+
+/// <summary>Whether a fill took from the book or gave to it.</summary>
+[JsonConverter(typeof(NameConverter<FillRole>))]
+public enum FillRole
+{
+    Taker = 1,
+    Maker = 2,
+}
+
+/// <summary>One fill of one's own order.</summary>
+/// <param name="Trade">Number of the trade, from 1.</param>
+/// <param name="Time">Unix milliseconds.</param>
+/// <param name="Remaining">Lots of the order left after it.</param>
+/// <param name="Fee">Atoms charged.</param>
+public sealed record FillView(
+    long Trade, uint Batch, long Time, int Account, byte Slot, long Nonce, int Instrument, Side Side, FillRole Role, long Price, long Size, long Remaining, long Fee);
+
+/// <summary>The answer to an accepted request: it is journaled and executed.</summary>
+/// <param name="Sequence">Its number in the journal.</param>
+/// <param name="Batch">The batch it executed in.</param>
+/// <param name="Filled">Lots filled at once.</param>
+/// <param name="Remaining">Lots resting in the book.</param>
+/// <param name="Closed">Why the rest of an order was dropped.</param>
+public sealed record RequestResult(
+    ulong Sequence, uint Batch, RequestStatus Status, long Filled, long Remaining, IReadOnlyList<FillView> Fills, ApiError? Closed = null);
+
+/// <summary>The view key is kept; its account's registration will be accepted.</summary>
+public sealed record ViewKeyResult(ulong Sequence, [property: JsonConverter(typeof(FieldElementConverter))] Fr ViewKeyHash);
+
+/// <summary>What a client must know to sign and to settle.</summary>
+/// <param name="Domain">Signing domain (spec 4.1).</param>
+/// <param name="Profile">Circuit profile: capacity of a batch.</param>
+/// <param name="MakerFee">Millionths of the quote.</param>
+/// <param name="TakerFee">Millionths of the quote.</param>
+/// <param name="Time">The sequencer's clock, Unix milliseconds.</param>
+public sealed record InfoView(
+    ulong ChainId, [property: JsonConverter(typeof(AddressConverter))] Address Vault, [property: JsonConverter(typeof(FieldElementConverter))] Fr Domain,
+    int CircuitVersion, string Profile, int Blocks, int Rows, int Operations, int MakerFee, int TakerFee, long Time);
+
+/// <summary>An instrument.</summary>
+/// <param name="Symbol">For people, e.g. BTC-PERP.</param>
+/// <param name="Unit">What is counted, e.g. BTC.</param>
+/// <param name="LotsPerUnit">1000: a lot is 0.001 units.</param>
+/// <param name="Tick">Limits are multiples of this, atoms per lot.</param>
+/// <param name="MinSize">Least lots of an order.</param>
+public sealed record InstrumentView(int Id, string Symbol, InstrumentKindName Kind, int Group, string Unit, long LotsPerUnit, long Tick, long MinSize);
+
+/// <summary>Names of the supported kinds of spec/protocol.json.</summary>
+[JsonConverter(typeof(NameConverter<InstrumentKindName>))]
+public enum InstrumentKindName
+{
+    Spot = InstrumentKind.Spot,
+    Perpetual = InstrumentKind.Perpetual,
+}
+
+/// <summary>One price of a book.</summary>
+public sealed record LevelView(long Price, long Size);
+
+/// <summary>A book's best prices, bids descending and asks ascending.</summary>
+/// <param name="Sequence">The journal record after which the book looks so.</param>
+public sealed record BookView(int Instrument, ulong Sequence, long Time, IReadOnlyList<LevelView> Bids, IReadOnlyList<LevelView> Asks);
+
+/// <summary>A trade, without its parties.</summary>
+/// <param name="Side">The taker's.</param>
+public sealed record TradeView(long Trade, uint Batch, long Time, int Instrument, Side Side, long Price, long Size);
+
+/// <summary>How far a batch has come.</summary>
+[JsonConverter(typeof(NameConverter<BatchStage>))]
+public enum BatchStage
+{
+    /// <summary>Its epoch is open; nothing has executed yet.</summary>
+    Accepted = 1,
+
+    /// <summary>Requests or operations have executed in it.</summary>
+    Executed = 2,
+
+    /// <summary>Closed, and handed to the prover.</summary>
+    Sealed = 3,
+
+    /// <summary>Its data is on the chain.</summary>
+    Committed = 4,
+
+    /// <summary>Its proof is on the chain.</summary>
+    Proven = 5,
+
+    /// <summary>Withdrawals and bounces are credited.</summary>
+    Final = 6,
+}
+
+/// <summary>A batch and its life. Times in Unix milliseconds; what has not happened is absent.</summary>
+/// <param name="Requests">Requests accepted in it.</param>
+/// <param name="Fills">Trades in it.</param>
+/// <param name="Rows">Rows of the circuit it takes, once sealed.</param>
+/// <param name="CommittedBlock">Block of the chain.</param>
+public sealed record BatchView(
+    uint Batch, BatchStage Stage, long Open, long Requests, long Fills, long? Close = null, int? Blocks = null, int? Rows = null, int? Operations = null,
+    [property: JsonConverter(typeof(FieldElementConverter))] Fr? OldRoot = null, [property: JsonConverter(typeof(FieldElementConverter))] Fr? NewRoot = null,
+    ulong? CommittedBlock = null, ulong? ProvenBlock = null, ulong? FinalBlock = null);
+
+/// <summary>One position of an account.</summary>
+/// <param name="Value">Signed size x base value under the epoch's risk table, atoms.</param>
+public sealed record PositionView(int Instrument, long Size, [property: JsonNumberHandling(JsonNumberHandling.WriteAsString | JsonNumberHandling.AllowReadingFromString)] long Value);
+
+/// <summary>An order in the book.</summary>
+public sealed record OpenOrderView(byte Slot, long Nonce, int Instrument, Side Side, long Price, long Remaining, long Expiry);
+
+/// <summary>A used order slot: a new request of it needs a nonce above <paramref name="Nonce"/>.</summary>
+public sealed record SlotView(byte Slot, long Nonce);
+
+/// <summary>An account as the sequencer has it, ahead of the chain. Cash, value and health are atoms as decimal strings.</summary>
+/// <param name="Value">Cash and positions at the mark.</param>
+/// <param name="Health">Cash and the worst cases of the groups: not below 0.</param>
+/// <param name="Free">Health with all open orders filled at their worst.</param>
+public sealed record AccountView(
+    int Account, [property: JsonConverter(typeof(AddressConverter))] Address Owner, bool IsPublic, uint Version,
+    [property: JsonNumberHandling(JsonNumberHandling.WriteAsString | JsonNumberHandling.AllowReadingFromString)] long Cash,
+    [property: JsonNumberHandling(JsonNumberHandling.WriteAsString | JsonNumberHandling.AllowReadingFromString)] long Value,
+    [property: JsonNumberHandling(JsonNumberHandling.WriteAsString | JsonNumberHandling.AllowReadingFromString)] long Health,
+    [property: JsonNumberHandling(JsonNumberHandling.WriteAsString | JsonNumberHandling.AllowReadingFromString)] long Free,
+    IReadOnlyList<PositionView> Positions, IReadOnlyList<OpenOrderView> Orders, IReadOnlyList<SlotView> Slots);
+
+/// <summary>One row of the epoch's risk table (spec 3.6), prices in atoms per lot.</summary>
+public sealed record RiskRowView(
+    int Instrument, InstrumentKindName Kind, int Flags, int Group, long Index, long Base, long Funding, IReadOnlyList<long> Long, IReadOnlyList<long> Short);
+
+/// <summary>The risk table of the open epoch.</summary>
+/// <param name="Inputs">The canonical bytes it follows from (spec 6.7), 0x and hexadecimal digits.</param>
+public sealed record RiskView(uint Batch, [property: JsonConverter(typeof(FieldElementConverter))] Fr Root, string Inputs, IReadOnlyList<RiskRowView> Rows);
+
+/// <summary>Whether the sequencer works.</summary>
+[JsonConverter(typeof(NameConverter<HealthStatus>))]
+public enum HealthStatus
+{
+    /// <summary>All is well.</summary>
+    Ok = 1,
+
+    /// <summary>It trades, but something it needs for long is missing: see the problems.</summary>
+    Degraded = 2,
+
+    /// <summary>It stopped safely and accepts nothing.</summary>
+    Halted = 3,
+}
+
+/// <summary>Health.</summary>
+/// <param name="Problems">One line each, for people.</param>
+/// <param name="Sequence">Last journal record on the disk.</param>
+/// <param name="Batch">The open batch; 0 if none is.</param>
+/// <param name="ChainBlock">Next block of the chain to look at; absent where no chain is followed.</param>
+public sealed record HealthView(HealthStatus Status, IReadOnlyList<string> Problems, ulong Sequence, uint Batch, uint LastSealed, uint LastFinal, ulong? ChainBlock);

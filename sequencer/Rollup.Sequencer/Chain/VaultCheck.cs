@@ -1,0 +1,40 @@
+using System.Numerics;
+using Rollup.Ethereum;
+using Rollup.Protocol;
+using Rollup.Sequencer.Configuration;
+using Rollup.Sequencer.Core;
+
+namespace Rollup.Sequencer.Chain;
+
+/// <summary>Whether the vault on the chain is the one that the sequencer is configured for.</summary>
+internal static class VaultCheck
+{
+    /// <param name="genesisRoot">Root of the account tree at genesis.</param>
+    /// <exception cref="SafeStopException">It is another; the message says in what.</exception>
+    /// <exception cref="EthereumException">The chain did not answer.</exception>
+    internal static async Task RunAsync(IEthereum ethereum, SequencerConfig config, Fr genesisRoot, CancellationToken cancellation)
+    {
+        ulong chainId = await ethereum.GetChainIdAsync(cancellation);
+        if (chainId != config.Chain.ChainId) throw new SafeStopException($"chain.rpc answers for chain {chainId}, and chain.chainId is {config.Chain.ChainId}.");
+        if ((await ethereum.GetCodeAsync(config.Chain.Vault, cancellation: cancellation)).Length == 0)
+            throw new SafeStopException($"There is no contract at chain.vault {Eip55.Format(config.Chain.Vault)}.");
+
+        CircuitProfile profile = CircuitProfile.Named(config.Profile);
+        await Require("domain", config.ToEngine().Domain.ToBigInteger());
+        await Require("genesisRoot", genesisRoot.ToBigInteger());
+        await Require("blocks", profile.Blocks);
+        await Require("rows", profile.Rows);
+        await Require("operations", profile.Operations);
+        BigInteger maxEpoch = await Read("maxEpoch");
+        if (maxEpoch < config.Epoch.Max) throw new SafeStopException($"The vault takes batches of at most {maxEpoch} ms, and epoch.max is {config.Epoch.Max}.");
+
+        async Task Require(string function, BigInteger expected)
+        {
+            BigInteger found = await Read(function);
+            if (found != expected) throw new SafeStopException($"The vault's {function} is {found}, and the configuration's is {expected}: the vault was deployed for another configuration.");
+        }
+
+        async Task<BigInteger> Read(string function) =>
+            (BigInteger)(await ethereum.CallAsync(config.Chain.Vault, AbiFunction.Parse($"{function}()(uint256)"), [], cancellation: cancellation))[0];
+    }
+}

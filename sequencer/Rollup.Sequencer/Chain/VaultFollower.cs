@@ -1,0 +1,77 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Rollup.Ethereum;
+using Rollup.Sequencer.Configuration;
+using Rollup.Sequencer.Core;
+
+namespace Rollup.Sequencer.Chain;
+
+/// <summary>
+/// Follows the vault and hands what it shows to the core, in order. While the chain cannot be reached the sequencer trades on, and health says so.
+/// A reorganisation deeper than the confirmations stops the sequencer safely.
+/// </summary>
+/// <param name="check">Run once, before anything is followed (<see cref="VaultCheck"/>).</param>
+/// <param name="from">Where following ended before the last stop; null to begin at the first block.</param>
+internal sealed class VaultFollower(
+    SequencerConfig config, IChainReader chain, Func<CancellationToken, Task> check, SequencerCore core, HostStatus status, ChainPosition? from, TimeProvider clock,
+    ILogger<VaultFollower> log) : BackgroundService
+{
+    private const string Part = "chain";
+    private readonly LogFollower follower = new(chain, VaultEvents.Filter(config.Chain.Vault), HistoryFrom(config, from), config.Chain.Confirmations);
+    private bool isChecked;
+
+    /// <summary>Looks once.</summary>
+    /// <returns>Whether another look would bring more at once.</returns>
+    internal async Task<bool> PollAsync(CancellationToken cancellation)
+    {
+        if (!isChecked) await check(cancellation);
+        isChecked = true;
+        LogUpdate update = await follower.PollAsync(cancellation);
+        if (update.Removed.Count > 0)
+            throw new SafeStopException($"The chain took back block {update.Removed[0].BlockNumber}, whose events were executed: it reorganised deeper than {config.Chain.Confirmations} confirmations. "
+                + "If the new chain queues the same operations in the same order, a restart goes on; else the data directory must be rebuilt from the chain.");
+
+        long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        if (update.Added.FirstOrDefault(VaultEvents.Frozen.Matches) is { } frozen)
+            throw new SafeStopException($"The vault was frozen in block {frozen.BlockNumber}: nothing more can be settled.");
+        var work = new ChainWork(
+            [.. update.Added.Select(l => VaultEvents.ReadOperation(l, now)).OfType<ChainOperation>()], [.. update.Added.Select(VaultEvents.ReadStep).OfType<ChainStep>()],
+            follower.Tip is { } tip ? new ChainPosition(tip.Number, tip.Hash.ToString(), tip.ParentHash.ToString()) : null);
+        await core.PostAsync(work, cancellation);
+        status.Followed(update.Next);
+        return !update.CaughtUp;
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        bool wasReached = true;
+        while (status.HaltReason is null)
+        {
+            try
+            {
+                bool isMore = await PollAsync(stoppingToken);
+                if (!wasReached) log.LogInformation("The chain answers again");
+                wasReached = true;
+                status.Set(Part, null);
+                if (isMore) continue;
+            }
+            catch (Exception error) when (error is SafeStopException or ReorganisationTooDeepException or AbiException)
+            {
+                core.Halt(error.Message, error);
+                return;
+            }
+            catch (EthereumException error)
+            {
+                if (wasReached) log.LogWarning("The chain cannot be followed; trading goes on: {Reason}", error.Message);
+                wasReached = false;
+                status.Set(Part, $"operations and batches are not followed: {error.Message}");
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(config.Chain.PollMilliseconds), clock, stoppingToken);
+        }
+    }
+
+    private static LogHistory HistoryFrom(SequencerConfig config, ChainPosition? from) => from is null
+        ? new LogHistory(config.Chain.StartBlock, config.Chain.ReorganisationDepth)
+        : LogHistory.After(new Block(from.Number, Bytes32.Parse(from.Hash), Bytes32.Parse(from.ParentHash), 0, 0, 0), config.Chain.ReorganisationDepth);
+}

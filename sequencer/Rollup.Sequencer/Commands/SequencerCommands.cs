@@ -1,0 +1,138 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+using Rollup.Ethereum;
+using Rollup.MarketData;
+using Rollup.Sequencer.Configuration;
+using Rollup.Sequencer.Core;
+using Rollup.Sequencer.Oracle;
+using Rollup.Sequencer.Storage;
+using Rollup.Sequencer.Web;
+
+namespace Rollup.Sequencer.Commands;
+
+/// <summary>The program's commands. Exit codes: 0 done, 1 bad usage or configuration, 2 damaged data, 3 ended after a safe stop.</summary>
+internal static class SequencerCommands
+{
+    private const int BadConfiguration = 1;
+    private const int DamagedData = 2;
+    private const int SafelyStopped = 3;
+
+    internal static RootCommand Build()
+    {
+        var config = new Option<string>("--config") { Description = "The configuration file.", Required = true, Recursive = true };
+        var json = new Option<bool>("--json-log") { Description = "Log one JSON object a line." };
+
+        var run = new Command("run", "Run the sequencer. Prints one line \"ready URL\" to standard output when it answers; logs go to standard error.") { json };
+        run.SetAction((parsed, cancellation) => Guarded(() => RunAsync(SequencerConfig.Load(parsed.GetValue(config)!), parsed.GetValue(json), cancellation)));
+        var check = new Command("check", "Check the configuration file.");
+        check.SetAction(parsed => Guarded(() =>
+        {
+            SequencerConfig.Load(parsed.GetValue(config)!);
+            Console.WriteLine("ok");
+            return Task.FromResult(0);
+        }));
+        var verify = new Command("verify", "Read the whole journal of a stopped sequencer, apply it from the start, and print where it ends. Changes nothing.");
+        verify.SetAction(parsed => Guarded(() => Task.FromResult(Verify(SequencerConfig.Load(parsed.GetValue(config)!)))));
+        return new RootCommand("The rollup's sequencer: takes signed orders, journals and executes them, seals batches.") { config, run, check, verify };
+    }
+
+    private static async Task<int> Guarded(Func<Task<int>> command)
+    {
+        try
+        {
+            return await command();
+        }
+        catch (Exception error) when (error is ConfigException or TapeException)
+        {
+            await Console.Error.WriteLineAsync($"sequencer: {error.Message}");
+            return BadConfiguration;
+        }
+        catch (Exception error) when (error is StorageException or SafeStopException or IOException)
+        {
+            await Console.Error.WriteLineAsync($"sequencer: {error.Message}");
+            return DamagedData;
+        }
+    }
+
+    private static async Task<int> RunAsync(SequencerConfig config, bool isJsonLog, CancellationToken cancellation)
+    {
+        DurableFile.CreateDirectory(config.Data);
+        using FileStream exclusive = Lock(Path.Combine(config.Data, "lock"));
+        string? token = ReadToken(config.OperatorTokenFile);
+        IPriceFeed feed = FeedOf(config);
+        void Logging(ILoggingBuilder logging) => ConfigureLog(logging, isJsonLog);
+        var spool = new Spool(config.Spool);
+        spool.Prepare();
+        Recovered recovered;
+        using (ILoggerFactory factory = LoggerFactory.Create(Logging)) recovered = Recovery.Open(config, spool, TimeProvider.System, factory.CreateLogger<SequencerCore>());
+
+        using var ethereum = new EthereumClient(config.Chain.Rpc);
+        await using WebApplication app = SequencerHost.Build(config, recovered, spool, feed, ethereum, token, TimeProvider.System, Logging);
+        HostStatus status = app.Services.GetRequiredService<HostStatus>();
+        await app.StartAsync(cancellation);
+        Console.WriteLine($"ready {string.Join(' ', app.Urls)}");
+        await app.WaitForShutdownAsync(cancellation);
+        return status.HaltReason is null ? 0 : SafelyStopped;
+    }
+
+    private static int Verify(SequencerConfig config)
+    {
+        var machine = new Machine(config.ToEngine(), Recovery.GenesisOf(config), new ViewKeyStore(config.Limits.ViewKeys, TimeSpan.FromHours(config.Limits.ViewKeyHours)));
+        JournalEnd end = JournalReader.Read(Path.Combine(config.Data, Recovery.JournalFolder), JournalPosition.Start,
+            record => machine.Apply(HostCommandCodec.Decode(record.Payload.Span), record.Sequence, NoSink.Instance));
+        Console.WriteLine($"records {end.Position.Sequence}");
+        Console.WriteLine($"digest {Convert.ToHexStringLower(end.Position.Digest.Span)}");
+        Console.WriteLine($"torn {end.Torn}");
+        Console.WriteLine($"root {machine.Engine.Status.AccountRoot.ToHex()}");
+        Console.WriteLine($"state {Convert.ToHexStringLower(machine.Engine.StateDigest())}");
+        return 0;
+    }
+
+    private static IPriceFeed FeedOf(SequencerConfig config) => config.Oracle.Kind switch
+    {
+        OracleKind.Static => new StaticFeed(config.Oracle.Prices!.ToDictionary(p => p.Key, p => FixedPoint.TryParse(p.Value, 6, out long price)
+            ? new MarketPrice(price, price) : throw new ConfigException($"oracle.prices: {p.Key}: '{p.Value}' is not a price with at most 6 decimals."))),
+        OracleKind.Tape => Named(config, new PlaybackFeed(new MergedSource([.. config.Oracle.Files.Select(file => new TapeReader(file, depth: 1))]), config.Oracle.Speed)),
+        _ => Named(config, new PlaybackFeed(new RandomWalkSource(config.Oracle.Seed, 0, GeneratedSteps, RandomWalkSource.Default), config.Oracle.Speed)),
+    };
+
+    private const int GeneratedSteps = 36_000; // An hour.
+
+    private static PlaybackFeed Named(SequencerConfig config, PlaybackFeed feed) =>
+        config.Instruments.FirstOrDefault(t => !feed.Markets.Contains(t.Market)) is { } missing
+            ? throw new ConfigException($"instruments: {missing.Symbol}: the oracle has no market {missing.Market}; it has {string.Join(", ", feed.Markets)}.") : feed;
+
+    private static string? ReadToken(string? file)
+    {
+        const int Shortest = 32;
+        if (file is null) return null;
+        if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(file) & (UnixFileMode.GroupRead | UnixFileMode.OtherRead)) != 0)
+            throw new ConfigException($"operatorTokenFile: {file} may be read by others; run chmod 600 {file}.");
+        string token = File.ReadAllText(file).Trim();
+        return token.Length >= Shortest ? token : throw new ConfigException($"operatorTokenFile: the token in {file} has fewer than {Shortest} characters.");
+    }
+
+    private static FileStream Lock(string path)
+    {
+        try
+        {
+            return DurableFile.Open(path, FileMode.OpenOrCreate, FileShare.None);
+        }
+        catch (IOException error)
+        {
+            throw new IOException($"{path} is held: another sequencer uses this data directory.", error);
+        }
+    }
+
+    private static void ConfigureLog(ILoggingBuilder logging, bool isJson)
+    {
+        if (isJson) logging.AddJsonConsole(o => (o.UseUtcTimestamp, o.TimestampFormat) = (true, "O"));
+        else logging.AddSimpleConsole(o => (o.UseUtcTimestamp, o.TimestampFormat, o.SingleLine) = (true, "yyyy-MM-ddTHH:mm:ss.fffZ ", true));
+        logging.Services.Configure<ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
+    }
+}

@@ -1,0 +1,202 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Rollup.Api;
+using Rollup.Crypto.Settlement;
+using Rollup.Engine;
+using Rollup.Protocol;
+using Rollup.Risk;
+
+namespace Rollup.Sequencer.Configuration;
+
+/// <summary>The chain that holds the vault.</summary>
+/// <param name="Rpc">JSON-RPC endpoint; what may be secret in it is never logged.</param>
+/// <param name="Confirmations">Blocks on top of a block before its events count.</param>
+/// <param name="StartBlock">The vault's first block: nothing is looked for before it.</param>
+/// <param name="ReorganisationDepth">Blocks that are remembered behind the confirmations.</param>
+public sealed record ChainConfig(
+    Uri Rpc, ulong ChainId, [property: JsonConverter(typeof(AddressConverter))] Address Vault, uint Confirmations = 2, ulong StartBlock = 0,
+    int PollMilliseconds = 500, int ReorganisationDepth = 64);
+
+/// <summary>A listed instrument.</summary>
+/// <param name="Symbol">For people, e.g. BTC-PERP.</param>
+/// <param name="Unit">What is counted, e.g. BTC.</param>
+/// <param name="LotsPerUnit">1000: a lot is 0.001 units.</param>
+/// <param name="Tick">Limits are multiples of this, atoms per lot.</param>
+/// <param name="Group">Margin group, 0..15.</param>
+/// <param name="Market">Name of its price in the oracle feed.</param>
+public sealed record InstrumentConfig(
+    int Id, string Symbol, InstrumentKindName Kind, int Group, string Unit, long LotsPerUnit, long Tick, string Market, long MinSize = 1);
+
+/// <summary>The scan range of a margin group, millionths of the price (RISK.md: Bitcoin 150000, Ether 180000, others 300000).</summary>
+public sealed record GroupConfig(int Group, int ScanRangePpm);
+
+/// <summary>Where prices come from.</summary>
+[JsonConverter(typeof(NameConverter<OracleKind>))]
+public enum OracleKind
+{
+    /// <summary>Fixed prices.</summary>
+    Static = 1,
+
+    /// <summary>Recorded exchange sessions, played again and again, forward and backward.</summary>
+    Tape = 2,
+
+    /// <summary>The seeded generator.</summary>
+    Generated = 3,
+}
+
+/// <summary>The oracle feed.</summary>
+/// <param name="Files">Of a tape.</param>
+/// <param name="Prices">Of static prices: USD a unit by market, as decimal text.</param>
+/// <param name="Speed">How many seconds of a tape or generator pass in one.</param>
+/// <param name="Seed">Of the generator.</param>
+public sealed record OracleConfig(
+    OracleKind Kind, ImmutableArray<string> Files = default, ImmutableDictionary<string, string>? Prices = null, int Speed = 1, ulong Seed = 1);
+
+/// <summary>Epochs: one is one batch. Milliseconds.</summary>
+/// <param name="Length">A batch is sealed this long after its opening, if something has executed.</param>
+/// <param name="Max">Nothing executes later than this after the opening; the vault's limit.</param>
+/// <param name="Refresh">Prices of an epoch in which nothing has executed are renewed after this.</param>
+/// <param name="MaxReportAge">Prices older than this open no epoch.</param>
+/// <param name="MaxUnfinal">With this many sealed batches not final yet, none is sealed.</param>
+public sealed record EpochConfig(int Length = 20_000, int Max = 60_000, int Refresh = 5_000, int MaxReportAge = 10_000, int MaxUnfinal = 512);
+
+/// <summary>Fees in millionths of the quote, and funding.</summary>
+/// <param name="FundingPpm">Interest that longs pay shorts in eight hours, millionths of the index.</param>
+public sealed record FeeConfig(int MakerPpm = 100, int TakerPpm = 300, int FundingPpm = 100);
+
+/// <summary>Limits on what strangers can cost.</summary>
+/// <param name="BodyBytes">Longest request body.</param>
+/// <param name="RequestsPerSecond">Of one address.</param>
+/// <param name="Burst">Requests an address may send at once.</param>
+/// <param name="AccountRequestsPerSecond">Signed requests of one account.</param>
+/// <param name="Queue">Commands that wait for the journal.</param>
+/// <param name="StreamConnections">Open stream connections.</param>
+/// <param name="StreamQueue">Messages that wait for a slow reader before it is cut off.</param>
+/// <param name="ViewKeys">View keys kept for registrations that have not come.</param>
+/// <param name="ViewKeyHours">How long they are kept.</param>
+public sealed record LimitConfig(
+    int BodyBytes = 4096, int RequestsPerSecond = 2000, int Burst = 4000, int AccountRequestsPerSecond = 1000, int Queue = 8192,
+    int StreamConnections = 1000, int StreamQueue = 1024, int ViewKeys = 100_000, int ViewKeyHours = 24);
+
+/// <summary>The sequencer's configuration file. Paths are relative to its folder.</summary>
+/// <param name="Data">Journal and snapshots; one sequencer at a time.</param>
+/// <param name="Spool">Sealed batches for the prover bridge.</param>
+/// <param name="Listen">Where the API answers; loopback unless said otherwise.</param>
+/// <param name="Profile">Circuit profile: capacity of a batch.</param>
+/// <param name="OperatorTokenFile">Secret of the operator's endpoints; absent = they are closed.</param>
+/// <param name="ViewKeyGraceSeconds">A registration whose view key is unknown for so long is bounced.</param>
+/// <param name="SnapshotRecords">A snapshot is made after so many journal records.</param>
+/// <param name="BookIntervalMilliseconds">Least time between two messages of one book.</param>
+public sealed record SequencerConfig(
+    string Data, string Spool, ChainConfig Chain, string Profile, ImmutableArray<InstrumentConfig> Instruments, ImmutableArray<GroupConfig> Groups, OracleConfig Oracle,
+    string Listen = "http://127.0.0.1:8080", EpochConfig? Epoch = null, FeeConfig? Fees = null, LimitConfig? Limits = null, string? OperatorTokenFile = null,
+    int ViewKeyGraceSeconds = 30, int SnapshotRecords = 100_000, int BookIntervalMilliseconds = 100)
+{
+    private const int MaxFileBytes = 1 << 20;
+
+    public EpochConfig Epoch { get; init; } = Epoch ?? new EpochConfig();
+    public FeeConfig Fees { get; init; } = Fees ?? new FeeConfig();
+    public LimitConfig Limits { get; init; } = Limits ?? new LimitConfig();
+
+    /// <summary>Reads and checks a file.</summary>
+    /// <exception cref="ConfigException">It cannot be read, or breaks a rule.</exception>
+    public static SequencerConfig Load(string path)
+    {
+        try
+        {
+            var file = new FileInfo(path);
+            if (!file.Exists) throw new ConfigException($"{path}: there is no such file.");
+            if (file.Length > MaxFileBytes) throw new ConfigException($"{path}: has more than {MaxFileBytes} bytes.");
+            SequencerConfig config = Parse(File.ReadAllBytes(path)).Under(file.DirectoryName!);
+            return config.Validate() is { } problem ? throw new ConfigException($"{path}: {problem}.") : config;
+        }
+        catch (JsonException error)
+        {
+            throw new ConfigException($"{path}: {error.Message}", error);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigException($"{path}: {error.Message}", error);
+        }
+    }
+
+    /// <summary>Reads JSON; unknown members are errors.</summary>
+    /// <exception cref="JsonException">Not such a configuration.</exception>
+    public static SequencerConfig Parse(ReadOnlySpan<byte> json) =>
+        JsonSerializer.Deserialize(json, ConfigJson.Default.SequencerConfig) ?? throw new JsonException("The configuration is a JSON object.");
+
+    /// <summary>The engine's part.</summary>
+    public EngineConfig ToEngine() => new(
+        SettlementDomain.Of(Chain.ChainId, Chain.Vault), CircuitProfile.Named(Profile),
+        [.. Instruments.Select(t => new InstrumentSpec(t.Id, (InstrumentKind)t.Kind, t.Group, t.Tick, t.MinSize))],
+        FeeRate.FromPpm(Fees.MakerPpm), FeeRate.FromPpm(Fees.TakerPpm), Epoch.Max, Epoch.MaxReportAge);
+
+    /// <summary>The first rule it breaks, naming the member; or null.</summary>
+    public string? Validate()
+    {
+        if (CircuitProfile.All.All(p => p.Name != Profile)) return $"profile: '{Profile}' is none of {string.Join(", ", CircuitProfile.All.Select(p => p.Name))}";
+        if (!Chain.Rpc.IsAbsoluteUri || Chain.Rpc.Scheme is not ("http" or "https")) return "chain.rpc: must be an http or https URL";
+        if (Chain.Vault.IsZero) return "chain.vault: the address is zero";
+        if (Chain.PollMilliseconds is < 10 or > 600_000) return "chain.pollMilliseconds: must be 10 to 600000";
+        if (Chain.ReorganisationDepth is < 1 or > 10_000) return "chain.reorganisationDepth: must be 1 to 10000";
+        if (!Uri.TryCreate(Listen, UriKind.Absolute, out Uri? listen) || listen.Scheme != "http") return "listen: must be an http URL; put a proxy with TLS in front of it";
+        if (Instruments.IsDefaultOrEmpty) return "instruments: at least one is needed";
+        foreach (InstrumentConfig t in Instruments)
+        {
+            if (t.Symbol.Length is 0 or > 32 || t.Unit.Length is 0 or > 16 || t.Market.Length is 0 or > 32) return $"instruments: {t.Id}: symbol, unit and market have 1 to 32 characters";
+            if (t.LotsPerUnit is < 1 or > 100_000_000) return $"instruments: {t.Symbol}: lotsPerUnit must be 1 to 100000000";
+            if (Groups.IsDefault || Groups.All(g => g.Group != t.Group)) return $"groups: group {t.Group} of {t.Symbol} is missing";
+        }
+
+        if (Instruments.Select(t => t.Symbol).Distinct().Count() != Instruments.Length) return "instruments: a symbol stands twice";
+        if (Groups.Select(g => g.Group).Distinct().Count() != Groups.Length) return "groups: a group stands twice";
+        if (Groups.FirstOrDefault(g => g.Group is < 0 or >= 1 << Width.Group || g.ScanRangePpm is < 1 or > 900_000) is { } bad) return $"groups: group {bad.Group} or its scan range {bad.ScanRangePpm} is out of range";
+        if (Fees.MakerPpm is < 0 or > 100_000 || Fees.TakerPpm is < 0 or > 100_000 || Fees.FundingPpm is < -10_000 or > 10_000) return "fees: must be 0 to 100000 millionths, funding -10000 to 10000";
+        if (ToEngine().Validate() is { } engine) return engine;
+        if (Epoch.Max is < 1_000 or > 60_000) return "epoch.max: must be 1000 to 60000 ms";
+        if (Epoch.Length < 100 || Epoch.Length > Epoch.Max * 9 / 10) return "epoch.length: must be 100 ms to nine tenths of epoch.max";
+        if (Epoch.Refresh < 100 || Epoch.Refresh > Epoch.Length) return "epoch.refresh: must be 100 ms to epoch.length";
+        if (Epoch.MaxUnfinal is < 1 or > 4_000) return "epoch.maxUnfinal: must be 1 to 4000";
+        if (ViewKeyGraceSeconds is < 0 or > 86_400) return "viewKeyGraceSeconds: must be 0 to 86400";
+        if (SnapshotRecords < 1) return "snapshotRecords: must be at least 1";
+        if (BookIntervalMilliseconds is < 0 or > 60_000) return "bookIntervalMilliseconds: must be 0 to 60000";
+        return ValidateOracle() ?? ValidateLimits();
+    }
+
+    private string? ValidateOracle() => Oracle switch
+    {
+        { Kind: OracleKind.Tape, Files.IsDefaultOrEmpty: true } => "oracle.files: a tape needs files",
+        { Kind: OracleKind.Tape } when Oracle.Files.FirstOrDefault(f => !File.Exists(f)) is { } missing => $"oracle.files: there is no file {missing}",
+        { Kind: OracleKind.Static, Prices: null } => "oracle.prices: static prices are missing",
+        { Kind: OracleKind.Static } when Instruments.FirstOrDefault(t => !Oracle.Prices.ContainsKey(t.Market)) is { } priceless => $"oracle.prices: the price of {priceless.Market} is missing",
+        { Speed: < 1 or > 1000 } => "oracle.speed: must be 1 to 1000",
+        _ => null,
+    };
+
+    private string? ValidateLimits() =>
+        Limits.BodyBytes is < 512 or > 1 << 20 ? "limits.bodyBytes: must be 512 to 1048576"
+        : new[] { Limits.RequestsPerSecond, Limits.Burst, Limits.AccountRequestsPerSecond, Limits.Queue, Limits.StreamConnections, Limits.StreamQueue, Limits.ViewKeys, Limits.ViewKeyHours }
+            .Any(limit => limit < 1) ? "limits: every limit is at least 1"
+        : null;
+
+    private SequencerConfig Under(string folder)
+    {
+        string At(string path) => Path.GetFullPath(path, folder);
+        return this with
+        {
+            Data = At(Data), Spool = At(Spool), OperatorTokenFile = OperatorTokenFile is { } token ? At(token) : null,
+            Instruments = Instruments.IsDefault ? [] : [.. Instruments.OrderBy(t => t.Id)], Groups = Groups.IsDefault ? [] : [.. Groups.OrderBy(g => g.Group)],
+            Oracle = Oracle with { Files = Oracle.Files.IsDefault ? [] : [.. Oracle.Files.Select(At)] },
+        };
+    }
+}
+
+/// <summary>A configuration that cannot be used; the message names file and member.</summary>
+public sealed class ConfigException(string message, Exception? inner = null) : Exception(message, inner);
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, AllowDuplicateProperties = false,
+    RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true, ReadCommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true)]
+[JsonSerializable(typeof(SequencerConfig))]
+internal sealed partial class ConfigJson : JsonSerializerContext;

@@ -1,0 +1,215 @@
+using System.Text.Json;
+using Rollup.Api;
+using Rollup.Crypto;
+using Rollup.Crypto.Settlement;
+using Rollup.Engine;
+using Rollup.Protocol;
+
+namespace Rollup.Sequencer.Core;
+
+/// <summary>What applying one command gave. <see cref="Result"/> is of an accepted request.</summary>
+internal readonly record struct Applied(RejectCode Code, RequestResult? Result = null, SealedBatch? Batch = null);
+
+/// <summary>
+/// Everything that follows from the journal: the engine, and what the host keeps beside it. Live commands and replayed ones take the
+/// same way through <see cref="Apply"/>. One thread at a time.
+/// </summary>
+internal sealed class Machine
+{
+    private const uint SnapshotVersion = 1;
+    private readonly byte[] genesis;
+    private bool hasGenesis;
+
+    private Machine(EngineConfig config, byte[] genesis, ViewKeyStore viewKeys, ClearingEngine engine)
+    {
+        (Config, this.genesis, ViewKeys, Engine) = (config, genesis, viewKeys, engine);
+        foreach (AccountId account in engine.Accounts) AddKey(account);
+    }
+
+    /// <summary>A machine before the first record.</summary>
+    /// <param name="genesis">What the journal's first record must say; another configuration is refused.</param>
+    internal Machine(EngineConfig config, byte[] genesis, ViewKeyStore viewKeys) : this(config, genesis, viewKeys, new ClearingEngine(config)) { }
+
+    internal EngineConfig Config { get; }
+    internal ClearingEngine Engine { get; }
+    internal KeyDirectory Keys { get; } = new();
+    internal ViewKeyStore ViewKeys { get; }
+    internal BatchBook Batches { get; } = new();
+    internal TradeHistory Trades { get; } = new();
+
+    /// <summary>Where following the chain goes on after a restart: everything before has reached the journal.</summary>
+    internal ChainPosition? Chain { get; set; }
+
+    /// <summary>The last record applied.</summary>
+    internal ulong Sequence { get; private set; }
+
+    /// <summary>Canonical bytes that the epoch's risk table follows from; empty before the first epoch.</summary>
+    internal byte[] RiskInputs { get; private set; } = [];
+
+    /// <summary>Whether the journal's first record has been applied.</summary>
+    internal bool HasGenesis => hasGenesis;
+
+    /// <summary>Applies one journaled command.</summary>
+    /// <exception cref="SafeStopException">The journal belongs to another configuration, or the record cannot follow from the ones before.</exception>
+    internal Applied Apply(HostCommand command, ulong sequence, IEventSink sink)
+    {
+        Sequence = sequence;
+        switch (command)
+        {
+            case GenesisCommand c:
+                if (hasGenesis || !c.Configuration.AsSpan().SequenceEqual(genesis)) throw new SafeStopException(Explain(c.Configuration));
+                hasGenesis = true;
+                return default;
+            case ViewKeyCommand c:
+                ViewKeys.Add(new WaitingViewKey(c.ViewKey, c.Time.Milliseconds));
+                return default;
+            case RequestCommand c:
+                return Request(c, sequence, sink);
+            case OperationCommand c:
+                return Follow(Engine.Apply(Command.Operation(c.Time, c.Queued)), c.Time, sink, c.Queued.Operation);
+            case OpenEpochCommand c:
+                Applied opened = Follow(Engine.Apply(Command.OpenEpoch(c.Time, c.RiskInputs)), c.Time, sink);
+                if (opened.Code == RejectCode.None) RiskInputs = c.RiskInputs;
+                return opened;
+            case SealCommand c:
+                return Follow(Engine.Apply(Command.Seal(c.Time)), c.Time, sink);
+            case TickCommand c:
+                return Follow(Engine.Apply(Command.Tick(c.Time)), c.Time, sink);
+            default:
+                throw new ArgumentException($"{command.GetType().Name} is not a command.", nameof(command));
+        }
+    }
+
+    /// <summary>The whole state as bytes: version 4 | length 4 of the host's part, as JSON | the engine's snapshot.</summary>
+    internal byte[] Snapshot()
+    {
+        byte[] host = JsonSerializer.SerializeToUtf8Bytes(
+            new HostSnapshot(genesis, Sequence, RiskInputs, Trades.Last, [.. Trades.All], [.. Batches.All], [.. ViewKeys.All.Select(k => new ViewKeySnapshot(k.Key, k.Since))], Chain),
+            HostSnapshotJson.Default.HostSnapshot);
+        byte[] engine = Engine.Snapshot();
+        using var stream = new MemoryStream(8 + host.Length + engine.Length);
+        using var writer = new BinaryWriter(stream);
+        writer.Write(SnapshotVersion);
+        writer.Write(host.Length);
+        writer.Write(host);
+        writer.Write(engine);
+        return stream.ToArray();
+    }
+
+    /// <summary>Continues from a snapshot.</summary>
+    /// <exception cref="SafeStopException">It is of another configuration.</exception>
+    /// <exception cref="InvalidDataException">These are not the bytes of a snapshot.</exception>
+    internal static Machine Restore(EngineConfig config, byte[] genesis, ViewKeyStore viewKeys, ReadOnlySpan<byte> snapshot)
+    {
+        if (snapshot.Length < 8 || BitConverter.ToUInt32(snapshot) != SnapshotVersion) throw new InvalidDataException($"Not a snapshot of version {SnapshotVersion}.");
+        int length = BitConverter.ToInt32(snapshot[4..]);
+        if (length < 0 || length > snapshot.Length - 8) throw new InvalidDataException("The snapshot's host part exceeds it.");
+        HostSnapshot host;
+        try
+        {
+            host = JsonSerializer.Deserialize(snapshot.Slice(8, length), HostSnapshotJson.Default.HostSnapshot) ?? throw new InvalidDataException("The snapshot's host part is null.");
+        }
+        catch (JsonException error)
+        {
+            throw new InvalidDataException($"The snapshot's host part cannot be read: {error.Message}", error);
+        }
+
+        if (!host.Genesis.AsSpan().SequenceEqual(genesis)) throw new SafeStopException(Explain(host.Genesis, genesis));
+        var machine = new Machine(config, genesis, viewKeys, ClearingEngine.Restore(config, snapshot[(8 + length)..])) 
+        {
+            hasGenesis = true, Sequence = host.Sequence, RiskInputs = host.RiskInputs, Chain = host.Chain,
+        };
+        machine.Trades.Restore(host.LastTrade, host.Trades);
+        machine.Batches.Restore(host.Batches);
+        foreach (ViewKeySnapshot key in host.ViewKeys) viewKeys.Add(new WaitingViewKey(key.Key, key.Since));
+        return machine;
+    }
+
+    private Applied Request(RequestCommand command, ulong sequence, IEventSink sink)
+    {
+        SignedRequest request = command.Request;
+        if (Keys[request.Account] is not { } key) throw new SafeStopException($"Record {sequence} is a request of account {request.Account}, which does not exist: the journal is not this sequencer's.");
+        RequestVerifier.Restore(request.Pack(), command.Signature, key, out VerifiedRequest? verified);
+        Outcome outcome = Engine.Apply(Command.Request(command.Time, verified!));
+        if (!outcome.IsAccepted) return new Applied(outcome.Code);
+
+        uint batch = Engine.Status.Batch;
+        var fills = new List<FillView>();
+        long rested = 0;
+        ApiError? closed = null;
+        foreach (ref readonly EngineEvent e in outcome.Events)
+        {
+            bool isOwn = e.Account.Value == request.Account && e.Slot == request.Slot && e.Nonce.Value == request.Nonce;
+            if (e.Kind == EventKind.Filled) fills.Add(Fill(e, command.Time, batch, sink));
+            else if (e.Kind is EventKind.Rested or EventKind.Closed)
+            {
+                sink.BookChanged(e.Instrument.Value);
+                if (isOwn && e.Kind == EventKind.Rested) rested = e.Remaining.Value;
+                else if (isOwn && request.Kind == RowKind.Order) closed = ApiError.Of(e.Reason);
+            }
+        }
+
+        Batches.Count(batch, 1, fills.Count);
+        RequestStatus status = request.Kind switch
+        {
+            RowKind.Cancel => RequestStatus.Cancelled,
+            RowKind.Withdrawal => RequestStatus.Withdrawn,
+            _ => rested > 0 ? RequestStatus.Resting : closed is not null ? RequestStatus.Closed : RequestStatus.Filled,
+        };
+        return new Applied(RejectCode.None, new RequestResult(sequence, batch, status, fills.Sum(f => f.Size), rested, fills, closed));
+    }
+
+    // Everything but requests: what the events change beside the engine.
+    private Applied Follow(Outcome outcome, Timestamp time, IEventSink sink, Operation? operation = null)
+    {
+        if (!outcome.IsAccepted) return new Applied(outcome.Code);
+        foreach (ref readonly EngineEvent e in outcome.Events)
+        {
+            switch (e.Kind)
+            {
+                case EventKind.Registered:
+                    AddKey(e.Account);
+                    ViewKeys.Remove(operation!.ViewKeyHash);
+                    break;
+                case EventKind.Closed:
+                    sink.BookChanged(e.Instrument.Value);
+                    break;
+                case EventKind.EpochOpened:
+                    sink.Batch(Batches.Open((uint)e.Amount, time.Milliseconds));
+                    break;
+                case EventKind.Sealed:
+                    sink.Batch(Batches.Seal(outcome.Batch!));
+                    break;
+            }
+        }
+
+        if (operation is not null) Batches.Count(Engine.Status.Batch, 0, 0);
+        return new Applied(RejectCode.None, Batch: outcome.Batch);
+    }
+
+    private FillView Fill(in EngineEvent e, Timestamp time, uint batch, IEventSink sink)
+    {
+        Side side = e.IsSell ? Side.Sell : Side.Buy, other = e.IsSell ? Side.Buy : Side.Sell;
+        long number = Trades.Number();
+        var trade = new TradeView(number, batch, time.Milliseconds, e.Instrument.Value, side, e.Price.AtomsPerLot, e.Lots.Value);
+        var taker = new FillView(number, batch, time.Milliseconds, e.Account.Value, e.Slot, e.Nonce.Value, e.Instrument.Value, side, FillRole.Taker,
+            e.Price.AtomsPerLot, e.Lots.Value, e.Remaining.Value, e.Fee.Atoms);
+        Trades.Add(trade);
+        sink.Trade(trade);
+        sink.Fill(taker);
+        sink.Fill(taker with
+        {
+            Account = e.Maker.Value, Slot = e.MakerSlot, Nonce = e.MakerNonce.Value, Side = other, Role = FillRole.Maker, Remaining = e.MakerRemaining.Value, Fee = e.MakerFee.Atoms,
+        });
+        sink.BookChanged(e.Instrument.Value);
+        return taker;
+    }
+
+    private void AddKey(AccountId account) => Keys.Add(account.Value, Engine.View(account)!.Identity);
+
+    private string Explain(byte[] found) => hasGenesis ? "The journal starts twice." : Explain(found, genesis);
+
+    private static string Explain(byte[] found, byte[] expected) =>
+        "The data directory was started under another configuration of chain, vault, profile, instruments or fees, which cannot change. " +
+        $"It was {System.Text.Encoding.UTF8.GetString(found)}, and is now {System.Text.Encoding.UTF8.GetString(expected)}.";
+}

@@ -1,0 +1,98 @@
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
+using Rollup.Api;
+using Rollup.Crypto.Settlement;
+using Rollup.Engine;
+using Rollup.Protocol;
+using Rollup.Sequencer.Configuration;
+using Rollup.Sequencer.Storage;
+
+namespace Rollup.Sequencer.Core;
+
+/// <summary>The state as it was before the stop.</summary>
+/// <param name="Operations">Operations of the chain that are in the journal since the snapshot, to hold the chain against.</param>
+/// <param name="SnapshotSequence">The record the snapshot stands at, 0 without one.</param>
+internal sealed record Recovered(Machine Machine, Journal Journal, Dictionary<long, (Operation Operation, Address Depositor)> Operations, ulong SnapshotSequence);
+
+/// <summary>Restores the state from snapshot and journal.</summary>
+internal static class Recovery
+{
+    internal const string JournalFolder = "journal";
+    internal const string SnapshotFolder = "snapshots";
+
+    /// <summary>Restores, or begins a new journal.</summary>
+    /// <exception cref="StorageException">The journal is damaged.</exception>
+    /// <exception cref="SafeStopException">It is another configuration's, or does not follow.</exception>
+    internal static Recovered Open(SequencerConfig config, Spool spool, TimeProvider clock, ILogger log)
+    {
+        EngineConfig engine = config.ToEngine();
+        byte[] genesis = GenesisOf(config);
+        ViewKeyStore NewKeys() => new(config.Limits.ViewKeys, TimeSpan.FromHours(config.Limits.ViewKeyHours));
+        void Warn(string problem) => log.LogWarning("{Problem}", problem);
+
+        Machine? restored = null;
+        JournalPosition from = JournalPosition.Start;
+        foreach (Snapshot snapshot in new SnapshotStore(Path.Combine(config.Data, SnapshotFolder)).NewestFirst(Warn))
+        {
+            try
+            {
+                restored = Machine.Restore(engine, genesis, NewKeys(), snapshot.State);
+                from = snapshot.Position;
+                break;
+            }
+            catch (InvalidDataException error)
+            {
+                log.LogWarning("The snapshot at record {Sequence} cannot be used: {Problem}", snapshot.Position.Sequence, error.Message);
+            }
+        }
+
+        Machine machine = restored ?? new Machine(engine, genesis, NewKeys());
+        var operations = new Dictionary<long, (Operation Operation, Address Depositor)>();
+        long started = clock.GetTimestamp();
+        Journal journal = Journal.Open(Path.Combine(config.Data, JournalFolder), from, Replay, Warn);
+        log.LogInformation("State restored: snapshot at record {Snapshot}, journal up to {Sequence}, {Milliseconds} ms",
+            from.Sequence, journal.Committed.Sequence, (long)clock.GetElapsedTime(started).TotalMilliseconds);
+        if (!machine.HasGenesis) Begin();
+        return new Recovered(machine, journal, operations, from.Sequence);
+
+        void Replay(JournalRecord record)
+        {
+            HostCommand command;
+            try
+            {
+                command = HostCommandCodec.Decode(record.Payload.Span);
+            }
+            catch (FormatException error)
+            {
+                throw new SafeStopException($"Record {record.Sequence} of the journal is intact, but no command of this version: {error.Message}.", error);
+            }
+
+            if (!machine.HasGenesis && command is not GenesisCommand) throw new SafeStopException($"Record {record.Sequence} of the journal stands where its configuration belongs.");
+            Applied applied = machine.Apply(command, record.Sequence, NoSink.Instance);
+            if (applied.Batch is { } batch) spool.Put(batch);
+            if (command is OperationCommand { Queued: { } queued } && applied.Code == RejectCode.None) operations[queued.Index] = (queued.Operation, queued.Depositor);
+        }
+
+        void Begin()
+        {
+            var command = new GenesisCommand(Timestamp.FromMilliseconds(clock.GetUtcNow().ToUnixTimeMilliseconds()), genesis);
+            journal.Append(HostCommandCodec.Encode(command));
+            journal.Commit();
+            machine.Apply(command, journal.Committed.Sequence, NoSink.Instance);
+        }
+    }
+
+    /// <summary>What can never change for a data directory, as JSON.</summary>
+    internal static byte[] GenesisOf(SequencerConfig config)
+    {
+        var instruments = new JsonArray();
+        foreach (InstrumentConfig t in config.Instruments)
+            instruments.Add((JsonNode)new JsonObject { ["id"] = t.Id, ["kind"] = Name.Of(t.Kind), ["group"] = t.Group, ["lotsPerUnit"] = t.LotsPerUnit, ["tick"] = t.Tick, ["minSize"] = t.MinSize });
+        var genesis = new JsonObject
+        {
+            ["chainId"] = config.Chain.ChainId, ["vault"] = config.Chain.Vault.ToString(), ["circuitVersion"] = CircuitVersion.Value, ["profile"] = config.Profile,
+            ["instruments"] = instruments, ["makerPpm"] = config.Fees.MakerPpm, ["takerPpm"] = config.Fees.TakerPpm, ["maxEpoch"] = config.Epoch.Max, ["maxReportAge"] = config.Epoch.MaxReportAge,
+        };
+        return System.Text.Encoding.UTF8.GetBytes(genesis.ToJsonString());
+    }
+}

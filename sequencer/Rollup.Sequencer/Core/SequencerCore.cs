@@ -1,0 +1,361 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+using Rollup.Api;
+using Rollup.Crypto.Settlement;
+using Rollup.Engine;
+using Rollup.Protocol;
+using Rollup.Risk;
+using Rollup.Sequencer.Configuration;
+using Rollup.Sequencer.Oracle;
+using Rollup.Sequencer.Storage;
+
+namespace Rollup.Sequencer.Core;
+
+/// <summary>
+/// The single writer. It takes what has arrived, journals it with one flush, applies it, publishes the events and answers. Epochs open and
+/// batches are sealed between two groups. When anything fails for which no automatic way out is safe, it stops and says why.
+/// </summary>
+internal sealed class SequencerCore : IDisposable
+{
+    /// <summary>Most commands of one group: bounds how long the first one waits for the last.</summary>
+    private const int MaxGroup = 256;
+
+    private const int TickInterval = 1000;
+    private const int OpenRetryInterval = 1000;
+    private static readonly TimeSpan ClockInterval = TimeSpan.FromMilliseconds(50);
+
+    private readonly SequencerConfig config;
+    private readonly Machine machine;
+    private readonly Journal journal;
+    private readonly SnapshotStore snapshots;
+    private readonly Spool spool;
+    private readonly IPriceFeed feed;
+    private readonly IEventSink sink;
+    private readonly RiskInputsMaker riskInputs;
+    private readonly TimeProvider clock;
+    private readonly HostMetrics metrics;
+    private readonly HostStatus status;
+    private readonly ILogger<SequencerCore> log;
+    private readonly Channel<Work> channel;
+
+    // Operations of the chain that are confirmed and not executed yet, in order; and the words of those that are.
+    private readonly Queue<ChainOperation> waiting = new();
+    private readonly Dictionary<long, (Operation Operation, Address Depositor)> executed;
+
+    private long lastTime;
+    private long lastTick;
+    private long lastObserved;
+    private long nextOpenAttempt;
+    private bool isProverBehind;
+    private ulong lastSnapshot;
+
+    internal SequencerCore(
+        SequencerConfig config, Recovered recovered, SnapshotStore snapshots, Spool spool, IPriceFeed feed, IEventSink sink, TimeProvider clock,
+        HostMetrics metrics, HostStatus status, ILogger<SequencerCore> log)
+    {
+        (this.config, machine, journal, executed) = (config, recovered.Machine, recovered.Journal, recovered.Operations);
+        (this.snapshots, this.spool, this.feed, this.sink, this.clock, this.metrics, this.status, this.log) = (snapshots, spool, feed, sink, clock, metrics, status, log);
+        riskInputs = new RiskInputsMaker(config, config.Epoch.Max);
+        riskInputs.Restore(machine.Engine.RiskTable);
+        lastTime = machine.Engine.Status.Now.Milliseconds;
+        lastSnapshot = recovered.SnapshotSequence;
+        channel = Channel.CreateBounded<Work>(new BoundedChannelOptions(config.Limits.Queue) { SingleReader = true });
+        Report();
+    }
+
+    /// <summary>Keys of the accounts, for verifying requests outside the core.</summary>
+    internal KeyDirectory Keys => machine.Keys;
+
+    /// <summary>Hands work over; false if the queue is full. After a stop the work is refused.</summary>
+    internal bool TryPost(Work work)
+    {
+        if (channel.Writer.TryWrite(work)) return true;
+        if (status.HaltReason is null) return false;
+        work.Refuse(ApiError.Of(HostCode.Halted, status.HaltReason));
+        return true;
+    }
+
+    /// <summary>Hands work over, waiting for room.</summary>
+    internal ValueTask PostAsync(Work work, CancellationToken cancellation) => channel.Writer.WriteAsync(work, cancellation);
+
+    /// <summary>Reads the state between two commands; works after a safe stop too.</summary>
+    /// <exception cref="SequencerBusyException">The queue is full.</exception>
+    internal Task<T> ReadAsync<T>(Func<Machine, T> read)
+    {
+        var work = new ReadWork<T>(read);
+        return TryPost(work) ? work.Completion : throw new SequencerBusyException();
+    }
+
+    /// <summary>Runs until cancelled. Blocks its thread: give it one of its own.</summary>
+    internal void Run(CancellationToken cancellation)
+    {
+        using ITimer timer = clock.CreateTimer(_ => channel.Writer.TryWrite(new ClockWork()), null, TimeSpan.Zero, ClockInterval);
+        var group = new List<Work>(MaxGroup);
+        while (WaitForWork(cancellation))
+        {
+            group.Clear();
+            while (group.Count < MaxGroup && channel.Reader.TryRead(out Work? work)) group.Add(work);
+            if (status.HaltReason is not null) RefuseAll(group);
+            else Guarded(group);
+        }
+
+        channel.Writer.TryComplete();
+        while (channel.Reader.TryRead(out Work? work)) work.Refuse(ApiError.Of(HostCode.Busy));
+    }
+
+    /// <summary>Stops taking commands. Reads go on.</summary>
+    internal void Halt(string reason, Exception? error = null)
+    {
+        if (status.Halt(reason)) log.LogCritical(error, "Safe stop: {Reason}", reason);
+    }
+
+    public void Dispose() => journal.Dispose();
+
+    private bool WaitForWork(CancellationToken cancellation)
+    {
+        try
+        {
+            return channel.Reader.WaitToReadAsync(cancellation).AsTask().GetAwaiter().GetResult();
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private void Guarded(List<Work> group)
+    {
+        try
+        {
+            Execute(group);
+        }
+        // Whatever went wrong, going on could acknowledge what is not durable, or execute what is not journaled.
+        catch (Exception error)
+        {
+            Halt(error is SafeStopException or IOException or StorageException ? error.Message : $"an internal error: {error.Message}", error);
+            RefuseAll(group);
+        }
+    }
+
+    private void RefuseAll(List<Work> group)
+    {
+        foreach (Work work in group)
+        {
+            if (work is IRead read) read.Run(machine);
+            else work.Refuse(ApiError.Of(HostCode.Halted, status.HaltReason));
+        }
+    }
+
+    private void Execute(List<Work> group)
+    {
+        Advance(mustSeal: false);
+        foreach (ChainWork work in group.OfType<ChainWork>()) Follow(work);
+        ExecuteCommands([.. group.OfType<CommandWork>()]);
+        ExecuteOperations();
+        foreach (Work work in group)
+        {
+            if (work is IRead read) read.Run(machine);
+            if (work is SealWork seal) seal.Complete(SealNow());
+        }
+
+        Tick();
+        TakeSnapshot();
+        Report();
+    }
+
+    private void ExecuteCommands(List<CommandWork> commands)
+    {
+        while (commands.Count > 0)
+        {
+            Timestamp time = Now();
+            ulong first = journal.Appended.Sequence + 1;
+            HostCommand[] group = [.. commands.Select(c => c.At(time))];
+            Commit(group);
+            var again = new List<(CommandWork Work, Applied Applied)>();
+            for (int i = 0; i < group.Length; i++)
+            {
+                Applied applied = machine.Apply(group[i], first + (ulong)i, sink);
+                metrics.Applied(applied);
+                if (IsBatchFull(applied.Code) && !commands[i].IsRetry) again.Add((commands[i], applied));
+                else Complete(commands[i], applied, first + (ulong)i);
+            }
+
+            if (again.Count == 0) return;
+            if (!Advance(mustSeal: true))
+            {
+                foreach ((CommandWork work, Applied applied) in again) Complete(work, applied, 0);
+                return;
+            }
+
+            // The first one has the new batch to itself: if it does not fit now, it never will.
+            again[0].Work.IsRetry = true;
+            commands = [.. again.Select(a => a.Work)];
+        }
+    }
+
+    private void Complete(CommandWork work, Applied applied, ulong sequence)
+    {
+        if (isProverBehind && (IsBatchFull(applied.Code) || applied.Code == RejectCode.EpochClosed)) work.Refuse(ApiError.Of(HostCode.ProverBehind));
+        else work.Complete(applied, sequence);
+    }
+
+    // The chain's operations have no room of their own in the queue: they wait here until prices, view key and batch allow.
+    private void ExecuteOperations()
+    {
+        bool sealedFor = false;
+        while (waiting.TryPeek(out ChainOperation? next) && machine.Engine.Status.IsOpen)
+        {
+            Fr? viewKey = null;
+            if (next.Operation.Kind == OperationKind.Register)
+            {
+                viewKey = machine.ViewKeys.Find(next.Operation.ViewKeyHash);
+                bool graceIsOver = clock.GetUtcNow().ToUnixTimeMilliseconds() >= next.SeenAt + config.ViewKeyGraceSeconds * 1000L;
+                if (viewKey is null && !graceIsOver) return;
+            }
+
+            var command = new OperationCommand(Now(), new QueuedOperation(next.Index, next.Operation, next.Depositor, viewKey));
+            Applied applied = ExecuteAlone(command);
+            if (IsBatchFull(applied.Code) && !sealedFor && Advance(mustSeal: true))
+            {
+                sealedFor = true;
+                continue;
+            }
+
+            if (applied.Code is RejectCode.EpochClosed || IsBatchFull(applied.Code)) return;
+            if (applied.Code != RejectCode.None) throw new SafeStopException($"The engine refuses operation {next.Index} of the chain with {Name.Of(applied.Code)}.");
+            executed[next.Index] = (next.Operation, next.Depositor);
+            waiting.Dequeue();
+            sealedFor = false;
+        }
+    }
+
+    private void Follow(ChainWork work)
+    {
+        foreach (ChainOperation operation in work.Operations)
+        {
+            long expected = machine.Engine.Status.NextOperation + waiting.Count;
+            if (operation.Index >= expected)
+            {
+                if (operation.Index > expected) throw new SafeStopException($"The chain shows operation {operation.Index}, and {expected} is next: some are missing. Is chain.startBlock later than the vault's first block?");
+                waiting.Enqueue(operation);
+            }
+            else if (executed.TryGetValue(operation.Index, out (Operation Operation, Address Depositor) known) && known != (operation.Operation, operation.Depositor))
+            {
+                throw new SafeStopException($"Operation {operation.Index} was executed, and the chain now shows another in its place: it reorganised deeper than {config.Chain.Confirmations} confirmations.");
+            }
+        }
+
+        foreach (ChainStep step in work.Steps)
+            if (machine.Batches.Advance(step.Stage, step.Batch, step.NewRoot, step.Block) is { } batch) sink.Batch(batch);
+        // What still waits must be found again after a restart.
+        if (work.Position is { } position && waiting.Count == 0) machine.Chain = position;
+    }
+
+    /// <summary>Opens, renews or seals the epoch as is due.</summary>
+    /// <returns>Whether a new batch is open afterwards; only of interest with <paramref name="mustSeal"/>.</returns>
+    private bool Advance(bool mustSeal)
+    {
+        EngineStatus engine = machine.Engine.Status;
+        bool isEmpty = engine.Blocks == 0 && engine.Operations == 0;
+        EpochStep step = EpochPolicy.Decide(config.Epoch, engine, isEmpty, clock.GetUtcNow().ToUnixTimeMilliseconds(), mustSeal);
+        if (step == EpochStep.None) return false;
+        if (step == EpochStep.SealAndOpen)
+        {
+            isProverBehind = machine.Batches.Unfinal >= config.Epoch.MaxUnfinal;
+            if (isProverBehind)
+            {
+                status.Set("prover", $"{machine.Batches.Unfinal} sealed batches are not final yet; the limit is {config.Epoch.MaxUnfinal}, so none is sealed until some are");
+                return false;
+            }
+
+            Applied applied = ExecuteAlone(new SealCommand(Now()));
+            if (applied.Batch is not { } batch) throw new SafeStopException($"The engine refuses to seal batch {engine.Batch} with {Name.Of(applied.Code)}.");
+            spool.Put(batch);
+            metrics.Sealed();
+            log.LogInformation("Batch {Batch} sealed: {Blocks} blocks, {Rows} rows, {Operations} operations, root {Root}",
+                batch.Header.Batch, batch.Blocks.Length, batch.Rows.Length, batch.Operations.Length, batch.NewRoot.ToHex());
+        }
+
+        status.Set("prover", null);
+        return Open();
+    }
+
+    private bool Open()
+    {
+        EngineStatus engine = machine.Engine.Status;
+        // Two openings never have prices of the same millisecond; refused ones are not repeated at once.
+        long now = Math.Max(clock.GetUtcNow().ToUnixTimeMilliseconds(), lastObserved + 1);
+        if (now < nextOpenAttempt) return false;
+        string problem = "the feed has no prices";
+        RiskInputs? inputs = feed.Observe(now) is { } prices
+            ? riskInputs.Make(engine.IsOpen ? engine.Batch : engine.Batch + 1, prices, id => machine.Engine.OpenInterest(InstrumentId.From(id)).Value, out problem)
+            : null;
+        if (inputs is not null)
+        {
+            lastObserved = inputs.ObservedAt.Milliseconds;
+            lastTime = Math.Max(lastTime, lastObserved);
+            RejectCode code = ExecuteAlone(new OpenEpochCommand(Now(), inputs.Encode())).Code;
+            problem = code == RejectCode.None ? "" : Explanations.Of(code);
+        }
+
+        nextOpenAttempt = problem.Length == 0 ? 0 : now + OpenRetryInterval;
+        status.Set("oracle", problem.Length == 0 ? null : $"no epoch can open: {problem}");
+        return problem.Length == 0;
+    }
+
+    private Answer<BatchView> SealNow()
+    {
+        uint batch = machine.Engine.Status.Batch;
+        Advance(mustSeal: true);
+        return machine.Batches[batch] is { Stage: >= BatchStage.Sealed } view ? view : ApiError.Of(machine.Engine.Status.IsOpen ? RejectCode.NothingToSeal : RejectCode.EpochClosed);
+    }
+
+    // Orders past their expiry leave the book also when nothing else happens.
+    private void Tick()
+    {
+        long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        if (now - lastTick < TickInterval) return;
+        lastTick = now;
+        if (config.Instruments.Any(t => HasOrders(t.Id, asks: false) || HasOrders(t.Id, asks: true))) ExecuteAlone(new TickCommand(Now()));
+    }
+
+    private bool HasOrders(int instrument, bool asks) => machine.Engine.Book(InstrumentId.From(instrument), asks, 1).Length > 0;
+
+    private Applied ExecuteAlone(HostCommand command)
+    {
+        Commit([command]);
+        return machine.Apply(command, journal.Committed.Sequence, sink);
+    }
+
+    private void Commit(HostCommand[] commands)
+    {
+        long started = clock.GetTimestamp();
+        foreach (HostCommand command in commands) journal.Append(HostCommandCodec.Encode(command));
+        journal.Commit();
+        metrics.Committed(commands.Length, clock.GetElapsedTime(started));
+    }
+
+    private void TakeSnapshot()
+    {
+        ulong at = journal.Committed.Sequence;
+        if (at - lastSnapshot < (ulong)config.SnapshotRecords) return;
+        snapshots.Save(new Snapshot(journal.Committed, machine.Snapshot()));
+        lastSnapshot = at;
+        log.LogInformation("Snapshot at record {Sequence}", at);
+    }
+
+    // Command times never go back, whatever the clock does.
+    private Timestamp Now()
+    {
+        lastTime = Math.Max(clock.GetUtcNow().ToUnixTimeMilliseconds(), lastTime);
+        return Timestamp.FromMilliseconds(lastTime);
+    }
+
+    private void Report() => status.Progress(journal.Committed.Sequence, machine.Engine.Status, machine.Batches.LastSealed, machine.Batches.LastFinal, waiting.Count);
+
+    private static bool IsBatchFull(RejectCode code) =>
+        code is RejectCode.BatchBlocksFull or RejectCode.BatchRowsFull or RejectCode.BatchOperationsFull or RejectCode.BatchInstrumentsFull;
+}
+
+/// <summary>The core's queue is full.</summary>
+public sealed class SequencerBusyException() : Exception("The sequencer's queue is full.");

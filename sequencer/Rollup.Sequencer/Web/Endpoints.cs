@@ -1,0 +1,213 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Rollup.Api;
+using Rollup.Crypto;
+using Rollup.Crypto.Settlement;
+using Rollup.Engine;
+using Rollup.Protocol;
+using Rollup.Sequencer.Configuration;
+using Rollup.Sequencer.Core;
+using AccountView = Rollup.Api.AccountView;
+
+namespace Rollup.Sequencer.Web;
+
+/// <summary>The REST API and the stream's entrance.</summary>
+internal sealed class Endpoints(
+    SequencerConfig config, SequencerCore core, AccessControl access, StreamHub hub, HostStatus status, HostMetrics metrics, TimeProvider clock)
+{
+    private const int DefaultList = 50;
+    private const int MaxList = 1000;
+    private readonly RequestVerifier verifier = new(config.ToEngine().Domain);
+    private int streams;
+
+    internal void Map(IEndpointRouteBuilder app, CancellationToken stopping)
+    {
+        Post("/v1/orders", "Place an order", context => Submit(context, ApiJson.Default.OrderMessage)).Accepts<OrderMessage>(Answers.Json).Produces<RequestResult>();
+        Post("/v1/cancels", "Cancel the orders of a slot", context => Submit(context, ApiJson.Default.CancelMessage)).Accepts<CancelMessage>(Answers.Json).Produces<RequestResult>();
+        Post("/v1/withdrawals", "Withdraw to the vault", context => Submit(context, ApiJson.Default.WithdrawalMessage)).Accepts<WithdrawalMessage>(Answers.Json).Produces<RequestResult>();
+        Post("/v1/view-keys", "Disclose a view key ahead of its registration", ViewKey).Accepts<ViewKeyMessage>(Answers.Json).Produces<ViewKeyResult>();
+        Post("/v1/operator/seal", "Seal the open batch now (operator)", Seal).Produces<BatchView>();
+
+        Get("/v1/info", "What a client must know to sign and to settle", Info).Produces<InfoView>();
+        Get("/v1/instruments", "The listed instruments", context => context.Response.WriteAsync([.. config.Instruments.Select(Views.Instrument)], ApiJson.Default.IReadOnlyListInstrumentView))
+            .Produces<IReadOnlyList<InstrumentView>>();
+        Get("/v1/book/{instrument}", "The best prices of a book; ?depth=1..100", Book).Produces<BookView>();
+        Get("/v1/trades/{instrument}", "The newest trades, newest first; ?limit=1..1000", Trades).Produces<IReadOnlyList<TradeView>>();
+        Get("/v1/risk", "The risk table of the epoch", Risk).Produces<RiskView>();
+        Get("/v1/batches", "The newest batches and how far they are, newest first; ?limit=1..1000", Batches).Produces<IReadOnlyList<BatchView>>();
+        Get("/v1/batches/{batch}", "One batch", Batch).Produces<BatchView>();
+        Get("/v1/accounts/{account}", $"An account; a private one needs the headers {AccessChallenge.TimeHeader} and {AccessChallenge.SignatureHeader}", Account).Produces<AccountView>();
+        Get("/v1/accounts", "The accounts of an owner, ascending; ?owner=0x...", Accounts).Produces<IReadOnlyList<int>>();
+        Get("/v1/stream", "WebSocket: book, trades, batches, own fills", context => Stream(context, stopping)).ExcludeFromDescription();
+        Get("/health", "Whether the sequencer works; 503 after a safe stop", Health).Produces<HealthView>();
+        Get("/metrics", "Counters for Prometheus", context => context.Response.WriteAsync(metrics.Write(status.View()))).ExcludeFromDescription();
+
+        RouteHandlerBuilder Post(string route, string summary, RequestDelegate handler) =>
+            app.MapPost(route, (Delegate)handler).WithSummary(summary).Produces<ApiError>(400).Produces<ApiError>(422).Produces<ApiError>(429).Produces<ApiError>(503);
+
+        RouteHandlerBuilder Get(string route, string summary, RequestDelegate handler) =>
+            app.MapGet(route, (Delegate)handler).WithSummary(summary).Produces<ApiError>(400).Produces<ApiError>(404).Produces<ApiError>(429).Produces<ApiError>(503);
+    }
+
+    private async Task Submit<T>(HttpContext context, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type) where T : class, ISignedMessage
+    {
+        if (await context.ReadAsync(type) is not { } message) return;
+        Answer<RequestResult> answer = await Submit(message);
+        if (answer.Value is { } result) await context.Response.WriteAsync(result, ApiJson.Default.RequestResult);
+        else await Refuse(context, answer.Error!);
+    }
+
+    private async Task<Answer<RequestResult>> Submit(ISignedMessage message)
+    {
+        SignedRequest request = message.ToRequest();
+        if (RequestRules.Check(request, out string problem) is var rule and not RejectCode.None) return ApiError.Of(rule, problem);
+        if (core.Keys[request.Account] is not { } key) return ApiError.Of(RejectCode.UnknownAccount);
+        long started = clock.GetTimestamp();
+        RejectCode verified = verifier.Verify(request.Pack(), message.Signature, key, out _);
+        metrics.Verified(clock.GetElapsedTime(started));
+        if (verified != RejectCode.None) return ApiError.Of(verified);
+        if (!access.TryTake(request.Account)) return ApiError.Of(HostCode.RateLimited, "of this account");
+        var work = new RequestWork(request, message.Signature);
+        return core.TryPost(work) ? await work.Completion : ApiError.Of(HostCode.Busy);
+    }
+
+    private async Task ViewKey(HttpContext context)
+    {
+        if (await context.ReadAsync(ApiJson.Default.ViewKeyMessage) is not { } message) return;
+        long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        if (!await core.ReadAsync(machine => machine.ViewKeys.HasRoom(now)))
+        {
+            await Refuse(context, ApiError.Of(HostCode.Busy, "too many view keys wait for their registration"));
+            return;
+        }
+
+        var work = new ViewKeyWork(message.ViewKey);
+        Answer<ViewKeyResult> answer = core.TryPost(work) ? await work.Completion : ApiError.Of(HostCode.Busy);
+        if (answer.Value is { } result) await context.Response.WriteAsync(result, ApiJson.Default.ViewKeyResult);
+        else await Refuse(context, answer.Error!);
+    }
+
+    private async Task Seal(HttpContext context)
+    {
+        if (!access.IsOperator(context.Request.Headers.Authorization))
+        {
+            await Refuse(context, new ApiError((int)HostCode.Unauthorized, Name.Of(HostCode.Unauthorized), "The operator's token is needed."));
+            return;
+        }
+
+        var work = new SealWork();
+        Answer<BatchView> answer = core.TryPost(work) ? await work.Completion : ApiError.Of(HostCode.Busy);
+        if (answer.Value is { } batch) await context.Response.WriteAsync(batch, ApiJson.Default.BatchView);
+        else await Refuse(context, answer.Error!);
+    }
+
+    private Task Info(HttpContext context)
+    {
+        CircuitProfile profile = CircuitProfile.Named(config.Profile);
+        return context.Response.WriteAsync(
+            new InfoView(config.Chain.ChainId, config.Chain.Vault, config.ToEngine().Domain, CircuitVersion.Value, profile.Name, profile.Blocks, profile.Rows, profile.Operations,
+                config.Fees.MakerPpm, config.Fees.TakerPpm, clock.GetUtcNow().ToUnixTimeMilliseconds()), ApiJson.Default.InfoView);
+    }
+
+    private async Task Book(HttpContext context)
+    {
+        if (Instrument(context) is not { } instrument) await Refuse(context, ApiError.Of(RejectCode.UnknownInstrument));
+        else if (Query(context, "depth", Views.DefaultDepth, Views.MaxDepth) is not { } depth) await Refuse(context, BadQuery("depth", Views.MaxDepth));
+        else await context.Response.WriteAsync(await core.ReadAsync(machine => Views.Book(machine, instrument, depth)), ApiJson.Default.BookView);
+    }
+
+    private async Task Trades(HttpContext context)
+    {
+        if (Instrument(context) is not { } instrument) await Refuse(context, ApiError.Of(RejectCode.UnknownInstrument));
+        else if (Query(context, "limit", DefaultList, MaxList) is not { } limit) await Refuse(context, BadQuery("limit", MaxList));
+        else await context.Response.WriteAsync(await core.ReadAsync(machine => machine.Trades.Newest(instrument, limit)), ApiJson.Default.IReadOnlyListTradeView);
+    }
+
+    private async Task Risk(HttpContext context)
+    {
+        if (await core.ReadAsync(Views.Risk) is { } risk) await context.Response.WriteAsync(risk, ApiJson.Default.RiskView);
+        else await Refuse(context, ApiError.Of(HostCode.NotFound, "no epoch has been opened yet"));
+    }
+
+    private async Task Batches(HttpContext context)
+    {
+        if (Query(context, "limit", DefaultList, MaxList) is not { } limit) await Refuse(context, BadQuery("limit", MaxList));
+        else await context.Response.WriteAsync(await core.ReadAsync(machine => machine.Batches.Newest(limit)), ApiJson.Default.IReadOnlyListBatchView);
+    }
+
+    private async Task Batch(HttpContext context)
+    {
+        bool isNumber = uint.TryParse(context.GetRouteValue("batch") as string, NumberStyles.None, CultureInfo.InvariantCulture, out uint batch);
+        if (isNumber && await core.ReadAsync(machine => machine.Batches[batch]) is { } view) await context.Response.WriteAsync(view, ApiJson.Default.BatchView);
+        else await Refuse(context, ApiError.Of(HostCode.NotFound));
+    }
+
+    private async Task Account(HttpContext context)
+    {
+        if (!int.TryParse(context.GetRouteValue("account") as string, NumberStyles.None, CultureInfo.InvariantCulture, out int account) || core.Keys[account] is null)
+        {
+            await Refuse(context, ApiError.Of(HostCode.NotFound));
+            return;
+        }
+
+        if (!access.IsPublic(account) && CheckAccess(context, account) is { } refusal) await Refuse(context, refusal);
+        else if (await core.ReadAsync(machine => Views.Account(machine, account)) is { } view) await context.Response.WriteAsync(view, ApiJson.Default.AccountView);
+        else await Refuse(context, ApiError.Of(HostCode.NotFound));
+    }
+
+    private Task Accounts(HttpContext context) => Address.TryParse(context.Request.Query["owner"], out Address owner)
+        ? context.Response.WriteAsync(core.Keys.Of(owner), ApiJson.Default.IReadOnlyListInt32)
+        : Refuse(context, ApiError.Of(RejectCode.Malformed, "owner must be an address"));
+
+    private ApiError? CheckAccess(HttpContext context, int account)
+    {
+        IHeaderDictionary headers = context.Request.Headers;
+        return long.TryParse(headers[AccessChallenge.TimeHeader], NumberStyles.None, CultureInfo.InvariantCulture, out long time)
+            && SignatureConverter.TryParse(headers[AccessChallenge.SignatureHeader], out EddsaSignature signature)
+            ? access.Check(account, time, signature) : ApiError.Of(HostCode.Unauthorized);
+    }
+
+    private async Task Stream(HttpContext context, CancellationToken stopping)
+    {
+        if (!context.WebSockets.IsWebSocketRequest)
+        {
+            await Refuse(context, ApiError.Of(RejectCode.Malformed, "this is a WebSocket endpoint"));
+            return;
+        }
+
+        if (Interlocked.Increment(ref streams) > config.Limits.StreamConnections) await Refuse(context, ApiError.Of(HostCode.Busy, "too many stream connections"));
+        else
+        {
+            using System.Net.WebSockets.WebSocket socket = await context.WebSockets.AcceptWebSocketAsync();
+            using var connection = new StreamConnection(socket, hub, access, config, metrics, clock);
+            await connection.RunAsync(stopping);
+        }
+
+        Interlocked.Decrement(ref streams);
+    }
+
+    private Task Health(HttpContext context)
+    {
+        HealthView view = status.View();
+        return context.Response.WriteAsync(view, ApiJson.Default.HealthView, view.Status == HealthStatus.Halted ? 503 : 200);
+    }
+
+    private int? Instrument(HttpContext context) =>
+        int.TryParse(context.GetRouteValue("instrument") as string, NumberStyles.None, CultureInfo.InvariantCulture, out int id) && config.Instruments.Any(t => t.Id == id) ? id : null;
+
+    private static int? Query(HttpContext context, string name, int absent, int most)
+    {
+        if (!context.Request.Query.TryGetValue(name, out Microsoft.Extensions.Primitives.StringValues text)) return absent;
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value >= 1 && value <= most ? value : null;
+    }
+
+    private static ApiError BadQuery(string name, int most) => ApiError.Of(RejectCode.Malformed, $"{name} must be 1 to {most}");
+
+    private Task Refuse(HttpContext context, ApiError error)
+    {
+        metrics.Refused(error.Code);
+        return context.Response.RefuseAsync(error);
+    }
+}

@@ -1,0 +1,369 @@
+using Rollup.Api;
+using Rollup.Crypto.Settlement;
+using Rollup.Engine;
+using Rollup.Protocol;
+using Rollup.Sequencer.Configuration;
+using Rollup.Sequencer.Core;
+using Rollup.Sequencer.Storage;
+
+namespace Rollup.Sequencer.Tests;
+
+public sealed class CoreTests : IDisposable
+{
+    private const long Cash = 1_000_000_000_000;
+    private readonly TemporaryDirectory folder = new();
+    private readonly ManualClock clock = new();
+    private readonly Trader maker = new(2), taker = new(3);
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task An_order_rests_and_the_next_one_fills_it_and_both_parties_are_told()
+    {
+        using CoreHarness core = Open();
+        await core.RegisterAsync(Cash, maker, taker);
+        RequestResult resting = await core.AcceptedAsync(maker.Order(TestConfig.Btc, Side.Sell, 30, TestConfig.BtcPrice, slot: 5));
+        RequestResult taking = await core.AcceptedAsync(taker.Order(TestConfig.Btc, Side.Buy, 20, TestConfig.BtcPrice + 100, slot: 7));
+
+        Assert.Equal((RequestStatus.Resting, 0L, 30L), (resting.Status, resting.Filled, resting.Remaining));
+        Assert.Equal((RequestStatus.Filled, 20L, 0L, 1u), (taking.Status, taking.Filled, taking.Remaining, taking.Batch));
+        Assert.Equal(resting.Sequence + 1, taking.Sequence);
+        FillView own = Assert.Single(taking.Fills);
+        long takerFee = FeeRate.FromPpm(300).CeilFee(Cash20()).Atoms, makerFee = FeeRate.FromPpm(100).CeilFee(Cash20()).Atoms;
+        Assert.Equal(new FillView(1, 1, clock.Now, 3, 7, 1, TestConfig.Btc, Side.Buy, FillRole.Taker, TestConfig.BtcPrice, 20, 0, takerFee), own);
+        Assert.Equal([own, new FillView(1, 1, clock.Now, 2, 5, 1, TestConfig.Btc, Side.Sell, FillRole.Maker, TestConfig.BtcPrice, 20, 10, makerFee)], core.Events.Of<FillView>());
+        Assert.Equal(new TradeView(1, 1, clock.Now, TestConfig.Btc, Side.Buy, TestConfig.BtcPrice, 20), Assert.Single(core.Events.Of<TradeView>()));
+
+        static Cash Cash20() => Price.FromAtomsPerLot(TestConfig.BtcPrice) * Lots.From(20);
+    }
+
+    [Fact]
+    public async Task After_a_restart_the_state_is_the_same_byte_for_byte()
+    {
+        string before;
+        using (CoreHarness core = Open())
+        {
+            await TradeAsync(core);
+            before = await core.DigestAsync();
+        }
+
+        using CoreHarness again = Open();
+        Assert.Equal(before, again.RestoredDigest);
+    }
+
+    [Fact]
+    public async Task A_snapshot_and_the_rest_of_the_journal_give_what_the_whole_journal_gives()
+    {
+        string before;
+        using (CoreHarness core = Open(snapshotRecords: 5))
+        {
+            await TradeAsync(core);
+            before = await core.DigestAsync();
+        }
+
+        Assert.Equal(before, Restore(out ulong snapshot));
+        Assert.True(snapshot > 0);
+        Directory.Delete(Path.Combine(folder.Path, "data", "snapshots"), recursive: true);
+        Assert.Equal(before, Restore(out snapshot));
+        Assert.Equal(0UL, snapshot);
+
+        string Restore(out ulong sequence)
+        {
+            var log = new ListLogger();
+            SequencerConfig config = TestConfig.Make(folder.Path);
+            Recovered recovered = Recovery.Open(config, new Spool(config.Spool), clock, log);
+            recovered.Journal.Dispose();
+            Assert.False(log.Warnings.Any(), string.Concat(log.Warnings));
+            sequence = recovered.SnapshotSequence;
+            return CoreHarness.DigestOf(recovered.Machine);
+        }
+    }
+
+    [Fact]
+    public async Task A_batch_is_sealed_when_its_time_is_over_and_the_next_epoch_opens()
+    {
+        using CoreHarness core = Open();
+        await core.RegisterAsync(Cash, maker, taker);
+        clock.Advance(core.Config.Epoch.Length);
+        await core.UntilAsync(m => m.Batches.LastSealed == 1);
+
+        SealedBatch batch = ReadSpool(1);
+        Assert.Equal(2, batch.Operations.Length);
+        Assert.Equal(core.Config.Epoch.Length, batch.Header.Close - batch.Header.Open);
+        Assert.Equal(await core.ReadAsync(m => m.Engine.Status.AccountRoot), batch.NewRoot);
+        Assert.Equal((2u, true), await core.ReadAsync(m => (m.Engine.Status.Batch, m.Engine.Status.IsOpen)));
+        Assert.Equal([BatchStage.Accepted, BatchStage.Sealed, BatchStage.Accepted], core.Events.Of<BatchView>().Select(b => b.Stage));
+    }
+
+    [Fact]
+    public async Task An_epoch_in_which_nothing_happened_gets_new_prices_and_keeps_its_number()
+    {
+        using CoreHarness core = Open();
+        await core.UntilAsync(m => m.Engine.Status.IsOpen);
+        long opened = await core.ReadAsync(m => m.Engine.Status.Opened.Milliseconds);
+        clock.Advance(core.Config.Epoch.Refresh);
+        await core.UntilAsync(m => m.Engine.Status.Opened.Milliseconds > opened);
+        Assert.Equal(1u, await core.ReadAsync(m => m.Engine.Status.Batch));
+        Assert.Empty(Directory.GetFiles(core.Config.Spool));
+    }
+
+    [Fact]
+    public async Task A_full_batch_is_sealed_at_once_and_what_did_not_fit_executes_in_the_next()
+    {
+        using CoreHarness core = Open();
+        await core.RegisterAsync(Cash, maker, taker);
+        await core.AcceptedAsync(maker.Order(TestConfig.Btc, Side.Sell, 500, TestConfig.BtcPrice, slot: 1));
+        // Demo has 10 rows: the maker's and nine takers' fit; then the batch must change.
+        for (byte i = 0; i < 15; i++) Assert.Equal(RequestStatus.Filled, (await core.AcceptedAsync(taker.Order(TestConfig.Btc, Side.Buy, 1, TestConfig.BtcPrice, slot: i))).Status);
+
+        Assert.Equal(1u, await core.ReadAsync(m => m.Batches.LastSealed));
+        Assert.Equal(10, ReadSpool(1).Rows.Length);
+        Assert.Equal(15, core.Events.Of<TradeView>().Count);
+        Assert.Equal([(1u, 9), (2u, 6)], core.Events.Of<TradeView>().GroupBy(t => t.Batch).Select(g => (g.Key, g.Count())));
+    }
+
+    [Fact]
+    public async Task A_burst_larger_than_many_batches_executes_whole_and_in_order()
+    {
+        using CoreHarness core = Open();
+        await core.RegisterAsync(Cash, maker, taker);
+        await core.AcceptedAsync(maker.Order(TestConfig.Btc, Side.Sell, 500, TestConfig.BtcPrice, slot: 1));
+        OrderMessage[] burst = [.. Enumerable.Range(0, 60).Select(i => taker.Order(TestConfig.Btc, Side.Buy, i + 1, TestConfig.BtcPrice, slot: (byte)i, life: OrderLife.Ioc))];
+        Answer<RequestResult>[] answers = await Task.WhenAll(burst.Select(core.SubmitAsync));
+        // 1 + 2 + ... + 31 = 496; the 32nd takes the last 4 lots, and nothing is left for the others.
+        Assert.Equal(Enumerable.Range(1, 31).Select(i => (long)i).Append(4), answers.Take(32).Select(a => a.Value!.Filled));
+        Assert.All(answers.Skip(32), a => Assert.Equal((int)RejectCode.NoLiquidity, a.Error!.Code));
+        Assert.True(await core.ReadAsync(m => m.Batches.LastSealed) >= 3);
+    }
+
+    [Fact]
+    public async Task A_batch_is_sealed_on_request_and_an_empty_one_is_not()
+    {
+        using CoreHarness core = Open();
+        await core.UntilAsync(m => m.Engine.Status.IsOpen);
+        Assert.Equal((int)RejectCode.NothingToSeal, (await core.SealAsync()).Error!.Code);
+        await core.RegisterAsync(Cash, maker);
+        BatchView batch = (await core.SealAsync()).Value!;
+        Assert.Equal((1u, BatchStage.Sealed, 1), (batch.Batch, batch.Stage, batch.Operations!.Value));
+        Assert.Equal(ReadSpool(1).NewRoot, batch.NewRoot);
+    }
+
+    [Fact]
+    public async Task With_too_many_batches_unproven_nothing_more_is_sealed_until_some_are_final()
+    {
+        using CoreHarness core = Open(new EpochConfig(MaxUnfinal: 1));
+        await core.RegisterAsync(Cash, maker, taker);
+        BatchView first = (await core.SealAsync()).Value!;
+        await core.AcceptedAsync(maker.Order(TestConfig.Btc, Side.Sell, 500, TestConfig.BtcPrice, slot: 1));
+        for (byte i = 0; i < 9; i++) await core.AcceptedAsync(taker.Order(TestConfig.Btc, Side.Buy, 1, TestConfig.BtcPrice, slot: i));
+        OrderMessage order = taker.Order(TestConfig.Btc, Side.Buy, 1, TestConfig.BtcPrice, slot: 20);
+        Assert.Equal((int)HostCode.ProverBehind, (await core.SubmitAsync(order)).Error!.Code);
+        Assert.Contains("not final yet", Assert.Single(core.Status.View().Problems), StringComparison.Ordinal);
+
+        // The epoch ends too; the refusal still names the cause.
+        clock.Advance(core.Config.Epoch.Max + 1);
+        Assert.Equal((int)HostCode.ProverBehind, (await core.SubmitAsync(order)).Error!.Code);
+
+        foreach (BatchStage stage in new[] { BatchStage.Committed, BatchStage.Proven, BatchStage.Final })
+            await core.Core.PostAsync(new ChainWork([], [new ChainStep(stage, 1, stage == BatchStage.Proven ? null : first.NewRoot, 40 + (ulong)stage)], null), default);
+        await core.UntilAsync(m => m.Batches.LastSealed == 2);
+        Assert.Equal(RequestStatus.Filled, (await core.AcceptedAsync(order)).Status);
+        Assert.Empty(core.Status.View().Problems);
+        BatchView final = (await core.ReadAsync(m => m.Batches[1]))!;
+        Assert.Equal((BatchStage.Final, 44UL, 45UL, 46UL), (final.Stage, final.CommittedBlock!.Value, final.ProvenBlock!.Value, final.FinalBlock!.Value));
+    }
+
+    [Fact]
+    public async Task A_registration_waits_for_its_view_key_and_is_bounced_when_the_grace_is_over()
+    {
+        using CoreHarness core = Open();
+        var late = new Trader(2);
+        var never = new Trader(3);
+        var open = new Trader(4, isPublic: true);
+        await core.Core.PostAsync(new ChainWork([late.Registration(0, 11, clock.Now), never.Registration(1, 12, clock.Now), open.Registration(2, 13, clock.Now)], [], null), default);
+        await core.UntilAsync(m => core.Status.View().Problems.Contains("operations: 3 operations of the chain wait to be executed"));
+        Assert.Equal(0, await core.ReadAsync(m => m.Engine.Status.NextOperation));
+
+        var work = new ViewKeyWork(late.Keys.ViewKey);
+        Assert.True(core.Core.TryPost(work));
+        Assert.Equal(late.Keys.ViewKeyHash, (await work.Completion).Value!.ViewKeyHash);
+        await core.UntilAsync(m => m.Engine.Status.NextOperation == 1);
+        clock.Advance(core.Config.ViewKeyGraceSeconds * 1000L);
+        await core.UntilAsync(m => m.Engine.Status.NextOperation == 3);
+
+        Assert.NotNull(core.Core.Keys[2]);
+        Assert.Null(core.Core.Keys[3]);
+        Assert.True(core.Core.Keys.IsPublic(4));
+        await core.SealAsync();
+        // The grace is longer than an epoch, so the first one was sealed meanwhile.
+        Assert.Equal([true, false, true], new[] { ReadSpool(1), ReadSpool(2) }.SelectMany(b => b.Operations).Select(o => o.Block is not null));
+    }
+
+    [Fact]
+    public async Task A_disclosed_view_key_survives_a_restart()
+    {
+        using (CoreHarness core = Open())
+        {
+            var work = new ViewKeyWork(maker.Keys.ViewKey);
+            Assert.True(core.Core.TryPost(work));
+            Assert.NotNull((await work.Completion).Value);
+        }
+
+        using CoreHarness again = Open();
+        Assert.Equal(maker.Keys.ViewKey, await again.ReadAsync(m => m.ViewKeys.Find(maker.Keys.ViewKeyHash)));
+    }
+
+    [Fact]
+    public async Task Operations_that_still_wait_are_found_again_after_a_restart()
+    {
+        var position = new ChainPosition(7, "0x" + new string('1', 64), "0x" + new string('2', 64));
+        var later = position with { Number = 9 };
+        using (CoreHarness core = Open(snapshotRecords: 1))
+        {
+            await core.Core.PostAsync(new ChainWork([], [], position), default);
+            await core.UntilAsync(m => m.Chain == position);
+            await core.Core.PostAsync(new ChainWork([maker.Registration(0, 5, clock.Now)], [], later), default);
+            clock.Advance(core.Config.Epoch.Refresh); // Gives a record, and with it a snapshot, while the operation waits.
+            await core.UntilAsync(m => m.Sequence >= 3);
+        }
+
+        using CoreHarness again = Open();
+        Assert.Equal(position, await again.ReadAsync(m => m.Chain));
+    }
+
+    [Fact]
+    public async Task A_gap_in_the_chains_operations_is_a_safe_stop_and_reads_go_on()
+    {
+        using CoreHarness core = Open();
+        await core.RegisterAsync(Cash, maker);
+        await core.Core.PostAsync(new ChainWork([taker.Registration(2, 5)], [], null), default);
+        Answer<RequestResult> refused = await core.SubmitAsync(maker.Order(TestConfig.Btc, Side.Buy, 1, TestConfig.BtcPrice));
+        Assert.Equal((int)HostCode.Halted, refused.Error!.Code);
+        Assert.Contains("operation 2, and 1 is next", refused.Error.Message, StringComparison.Ordinal);
+        Assert.Equal(HealthStatus.Halted, core.Status.View().Status);
+        Assert.NotNull(await core.ReadAsync(m => m.Keys[2]));
+    }
+
+    [Fact]
+    public async Task Another_operation_in_an_executed_ones_place_is_a_safe_stop_and_the_same_one_is_not()
+    {
+        using CoreHarness core = Open();
+        await core.RegisterAsync(Cash, maker);
+        await core.Core.PostAsync(new ChainWork([maker.Registration(0, Cash)], [], null), default);
+        await core.AcceptedAsync(maker.Order(TestConfig.Btc, Side.Buy, 1, TestConfig.BtcPrice));
+        await core.Core.PostAsync(new ChainWork([maker.Registration(0, Cash + 1)], [], null), default);
+        Assert.Contains("shows another in its place", (await core.SubmitAsync(maker.Order(TestConfig.Btc, Side.Buy, 1, TestConfig.BtcPrice, slot: 1))).Error!.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Another_root_on_the_chain_than_the_sealed_one_is_a_safe_stop()
+    {
+        using CoreHarness core = Open();
+        await core.RegisterAsync(Cash, maker);
+        BatchView batch = (await core.SealAsync()).Value!;
+        await core.Core.PostAsync(new ChainWork([], [new ChainStep(BatchStage.Committed, 1, batch.OldRoot, 3)], null), default);
+        await core.UntilAsync(_ => core.Status.HaltReason is not null);
+        Assert.Contains("The chain shows batch 1 as committed", core.Status.HaltReason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_journal_that_cannot_be_written_is_a_safe_stop_and_nothing_is_acknowledged()
+    {
+        using CoreHarness core = Open();
+        await core.RegisterAsync(Cash, maker);
+        string digest = await core.DigestAsync();
+        core.Recovered.Journal.Dispose(); // Writing fails from here on.
+        Answer<RequestResult> answer = await core.SubmitAsync(maker.Order(TestConfig.Btc, Side.Buy, 1, TestConfig.BtcPrice));
+        Assert.Equal((int)HostCode.Halted, answer.Error!.Code);
+        Assert.Equal(digest, await core.DigestAsync());
+    }
+
+    [Fact]
+    public async Task A_full_queue_refuses_instead_of_growing()
+    {
+        using CoreHarness core = Open(limits: new LimitConfig(Queue: 4));
+        await core.UntilAsync(m => m.Engine.Status.IsOpen);
+        using var hold = new ManualResetEventSlim();
+        Task<bool> holding = core.ReadAsync(_ => hold.Wait(TimeSpan.FromSeconds(20)));
+        var refused = 0;
+        for (int i = 0; i < 20; i++)
+            if (!core.Core.TryPost(new SealWork())) refused++;
+        Assert.True(refused >= 15);
+        hold.Set();
+        Assert.True(await holding);
+    }
+
+    [Fact]
+    public async Task Another_configuration_is_refused_with_both_shown()
+    {
+        using (CoreHarness core = Open()) await core.RegisterAsync(Cash, maker);
+        var error = Assert.Throws<SafeStopException>(() => new CoreHarness(TestConfig.Make(folder.Path, profile: "dev"), clock));
+        Assert.Contains("started under another configuration", error.Message, StringComparison.Ordinal);
+        Assert.Contains("\"profile\":\"demo\"", error.Message, StringComparison.Ordinal);
+        Assert.Contains("\"profile\":\"dev\"", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_sealed_batch_that_is_missing_in_the_spool_is_written_again_and_a_changed_one_is_refused()
+    {
+        using (CoreHarness core = Open())
+        {
+            await core.RegisterAsync(Cash, maker);
+            await core.SealAsync();
+        }
+
+        string path = Path.Combine(folder.Path, "spool", SealedBatchFile.NameOf(1));
+        byte[] good = File.ReadAllBytes(path);
+        File.Delete(path);
+        using (Open()) Assert.Equal(good, File.ReadAllBytes(path));
+        File.WriteAllBytes(path, [.. good, (byte)' ']);
+        Assert.Contains("holds another batch", Assert.Throws<SafeStopException>(() => Open()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_flipped_byte_in_the_journal_stops_the_start_and_names_file_and_offset()
+    {
+        using (CoreHarness core = Open()) await TradeAsync(core);
+        string path = JournalReader.Segments(Path.Combine(folder.Path, "data", "journal")).Single();
+        byte[] bytes = File.ReadAllBytes(path);
+        bytes[bytes.Length / 2] ^= 4;
+        File.WriteAllBytes(path, bytes);
+        var error = Assert.Throws<StorageException>(() => Open());
+        Assert.Equal(path, error.File);
+        Assert.InRange(error.Offset, bytes.Length / 2 - 300, bytes.Length / 2);
+    }
+
+    [Fact]
+    public async Task What_is_stored_only_its_owner_may_read()
+    {
+        using (CoreHarness core = Open(snapshotRecords: 1))
+        {
+            await core.RegisterAsync(Cash, maker);
+            await core.SealAsync();
+        }
+
+        if (OperatingSystem.IsWindows()) return; // Access control lists of the folder hold there.
+        foreach (string file in Directory.EnumerateFiles(folder.Path, "*", SearchOption.AllDirectories))
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+    }
+
+    private CoreHarness Open(EpochConfig? epoch = null, LimitConfig? limits = null, int snapshotRecords = 1_000_000) =>
+        new(TestConfig.Make(folder.Path, epoch: epoch, limits: limits, snapshotRecords: snapshotRecords), clock);
+
+    private SealedBatch ReadSpool(uint batch) => SealedBatchFile.Read(File.ReadAllBytes(Path.Combine(folder.Path, "spool", SealedBatchFile.NameOf(batch))));
+
+    private async Task TradeAsync(CoreHarness core)
+    {
+        await core.RegisterAsync(Cash, maker, taker);
+        await core.AcceptedAsync(maker.Order(TestConfig.Btc, Side.Sell, 300, TestConfig.BtcPrice, slot: 1));
+        await core.AcceptedAsync(maker.Order(TestConfig.Eth, Side.Buy, 900, TestConfig.EthPrice - 70, slot: 2));
+        for (byte i = 0; i < 12; i++) await core.AcceptedAsync(taker.Order(TestConfig.Btc, Side.Buy, 3 + i, TestConfig.BtcPrice, slot: i));
+        await core.AcceptedAsync(taker.Order(TestConfig.Eth, Side.Sell, 40, TestConfig.EthPrice - 100, slot: 20));
+        await core.AcceptedAsync(taker.Withdrawal(0, 1_234_567, slot: 21));
+        await core.AcceptedAsync(maker.Cancel(2));
+        Assert.NotNull((await core.SubmitAsync(taker.Order(TestConfig.Eth, Side.Sell, 0, TestConfig.EthPrice, slot: 22))).Error);
+        clock.Advance(core.Config.Epoch.Length);
+        uint open = await core.ReadAsync(m => m.Engine.Status.Batch);
+        await core.UntilAsync(m => m.Batches.LastSealed >= open - 1);
+    }
+}
