@@ -1,5 +1,6 @@
 // Sums the results that tests/run.sh collected. Prints what failed and, as the last line, "N passed, N failed[, N skipped]".
-// A runner that ends badly without a failed test (crash, compile error, lost result file) counts as one failure.
+// A runner that ends badly without a failed test (crash, compile error) counts as one failure, and so does a test project
+// that left no results: without this a project missing from the solution would never run and nobody would notice.
 import fs from "node:fs";
 import path from "node:path";
 
@@ -19,6 +20,12 @@ function dotnet() {
         sum.failures.push(unescape(/\btestName="([^"]*)"/.exec(result)[1]));
       }
     }
+  }
+  const tests = path.dirname(process.argv[1]);
+  for (const project of fs.readdirSync(tests).filter((name) => fs.existsSync(path.join(tests, name, `${name}.csproj`)))) {
+    if (!project.endsWith(".Tests") || fs.existsSync(path.join(folder, `${project}.trx`))) continue;
+    sum.failed++;
+    sum.failures.push(`${project} left no results; is it in Rollup.sln?`);
   }
   return sum;
 }
