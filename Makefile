@@ -26,7 +26,7 @@ bench: build ## measure and write the results into bench/
 	@bench/run.sh
 
 fmt-check: setup ## check the formatting of C# and Solidity
-	@dotnet format Rollup.sln --verify-no-changes --no-restore
+	@dotnet format whitespace Rollup.sln --verify-no-changes --no-restore
 	@cd contracts && ../node_modules/@foundry-rs/forge-*/bin/forge fmt --check
 
 clean: ## remove everything built; keeps node_modules and the circuit cache
