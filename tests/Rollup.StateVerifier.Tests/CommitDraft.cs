@@ -35,6 +35,13 @@ internal sealed class CommitDraft
     /// <summary>Where the words of operation place i start.</summary>
     public static int Place(int i) => 4 + Operation.Words * i;
 
+    /// <summary>What the finalisation pays: withdrawals in order, then what was bounced.</summary>
+    public object[] Payouts => Numbers(
+    [
+        .. Words[Place(Honest.Profile.Operations)..Block(0)].Where(w => !w.IsZero),
+        .. Bounced.Select(words => Operation.TryDecode(words, out Operation operation) ? operation : throw new InvalidOperationException("These words are no operation.")).Where(o => o.Amount != 0).Select(o => new PublicWithdrawal(BatchFactory.OwnerOf(o.Account), o.Asset, o.Amount).Encode()),
+    ]);
+
     public byte[] Encode() => VaultContract.CommitBatch.Encode(
         Numbers(Words), C.ToBigInteger(), RiskRoot.ToBigInteger(), RiskInputs, Bounced.Select(o => (object)Numbers(o)).ToArray());
 
@@ -61,7 +68,8 @@ internal static class Honest
     public const long Lots = 40, Bought = 61_799_000;
     private static readonly int[] Touched = [0, 2, 3, 5];
 
-    private static readonly Lazy<(ImmutableArray<CommitDraft> Drafts, ImmutableArray<Fr> Roots, ImmutableDictionary<int, LeafContents> Contents)> History = new(Make);
+    private static readonly Lazy<(ImmutableArray<CommitDraft> Drafts, ImmutableArray<Fr> Roots, ImmutableDictionary<int, LeafContents> Contents)> History =
+        new(() => Make(SettlementDomain.Of(31337, Vault)));
 
     public static IReadOnlyList<CommitDraft> Drafts => History.Value.Drafts;
 
@@ -81,9 +89,10 @@ internal static class Honest
             new InstrumentInput(BatchFactory.EthPerpetual, InstrumentKind.Perpetual, InstrumentFlags.None, 2, 2_680_000, 2_680_300 + batch, 877, 1_700_007),
         ]);
 
-    private static (ImmutableArray<CommitDraft>, ImmutableArray<Fr>, ImmutableDictionary<int, LeafContents>) Make()
+    /// <summary>The same history for another vault.</summary>
+    public static (ImmutableArray<CommitDraft> Drafts, ImmutableArray<Fr> Roots, ImmutableDictionary<int, LeafContents> Contents) Make(Fr domain)
     {
-        var factory = new BatchFactory(Profile) { Domain = SettlementDomain.Of(31337, Vault) };
+        var factory = new BatchFactory(Profile) { Domain = domain };
         var drafts = ImmutableArray.CreateBuilder<CommitDraft>();
         var roots = ImmutableArray.CreateBuilder<Fr>();
         roots.Add(factory.Root);

@@ -54,7 +54,7 @@ internal sealed class FakeVault
         Answer(VaultContract.Frozen, false);
         Answer(VaultContract.LastCommitted, Drafts.Count);
         Answer(VaultContract.LastFinal, Honest.Final);
-        AnswerKey(ForgedProof.Key().ToEvmWords());
+        AnswerKey(KnownKey.Key.ToEvmWords());
         Chain.Latest = block;
     }
 
@@ -139,7 +139,7 @@ internal sealed class FakeVault
         if (batch <= Honest.Proven)
         {
             NextBlock();
-            proofs[batch] = NextTransaction(Honest.Vault, ProofInput(batch, ForgedProof.Make(draft.C, y, z, draft.RiskRoot)));
+            proofs[batch] = NextTransaction(Honest.Vault, ProofInput(batch, KnownKey.Forge([draft.C, y, z, draft.RiskRoot]).ToEvmWords()));
             AddLog("BatchProven(uint32)", [Topic(batch)], [], [], proofs[batch]);
         }
 

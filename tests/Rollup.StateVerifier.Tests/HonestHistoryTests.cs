@@ -1,6 +1,5 @@
 using Rollup.Crypto.Settlement;
 using Rollup.Ethereum;
-using Rollup.Groth16;
 using Rollup.Protocol;
 using Rollup.Risk;
 using Rollup.StateVerifier.Accounts;
@@ -113,8 +112,4 @@ public class HonestHistoryTests
         Assert.Null(history.Chain.LastFinal);
         Assert.Equal(Honest.Roots[0], history.Chain.FinalRoot);
     }
-
-    [Fact]
-    public void The_fixture_key_is_the_contracts() =>
-        Assert.Contains($"0x{Convert.ToHexStringLower(ForgedProof.Key().ToEvmWords().AsSpan(0, 32))}", File.ReadAllText(Repository.PathOf("contracts/test/fixtures/FixtureVerifier.sol")), StringComparison.Ordinal);
 }

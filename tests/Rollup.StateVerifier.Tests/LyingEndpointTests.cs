@@ -1,10 +1,10 @@
 using System.Numerics;
 using Rollup.Ethereum;
-using Rollup.Groth16;
 using Rollup.Protocol;
 using Rollup.StateVerifier.Accounts;
 using Rollup.StateVerifier.Chain;
 using Rollup.StateVerifier.Checks;
+using Rollup.TestSupport;
 
 namespace Rollup.StateVerifier.Tests;
 
@@ -301,13 +301,13 @@ public class LyingEndpointTests
     [Fact]
     public Task Unusable_key() => FailsAsync(Check.VerifyingKey, null, w =>
     {
-        byte[] words = ForgedProof.Key().ToEvmWords();
+        byte[] words = KnownKey.Key.ToEvmWords();
         words.AsSpan(64 + 128, 128).CopyTo(words.AsSpan(64 + 256)); // delta = gamma
         w.AnswerKey(words);
     });
 
     [Fact]
-    public Task Key_for_another_circuit() => FailsAsync(Check.VerifyingKey, null, w => w.AnswerKey(ForgedProof.Key(publicInputs: 3).ToEvmWords()));
+    public Task Key_for_another_circuit() => FailsAsync(Check.VerifyingKey, null, w => w.AnswerKey(KnownKey.Key.ToEvmWords()[..^64]));
 
     [Fact]
     public async Task Reorganised_while_read()

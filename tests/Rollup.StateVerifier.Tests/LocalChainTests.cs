@@ -1,0 +1,96 @@
+using Rollup.Crypto.Settlement;
+using Rollup.Ethereum;
+using Rollup.Protocol;
+using Rollup.StateVerifier.Accounts;
+using Rollup.StateVerifier.Chain;
+using Rollup.StateVerifier.Checks;
+using Rollup.StateVerifier.Commands;
+using Rollup.TestSupport;
+
+namespace Rollup.StateVerifier.Tests;
+
+/// <summary><see cref="Honest"/> history settled by the real vault and verifier contracts on a local chain, and verified from it.</summary>
+public sealed class LocalChainTests : IDisposable
+{
+    private static readonly AbiFunction Finalize = AbiFunction.Parse("finalizeBatch(uint32,uint256[])");
+    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("rollup-verifier-");
+    private readonly StringWriter output = new(), errors = new();
+
+    public void Dispose()
+    {
+        folder.Delete(recursive: true);
+        output.Dispose();
+        errors.Dispose();
+    }
+
+    [AnvilFact]
+    public async Task The_contracts_history_verifies_and_its_changed_copies_do_not()
+    {
+        await using AnvilProcess anvil = await AnvilProcess.StartAsync();
+        LocalVault vault = await LocalVault.DeployAsync(anvil, Honest.Profile, KnownKey.Key);
+        (IReadOnlyList<CommitDraft> drafts, IReadOnlyList<Fr> roots, IReadOnlyDictionary<int, LeafContents> contents) = Honest.Make(vault.Domain);
+        await SettleAsync(anvil, vault, drafts);
+
+        var source = new ChainSource(anvil.Client, vault.Address, 0, BlockTag.Latest);
+        var query = new AccountQuery(FakeVault.KeyOf(2));
+        var batches = new List<BatchReport>();
+        VerifiedHistory history = await HistoryCheck.RunAsync(source, new Pins(AnvilProcess.ChainId), query, onBatch: batches.Add);
+        Assert.Equal([BatchStatus.Final, BatchStatus.Final, BatchStatus.Final, BatchStatus.Proven, BatchStatus.Committed], batches.Select(b => b.Status));
+        Assert.Equal(roots[Honest.Final], history.Chain.FinalRoot);
+        Assert.Equal(6, history.Events.Operations.Count);
+        Assert.Equal(contents[2], Assert.Single(AccountStatement.Of(history, query)).Contents);
+
+        string key = Path.Combine(folder.FullName, "key.json"), copy = Path.Combine(folder.FullName, "copy");
+        await File.WriteAllTextAsync(key, FakeVault.KeyOf(3).ToJson());
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(key, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        string[] live = ["--rpc", anvil.Endpoint.ToString(), "--vault", vault.Address.ToString()];
+        Assert.Equal(0, await RunAsync(["verify", .. live, "--key", key]));
+        Assert.Equal(0, await RunAsync(["fetch", .. live, "--out", copy]));
+        Assert.Equal(ExitCode.Usage, await RunAsync(["fetch", .. live, "--out", copy]));
+        Assert.Equal(0, await RunAsync(["verify", "--data", copy, "--key", key]));
+        Assert.Equal((int)Check.Parameters, await RunAsync(["verify", "--rpc", anvil.Endpoint.ToString(), "--vault", vault.Cash.ToString()]));
+
+        string batch = Path.Combine(copy, "batches", "00000002.json"), text = await File.ReadAllTextAsync(batch);
+        (byte[] Input, int Byte, Check Check)[] changes = [(drafts[1].Encode(), 4 + 32 * 20, Check.Data), (ProofOf(2, drafts[1]), 100, Check.Proof)];
+        foreach ((byte[] input, int at, Check check) in changes)
+        {
+            byte[] changed = [.. input];
+            changed[at] ^= 1;
+            Assert.Contains(Hex.Format(input), text, StringComparison.Ordinal);
+            await File.WriteAllTextAsync(batch, text.Replace(Hex.Format(input), Hex.Format(changed), StringComparison.Ordinal));
+            Assert.Equal((int)check, await RunAsync(["verify", "--data", copy, "--key", key]));
+        }
+
+        await anvil.StopAsync();
+        Assert.Equal(ExitCode.Unreachable, await RunAsync(["verify", .. live]));
+    }
+
+    private static async Task SettleAsync(AnvilProcess anvil, LocalVault vault, IReadOnlyList<CommitDraft> drafts)
+    {
+        Address @operator = AnvilProcess.Key(LocalVault.OperatorKey).Address;
+        Task SendAsync(byte[] data) => vault.SendAsAsync(@operator, vault.Address, data);
+        await vault.RegisterAsync(2, 9_000_000_001);
+        await vault.RegisterAsync(3, 8_000_000_002);
+        await vault.RegisterAsync(4, 7_000_000_003);
+        await vault.RegisterAsync(5, 6_000_000_004);
+        for (uint n = 1; n <= Honest.Batches; n++)
+        {
+            CommitDraft draft = drafts[(int)n - 1];
+            if (n == 4) await vault.DepositAsync(2, BatchFactory.EthSpot, 17);
+            await SendAsync(draft.Encode());
+            if (n <= Honest.Proven) await SendAsync(ProofOf(n, draft));
+            if (n <= Honest.Final) await SendAsync(Finalize.Encode(n, draft.Payouts));
+        }
+
+        await vault.RegisterAsync(6, 5_000_000_005);
+        await anvil.MineAsync(3);
+    }
+
+    private static byte[] ProofOf(uint batch, CommitDraft draft)
+    {
+        Fr z = PublicData.EvaluationPoint(draft.C, draft.Words);
+        return FakeVault.ProofInput(batch, KnownKey.Forge([draft.C, PublicData.Evaluate(draft.Words, z), z, draft.RiskRoot]).ToEvmWords());
+    }
+
+    private Task<int> RunAsync(string[] arguments) => CommandLine.RunAsync(arguments, output, errors, isTerminal: false);
+}
