@@ -116,6 +116,19 @@ public class DishonestOperatorTests
         else await FailsAsync(Check.Header, 5, Change);
     }
 
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(1, false)]
+    public async Task Opens_too_long_before_its_commit(long earlier, bool holds)
+    {
+        // Deadline of 7,200 s; the first batch is committed a block after the first.
+        var honest = new FakeVault();
+        long open = 1_000 * (long)(honest.Chain.Blocks[FakeVault.FirstBlock + 1].Timestamp - 7_200) - earlier;
+        void Change(List<CommitDraft> d) => d[0].Header = d[0].Header with { Open = open, Close = open + 1 };
+        if (holds) await new FakeVault(Change).VerifyAsync();
+        else await FailsAsync(Check.Header, 1, Change);
+    }
+
     [Fact]
     public Task Header_with_bits_above_its_fields() => FailsAsync(Check.Header, 3, d => d[2].Words[1] = -Fr.One);
 

@@ -49,6 +49,7 @@ internal sealed class FakeVault
         Answer(VaultContract.Rows, Honest.Profile.Rows);
         Answer(VaultContract.Operations, Honest.Profile.Operations);
         Answer(VaultContract.WordCount, Honest.Profile.DataWords);
+        Answer(VaultContract.ProofDeadline, 7_200);
         Answer(VaultContract.MaxEpoch, 60_000);
         Answer(VaultContract.ClockTolerance, 2_000);
         Answer(VaultContract.Frozen, false);

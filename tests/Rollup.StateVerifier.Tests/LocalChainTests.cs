@@ -26,7 +26,7 @@ public sealed class LocalChainTests : IDisposable
     [AnvilFact]
     public async Task The_contracts_history_verifies_and_its_changed_copies_do_not()
     {
-        await using AnvilProcess anvil = await AnvilProcess.StartAsync();
+        await using AnvilProcess anvil = await AnvilProcess.StartAsync("--timestamp", "1723161300"); // Just after the batches.
         LocalVault vault = await LocalVault.DeployAsync(anvil, Honest.Profile, KnownKey.Key);
         (IReadOnlyList<CommitDraft> drafts, IReadOnlyList<Fr> roots, IReadOnlyDictionary<int, LeafContents> contents) = Honest.Make(vault.Domain);
         await SettleAsync(anvil, vault, drafts);
@@ -45,6 +45,7 @@ public sealed class LocalChainTests : IDisposable
         if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(key, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         string[] live = ["--rpc", anvil.Endpoint.ToString(), "--vault", vault.Address.ToString()];
         Assert.Equal(0, await RunAsync(["verify", .. live, "--key", key]));
+        Assert.Equal(0, await RunAsync(["verify", .. live, "--key", key, "--finalized"]));
         Assert.Equal(0, await RunAsync(["fetch", .. live, "--out", copy]));
         Assert.Equal(ExitCode.Usage, await RunAsync(["fetch", .. live, "--out", copy]));
         Assert.Equal(0, await RunAsync(["verify", "--data", copy, "--key", key]));
@@ -83,7 +84,7 @@ public sealed class LocalChainTests : IDisposable
         }
 
         await vault.RegisterAsync(6, 5_000_000_005);
-        await anvil.MineAsync(3);
+        await anvil.MineAsync(100); // Past the depth at which this chain takes a block as final.
     }
 
     private static byte[] ProofOf(uint batch, CommitDraft draft)

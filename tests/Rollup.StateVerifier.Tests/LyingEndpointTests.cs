@@ -227,6 +227,9 @@ public class LyingEndpointTests
         var failure = await Assert.ThrowsAsync<CheckFailedException>(() => new FakeVault().VerifyAsync(fromBlock: FakeVault.FirstBlock + 3));
         Assert.Equal(Check.Sequence, failure.Check);
         Assert.Contains("before block 103", failure.Problem, StringComparison.Ordinal);
+        failure = await Assert.ThrowsAsync<CheckFailedException>(() => new FakeVault().VerifyAsync(fromBlock: 1_000));
+        Assert.Equal((Check.Sequence, "5", "0"), (failure.Check, failure.Expected, failure.Found));
+        Assert.Contains("before block 1000", failure.Problem, StringComparison.Ordinal);
     }
 
     // ---- the queue ----
@@ -308,6 +311,14 @@ public class LyingEndpointTests
 
     [Fact]
     public Task Key_for_another_circuit() => FailsAsync(Check.VerifyingKey, null, w => w.AnswerKey(KnownKey.Key.ToEvmWords()[..^64]));
+
+    [Fact]
+    public async Task Impossible_head()
+    {
+        var world = new FakeVault();
+        world.Chain.Blocks[world.Chain.Latest] = world.Chain.Blocks[world.Chain.Latest] with { Number = ulong.MaxValue };
+        await Assert.ThrowsAsync<EthereumProtocolException>(() => world.VerifyAsync());
+    }
 
     [Fact]
     public async Task Reorganised_while_read()

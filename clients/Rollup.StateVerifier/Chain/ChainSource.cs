@@ -12,11 +12,15 @@ public sealed class ChainSource(IEthereum ethereum, Address vault, ulong fromBlo
     // Between two looks at the progress; the client splits further where the endpoint wants it.
     private const ulong BlocksPerRead = 10_000;
 
+    // Thousands of years of blocks: a larger number is no chain's, and would be asked for block by block.
+    private const ulong MostBlocks = 1UL << 40;
+
     public async Task<VaultSnapshot> ReadSnapshotAsync(IProgress<ReadProgress>? progress, CancellationToken cancellation)
     {
         ulong chainId = await ethereum.GetChainIdAsync(cancellation);
         L1Block at = L1Block.From(await ethereum.GetBlockAsync(head, cancellation))
             ?? throw new EthereumProtocolException($"The endpoint has no block '{head}'.");
+        if (at.Number > MostBlocks) throw new EthereumProtocolException($"The endpoint says that its newest block is {at.Number}.");
 
         var answers = new Dictionary<string, byte[]>();
         foreach (AbiFunction view in VaultContract.Views) answers[view.Signature] = await AskAsync(vault, view, [], at.Number, cancellation);

@@ -15,6 +15,7 @@ public static class VaultContract
     public static readonly AbiFunction Rows = AbiFunction.Parse("rows()(uint256)");
     public static readonly AbiFunction Operations = AbiFunction.Parse("operations()(uint256)");
     public static readonly AbiFunction WordCount = AbiFunction.Parse("wordCount()(uint256)");
+    public static readonly AbiFunction ProofDeadline = AbiFunction.Parse("proofDeadline()(uint256)");
     public static readonly AbiFunction MaxEpoch = AbiFunction.Parse("maxEpoch()(uint256)");
     public static readonly AbiFunction ClockTolerance = AbiFunction.Parse("clockTolerance()(uint256)");
     public static readonly AbiFunction Frozen = AbiFunction.Parse("frozen()(bool)");
@@ -25,7 +26,7 @@ public static class VaultContract
     /// <summary>The views without arguments.</summary>
     public static readonly IReadOnlyList<AbiFunction> Views =
     [
-        Domain, GenesisRoot, Verifier, Blocks, Rows, Operations, WordCount, MaxEpoch, ClockTolerance, Frozen, LastCommitted, LastFinal, QueueTail,
+        Domain, GenesisRoot, Verifier, Blocks, Rows, Operations, WordCount, ProofDeadline, MaxEpoch, ClockTolerance, Frozen, LastCommitted, LastFinal, QueueTail,
     ];
 
     /// <summary>q_index of spec 6.2; asked with the queue's tail.</summary>

@@ -120,6 +120,8 @@ public sealed class BatchChain(VaultParameters parameters, VaultEvents events, I
             throw Fail(Check.Header, batch, "it closes before it opens, or is open too long", $"{header.Open} to {header.Open + parameters.MaxEpoch}", header.Close);
         BigInteger latest = (BigInteger)block.Timestamp * 1000 + parameters.ClockTolerance;
         if (header.Close > latest) throw Fail(Check.Header, batch, "it closes later than the vault allowed at its commit", $"{latest} or earlier", header.Close);
+        BigInteger earliest = 1000 * ((BigInteger)block.Timestamp - parameters.ProofDeadline);
+        if (header.Open < earliest) throw Fail(Check.Header, batch, "it opens earlier than the vault allowed at its commit", $"{earliest} or later", header.Open);
         if (data.OldRoot != root) throw Fail(Check.RootChain, batch, $"its old root is not the new root of batch {batch.Batch - 1}", root, data.OldRoot);
         return data;
     }

@@ -40,9 +40,9 @@ public sealed class VaultEvents
             else throw new CheckFailedException(Check.Parameters, $"log {log.LogIndex} of block {log.BlockNumber} was not asked for");
         }
 
-        RequireCount("committed batches", parameters.LastCommitted, batches.Count, Check.Sequence);
-        RequireCount("final batches", parameters.LastFinal, final, Check.Sequence);
-        RequireCount("queued operations", parameters.QueueTail, operations.Count, Check.Operations);
+        RequireCount("committed batches", parameters.LastCommitted, batches.Count, Check.Sequence, hint);
+        RequireCount("final batches", parameters.LastFinal, final, Check.Sequence, hint);
+        RequireCount("queued operations", parameters.QueueTail, operations.Count, Check.Operations, hint);
         Bytes32 prefix = Prefix(operations);
         if (prefix != parameters.QueuePrefix)
             throw new CheckFailedException(Check.Operations, "the logged operations do not hash to the vault's queue", null, parameters.QueuePrefix.ToString(), prefix.ToString());
@@ -109,10 +109,10 @@ public sealed class VaultEvents
         return Bytes32.FromBytes(prefix);
     }
 
-    private static void RequireCount(string what, ulong expected, long found, Check check)
+    private static void RequireCount(string what, ulong expected, long found, Check check, string hint)
     {
         if (expected != (ulong)found)
-            throw new CheckFailedException(check, $"logs of {what} are missing, or there are too many", null, expected.ToString(CultureInfo.InvariantCulture), found.ToString(CultureInfo.InvariantCulture));
+            throw new CheckFailedException(check, $"logs of {what} are missing, or there are too many{hint}", null, expected.ToString(CultureInfo.InvariantCulture), found.ToString(CultureInfo.InvariantCulture));
     }
 
     private static object[] Decode(AbiEvent @event, Log log)

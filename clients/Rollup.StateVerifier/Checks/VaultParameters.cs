@@ -14,12 +14,12 @@ namespace Rollup.StateVerifier.Checks;
 /// <param name="KeyHash">keccak256 of the words that the verifier contract's <c>verifyingKey()</c> holds.</param>
 public sealed record Pins(ulong? ChainId = null, Bytes32? KeyHash = null);
 
-/// <summary>The vault's parameters, checked. Times in milliseconds.</summary>
+/// <summary>The vault's parameters, checked. Times in milliseconds, the proof's deadline in seconds.</summary>
 /// <param name="KeyHash">keccak256 of the verifying key's EVM words.</param>
 /// <param name="QueueTail">Number of operations ever queued.</param>
 /// <param name="QueuePrefix">q of the whole queue (spec 6.2).</param>
 public sealed record VaultParameters(
-    Address Vault, Fr Domain, CircuitProfile Profile, Fr GenesisRoot, VerifyingKey Key, Bytes32 KeyHash, BigInteger MaxEpoch, BigInteger ClockTolerance,
+    Address Vault, Fr Domain, CircuitProfile Profile, Fr GenesisRoot, VerifyingKey Key, Bytes32 KeyHash, BigInteger ProofDeadline, BigInteger MaxEpoch, BigInteger ClockTolerance,
     bool IsFrozen, uint LastCommitted, uint LastFinal, ulong QueueTail, Bytes32 QueuePrefix)
 {
     /// <summary>Public inputs of the settlement circuit: C, y, z, riskRoot.</summary>
@@ -47,7 +47,8 @@ public sealed record VaultParameters(
 
         (VerifyingKey key, Bytes32 keyHash) = ReadKey(snapshot, pins);
         return new VaultParameters(
-            snapshot.Vault, domain, profile, genesis, key, keyHash, snapshot.Read<BigInteger>(VaultContract.MaxEpoch), snapshot.Read<BigInteger>(VaultContract.ClockTolerance),
+            snapshot.Vault, domain, profile, genesis, key, keyHash, snapshot.Read<BigInteger>(VaultContract.ProofDeadline),
+            snapshot.Read<BigInteger>(VaultContract.MaxEpoch), snapshot.Read<BigInteger>(VaultContract.ClockTolerance),
             snapshot.Read<bool>(VaultContract.Frozen), (uint)snapshot.Read<BigInteger>(VaultContract.LastCommitted), (uint)snapshot.Read<BigInteger>(VaultContract.LastFinal),
             (ulong)snapshot.Read<BigInteger>(VaultContract.QueueTail), Bytes32.FromBytes(snapshot.Read<byte[]>(VaultContract.QueuePrefix)));
     }
