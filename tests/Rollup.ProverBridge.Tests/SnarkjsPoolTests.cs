@@ -95,15 +95,17 @@ public sealed class SnarkjsPoolTests : IDisposable
     public async Task A_hanging_worker_is_ended_when_its_time_is_up_and_replaced()
     {
         FactorsCircuit circuit = await FactorsCircuit.GetAsync();
-        await using SnarkjsPool pool = circuit.Pool(worker: FactorsCircuit.StandIn("hang-once.mjs"), timeout: 20);
-        ProofMaker maker = circuit.Maker(pool, folder.File("work"));
+        var metrics = new Metrics();
+        await using SnarkjsPool pool = circuit.Pool(worker: FactorsCircuit.StandIn("misbehave.mjs"), timeout: 5, metrics: metrics);
 
-        var timeout = await Assert.ThrowsAsync<ProverException>(() => maker.MakeAsync(1, FactorsCircuit.Input(5, 7, 9), FactorsCircuit.Publics(5, 7, 9), () => { }, default));
+        var timeout = await Assert.ThrowsAsync<ProverException>(() => pool.WitnessAsync(folder.File("hang"), folder.File("w.wtns"), default));
 
         Assert.Equal(ProverFault.TimedOut, timeout.Fault);
+        Assert.Contains("did not finish 'witness' within 5 s and was ended", timeout.Message, StringComparison.Ordinal);
         Assert.Empty(pool.ProcessIds);
-        Assert.False(IsRunning(int.Parse(File.ReadAllText(folder.File("hung")), CultureInfo.InvariantCulture)));
-        await maker.MakeAsync(1, FactorsCircuit.Input(5, 7, 9), FactorsCircuit.Publics(5, 7, 9), () => { }, default);
+        Assert.False(IsRunning(int.Parse(File.ReadAllText(folder.File("hang.mark")), CultureInfo.InvariantCulture)));
+        await pool.WitnessAsync(folder.File("hang"), folder.File("w.wtns"), default);
+        Assert.Equal(2, metrics.WorkersStarted.Value);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 // A worker that loads well and then answers a witness request as its input file's name says.
+import fs from "node:fs";
 import path from "node:path";
 import readline from "node:readline";
 
@@ -8,6 +9,11 @@ const behaviours = {
   garbage: () => console.log("this is no reply"),
   flood: () => process.stdout.write("x".repeat(100_000)),
   other: () => console.log(JSON.stringify({ id: 99, ok: true })),
+  // Never answers, except where an earlier worker has left its mark.
+  hang: ({ id, input }) => {
+    if (fs.existsSync(`${input}.mark`)) console.log(JSON.stringify({ id, ok: true, seconds: 0 }));
+    else fs.writeFileSync(`${input}.mark`, String(process.pid));
+  },
   exit: () => {
     console.error("cannot go on");
     process.exit(7);
@@ -15,7 +21,7 @@ const behaviours = {
 };
 
 for await (const line of readline.createInterface({ input: process.stdin })) {
-  const { id, op, input } = JSON.parse(line);
-  if (op === "load") console.log(JSON.stringify({ id, ok: true, seconds: 0 }));
-  else behaviours[path.basename(input)]();
+  const request = JSON.parse(line);
+  if (request.op === "load") console.log(JSON.stringify({ id: request.id, ok: true, seconds: 0 }));
+  else behaviours[path.basename(request.input)](request);
 }
