@@ -135,7 +135,7 @@ public sealed partial class ClearingEngine
 
         long takerSize = order.IsSell ? -(plan.Filled + lots) : plan.Filled + lots;
         long takerCash = plan.TakerCash + (order.IsSell ? flow : -flow) - takerFee;
-        RejectCode takerCode = isClosing ? order.Account.CheckCash(takerCash) : order.Account.CheckChange(order.Holding, takerSize, takerCash);
+        RejectCode takerCode = isClosing ? order.Account.CheckCash(order.Holding, takerSize, takerCash) : order.Account.CheckChange(order.Holding, takerSize, takerCash);
         if (takerCode != RejectCode.None) return takerCode;
         long makerSize = held.PlannedSize + (order.IsSell ? lots : -lots);
         long makerCash = held.PlannedCash + (order.IsSell ? -flow : flow) - makerFee;

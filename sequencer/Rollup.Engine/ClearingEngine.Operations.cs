@@ -17,7 +17,7 @@ public sealed partial class ClearingEngine
         if (_ledger.IsOperationsFull) return RejectCode.BatchOperationsFull;
         RejectCode full = queued.Operation.Kind == OperationKind.Register
             ? Register(queued, out RejectCode bounce)
-            : Deposit(queued.Operation, out bounce);
+            : Deposit(queued, out bounce);
         if (full != RejectCode.None) return full;
 
         Operation operation = queued.Operation;
@@ -56,15 +56,16 @@ public sealed partial class ClearingEngine
         return RejectCode.None;
     }
 
-    private RejectCode Deposit(Operation o, out RejectCode bounce)
+    private RejectCode Deposit(QueuedOperation queued, out RejectCode bounce)
     {
+        Operation o = queued.Operation;
         Market? market = null;
         bounce = RejectCode.None;
         if (AccountOf(o.Account) is not { } account) bounce = RejectCode.UnknownAccount;
         else if (o.Amount == 0) bounce = RejectCode.ZeroSize;
         else if (o.Asset != 0 && (market = MarketOf(o.Asset)) is null) bounce = RejectCode.UnknownInstrument;
         else if (market is { IsSpot: false }) bounce = RejectCode.NotWithdrawable;
-        else return market is null ? DepositCash(account, o.Amount, out bounce) : DepositSpot(account, market, o.Amount, out bounce);
+        else return market is null ? DepositCash(account, o.Amount, out bounce) : DepositSpot(account, market, queued, out bounce);
         return RejectCode.None;
     }
 
@@ -81,8 +82,12 @@ public sealed partial class ClearingEngine
         return RejectCode.None;
     }
 
-    private RejectCode DepositSpot(Account account, Market market, long amount, out RejectCode bounce)
+    private RejectCode DepositSpot(Account account, Market market, QueuedOperation queued, out RejectCode bounce)
     {
+        long amount = queued.Operation.Amount;
+        // Slots, groups and buckets are scarce: only the owner may take one with a deposit.
+        bounce = account.Find(market) is null && queued.Depositor != account.Identity.Owner ? RejectCode.NotOwner : RejectCode.None;
+        if (bounce != RejectCode.None) return RejectCode.None;
         bounce = account.TryHold(market, _config.Profile.Buckets, out Holding holding);
         if (bounce != RejectCode.None) return RejectCode.None;
         if (holding.Size + holding.Bids + amount >= Lots.PositionBound) bounce = RejectCode.PositionOutOfRange;

@@ -78,8 +78,8 @@ public sealed partial class ClearingEngine
             if (!market.IsSpot) return RejectCode.NotWithdrawable;
         }
 
-        // The block of a withdrawal ends with cash >= 0 (spec 5.4.3), also when it takes spot.
-        if (account.Cash < (market is null ? request.Size : 0)) return RejectCode.InsufficientBalance;
+        // The block of a withdrawal ends with the account's own money (spec 5.5), also when it takes spot.
+        if (account.OwnMoney(null, 0, market is null ? -request.Size : 0) < 0) return RejectCode.InsufficientBalance;
         Holding? holding = market is null ? null : account.Find(market);
         if (market is not null && (holding is null || holding.Size - holding.Asks < request.Size)) return RejectCode.InsufficientBalance;
         Usage usage = BatchLedger.BlockOf(account);

@@ -76,36 +76,51 @@ public class HealthTests
     }
 
     [Fact]
-    public void An_account_that_withdraws_keeps_its_cash_at_zero_or_more_for_the_batch()
+    public void An_account_that_withdraws_keeps_its_own_money_for_the_batch()
     {
+        // Spot collateral of about 3.8 million; cash that covers little more than fees and the contingency of a few lots.
         World w = WithAccounts(Rich, Rich, Rich);
-        Accept(w.Withdraw(2, 0, Rich - 600_000));
-        Accept(w.Sell(3, EthPerp, 2, 500_000));
-        // Buying costs stored cash: one lot leaves 99,775, the second would leave less than nothing.
+        Accept(w.Deposit(2, EthSpot, 10));
+        Accept(w.Withdraw(2, 0, Rich - 12_000));
+        Accept(w.Sell(3, EthPerp, 4, 500_000));
+        // Each lot of 500,000 is worth 1% less to a holder at once, and costs its fee: two lots leave less than nothing.
         byte[] before = w.Engine.StateDigest();
-        Assert.Equal(RejectCode.FillOrKillUnfilled, w.Buy(2, EthPerp, 2, 500_000, Fok).Code);
+        Assert.Equal(RejectCode.FillOrKillUnfilled, w.Buy(2, EthPerp, 3, 500_000, Fok).Code);
         Assert.Equal(before, w.Engine.StateDigest());
         Accept(w.Buy(2, EthPerp, 1, 500_000)).Single(EventKind.Filled);
-        Assert.Equal(RejectCode.InsufficientBalance, w.Buy(2, EthPerp, 1, 500_000).Code);
-        // As a maker its order is cancelled.
-        Accept(w.Buy(2, EthPerp, 1, 499_999));
-        Result r = Accept(w.Sell(4, EthPerp, 1, 499_999));
-        Assert.Equal((2, RejectCode.InsufficientBalance), (r.Single(EventKind.Closed).Account.Value, r.Single(EventKind.Closed).Reason));
-        r.Single(EventKind.Rested);
+        Assert.Equal(RejectCode.InsufficientBalance, w.Buy(2, EthPerp, 3, 500_000).Code);
         w.NextEpoch();
-        Accept(w.Buy(2, EthPerp, 1, 500_000)).Single(EventKind.Filled);
+        Accept(w.Buy(2, EthPerp, 3, 500_000)).Single(EventKind.Filled);
     }
 
     [Fact]
-    public void A_holder_of_a_leveraged_long_has_no_cash_to_withdraw()
+    public void A_leveraged_long_withdraws_what_is_its_own_and_a_short_no_notional()
     {
         World w = WithAccounts(2_000_000, Rich);
         Accept(w.Sell(3, BtcPerp, 2, 1_000_000));
         Accept(w.Buy(2, BtcPerp, 2, 1_000_000));
+        // Bought with all of its cash: the position is worth what it cost, so most of it is free.
         Assert.True(w.CashOf(2) < 10_000 && w.View(2).ReservedHealth.Atoms > 1_000_000);
-        Assert.Equal(RejectCode.InsufficientBalance, w.Withdraw(2, 0, 10_000).Code);
-        Assert.Equal(RejectCode.InsufficientBalance, w.Withdraw(3, EthSpot, 1).Code);
-        Accept(w.Withdraw(3, 0, 10_000));
+        Accept(w.Withdraw(2, 0, 1_000_000));
+        Assert.True(w.CashOf(2) < 0);
+        // The seller's cash holds two million of notional that is not its own, and its collateral would carry the debt.
+        Accept(w.Deposit(3, EthSpot, 20));
+        Assert.True(w.CashOf(3) > Rich + 1_900_000 && w.View(3).ReservedHealth.Atoms > Rich + 500_000);
+        Assert.Equal(RejectCode.InsufficientBalance, w.Withdraw(3, 0, Rich + 500_000).Code);
+        Accept(w.Withdraw(3, 0, Rich - 100_000));
+    }
+
+    [Fact]
+    public void Only_the_owner_takes_a_slot_with_a_deposit_of_spot()
+    {
+        World w = WithAccounts(Rich, Rich);
+        EngineEvent Queue(int depositor) => Accept(w.Apply(Command.Operation(Timestamp.FromMilliseconds(w.Now),
+            new QueuedOperation(w.Engine.Status.NextOperation, DepositOf(2, EthSpot, 3), OwnerOf(depositor), null)))).Events.Single();
+        Assert.Equal((EventKind.Bounced, RejectCode.NotOwner), (Queue(77).Kind, Queue(77).Reason));
+        Assert.Equal(EventKind.Deposited, Queue(2).Kind);
+        // What takes no room anybody may add.
+        Assert.Equal(EventKind.Deposited, Queue(77).Kind);
+        Assert.Equal(6, w.SizeOf(2, EthSpot));
     }
 
     [Fact]

@@ -219,9 +219,12 @@ internal sealed class NaiveEngine(EngineConfig config)
     {
         a.Cash += (sells ? flow : -flow) - fee;
         a.Add(r.Instrument, sells ? -lots : lots);
-        if (s.Withdrew.Contains(a.Id) && a.Cash < 0) return RejectCode.InsufficientBalance;
+        if (s.Withdrew.Contains(a.Id) && OwnMoney(a) < 0) return RejectCode.InsufficientBalance;
         return checkMargin && s.Health(a) < 0 ? RejectCode.InsufficientMargin : RejectCode.None;
     }
+
+    private BigInteger OwnMoney(NaiveAccount a) => a.Cash + a.Sizes.Where(p => specs[p.Key].Kind != InstrumentKind.Spot).Aggregate(
+        BigInteger.Zero, (sum, p) => sum + p.Value * (p.Value > 0 ? s.Risk[p.Key].Long[0] : s.Risk[p.Key].Short[0]));
 
     /// <summary>Adds a fill to the order's row; returns what the row's fee grows by.</summary>
     private BigInteger AddToRow(SignedRequest r, long lots, long price, int rate)
@@ -267,7 +270,7 @@ internal sealed class NaiveEngine(EngineConfig config)
         NaiveState before = s.Copy();
         if (r.Instrument == 0) a.Cash -= r.Size;
         else a.Add(r.Instrument, -r.Size);
-        if (a.Cash < 0 || (r.Instrument != 0 && a.Size(r.Instrument) < offered)) return RejectCode.InsufficientBalance;
+        if (OwnMoney(a) < 0 || (r.Instrument != 0 && a.Size(r.Instrument) < offered)) return RejectCode.InsufficientBalance;
         s.Rows.Add(new NaiveRow(r, r.Size, 0, 0, 0));
         if (TakeRoom(before, [a.Id], r.Instrument) is var full and not RejectCode.None) return full;
         if (ReservedHealth(a) < 0) return RejectCode.InsufficientMargin;
@@ -315,7 +318,7 @@ internal sealed class NaiveEngine(EngineConfig config)
         if (s.Operations == config.Profile.Operations) return RejectCode.BatchOperationsFull;
         NaiveState before = s.Copy();
         bool registers = o.Kind == OperationKind.Register;
-        RejectCode bounce = registers ? Register(queued) : Deposit(o);
+        RejectCode bounce = registers ? Register(queued) : Deposit(queued);
         if (bounce == RejectCode.None && TakeRoom(before.Accounts.ContainsKey(o.Account) ? before : s.Copy(), [o.Account], o.Asset) is var full and not RejectCode.None) return full;
         if (bounce != RejectCode.None) s.Accounts = before.Accounts;
         s.Operations++;
@@ -338,12 +341,15 @@ internal sealed class NaiveEngine(EngineConfig config)
         return RejectCode.None;
     }
 
-    private RejectCode Deposit(Operation o)
+    private RejectCode Deposit(QueuedOperation queued)
     {
+        Operation o = queued.Operation;
         if (!s.Accounts.TryGetValue(o.Account, out NaiveAccount? a)) return RejectCode.UnknownAccount;
         if (o.Amount == 0) return RejectCode.ZeroSize;
         if (o.Asset != 0 && !specs.ContainsKey(o.Asset)) return RejectCode.UnknownInstrument;
         if (o.Asset != 0 && specs[o.Asset].Kind != InstrumentKind.Spot) return RejectCode.NotWithdrawable;
+        bool takesRoom = o.Asset != 0 && a.Size(o.Asset) == 0 && !s.OrdersOf(a.Id).Any(x => x.Request.Instrument == o.Asset);
+        if (takesRoom && queued.Depositor != World.OwnerOf(a.Id)) return RejectCode.NotOwner;
         if (o.Asset != 0 && RoomCode(a, o.Asset) is var room and not RejectCode.None) return room;
         if (o.Asset == 0) a.Cash += o.Amount;
         else a.Add(o.Asset, o.Amount);

@@ -140,7 +140,7 @@ public class RandomScenarioTests
         }
 
         private Command Operation(Operation operation, Crypto.PrimeField<Crypto.Bn254Scalar>? viewKey) => Command.Operation(Timestamp.FromMilliseconds(World.Now),
-            new QueuedOperation(World.Engine.Status.NextOperation + (random.Next(20) == 0 ? 1 : 0), operation, OwnerOf(operation.Account + 500), viewKey));
+            new QueuedOperation(World.Engine.Status.NextOperation + (random.Next(20) == 0 ? 1 : 0), operation, OwnerOf(operation.Asset == 0 || random.Next(4) == 0 ? operation.Account + 500 : operation.Account), viewKey));
 
         private Command RegisterNext()
         {

@@ -85,7 +85,9 @@ internal static class SealedBatchChecker
             case RowKind.Withdrawal:
                 Assert.True(row.Fill == r.Size && row.Fill >= 1 && row.Quote == 0 && row.Fee == 0);
                 Assert.True(r.Instrument == 0 || rows[r.Instrument].Kind == InstrumentKind.Spot);
-                Assert.True(batch.Blocks[row.Block].New.Cash >= 0);
+                LeafContents end = batch.Blocks[row.Block].New;
+                Assert.True(end.Cash + end.Positions.Where(p => rows[p.Instrument].Kind != InstrumentKind.Spot)
+                    .Aggregate(Int128.Zero, (sum, p) => sum + (Int128)p.Size * (p.Size > 0 ? rows[p.Instrument].Long[0] : rows[p.Instrument].Short[0])) >= 0);
                 break;
             default:
                 Assert.Equal((RowKind.Cancel, 0L, Int128.Zero, 0L), (r.Kind, row.Fill, row.Quote, row.Fee));

@@ -138,7 +138,7 @@ internal sealed class World
     public Result Operate(Operation operation, Fr? viewKey = null, long? index = null)
     {
         Result result = Apply(Command.Operation(Timestamp.FromMilliseconds(Now),
-            new QueuedOperation(index ?? nextOperation, operation, OwnerOf(operation.Account + 500), viewKey)));
+            new QueuedOperation(index ?? nextOperation, operation, OwnerOf(operation.Asset == 0 ? operation.Account + 500 : operation.Account), viewKey)));
         if (result.Code == RejectCode.None) nextOperation++;
         return result;
     }

@@ -207,20 +207,36 @@ internal sealed class Account(int id, AccountIdentity identity)
         (_holdings[at], _holdings[HoldingCount]) = (_holdings[HoldingCount], holding);
     }
 
-    /// <summary>Whether cash may change by this much.</summary>
-    /// <returns>None; ExposureOutOfRange; InsufficientBalance (the batch withdraws from the account, so its cash must not end below 0).</returns>
-    internal RejectCode CheckCash(long deltaCash)
+    /// <summary>
+    /// The account's own money (spec 5.5): cash and the value, in scenario 0, of what it holds other than spot, after a change. Cash alone holds
+    /// the notional of derivatives. Parts of the exposure: no overflow.
+    /// </summary>
+    internal long OwnMoney(Holding? changed, long deltaSize, long deltaCash)
     {
-        long cash = Cash + deltaCash;
-        if (!ExposureLimits.IsCashInRange(cash)) return RejectCode.ExposureOutOfRange;
-        return HasWithdrawn && cash < 0 ? RejectCode.InsufficientBalance : RejectCode.None;
+        long money = Cash + deltaCash;
+        foreach (Holding h in Holdings)
+        {
+            if (h.Market.IsSpot) continue;
+            long size = h.Size + (h == changed ? deltaSize : 0);
+            money += size * (size > 0 ? h.Market.Long[0] : h.Market.Short[0]);
+        }
+
+        return money;
+    }
+
+    /// <summary>Whether size and cash may change by this much, margin aside.</summary>
+    /// <returns>None; ExposureOutOfRange; InsufficientBalance (the batch withdraws from the account, so it must end with its own money).</returns>
+    internal RejectCode CheckCash(Holding holding, long deltaSize, long deltaCash)
+    {
+        if (!ExposureLimits.IsCashInRange(Cash + deltaCash)) return RejectCode.ExposureOutOfRange;
+        return HasWithdrawn && OwnMoney(holding, deltaSize, deltaCash) < 0 ? RejectCode.InsufficientBalance : RejectCode.None;
     }
 
     /// <summary>Whether the account may go to (cash + deltaCash, size + deltaSize): the check before every fill.</summary>
     /// <returns>None; what <see cref="CheckCash"/> says; InsufficientMargin.</returns>
     internal RejectCode CheckChange(Holding holding, long deltaSize, long deltaCash)
     {
-        if (CheckCash(deltaCash) is var code and not RejectCode.None) return code;
+        if (CheckCash(holding, deltaSize, deltaCash) is var code and not RejectCode.None) return code;
         long worst = Revalue(holding, deltaSize, out _);
         return Cash + deltaCash + worst + Other(holding.Group).Worst >= 0 ? RejectCode.None : RejectCode.InsufficientMargin;
     }
