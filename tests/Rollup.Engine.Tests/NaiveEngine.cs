@@ -349,7 +349,7 @@ internal sealed class NaiveEngine(EngineConfig config)
         if (o.Asset != 0 && !specs.ContainsKey(o.Asset)) return RejectCode.UnknownInstrument;
         if (o.Asset != 0 && specs[o.Asset].Kind != InstrumentKind.Spot) return RejectCode.NotWithdrawable;
         bool takesRoom = o.Asset != 0 && a.Size(o.Asset) == 0 && !s.OrdersOf(a.Id).Any(x => x.Request.Instrument == o.Asset);
-        if (takesRoom && queued.Depositor != World.OwnerOf(a.Id)) return RejectCode.NotOwner;
+        if (takesRoom && queued.Depositor != (a.Id < Bound.ReservedAccounts ? default : World.OwnerOf(a.Id))) return RejectCode.NotOwner;
         if (o.Asset != 0 && RoomCode(a, o.Asset) is var room and not RejectCode.None) return room;
         if (o.Asset == 0) a.Cash += o.Amount;
         else a.Add(o.Asset, o.Amount);
