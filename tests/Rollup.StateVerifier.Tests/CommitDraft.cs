@@ -19,7 +19,7 @@ internal sealed class CommitDraft
     public required Fr RiskRoot { get; set; }
     public required byte[] RiskInputs { get; set; }
     public required List<Fr[]> Bounced { get; init; }
-    public required ImmutableArray<QueuedDraft> Operations { get; init; }
+    public required ImmutableArray<QueuedDraft> Operations { get; set; }
 
     public Fr C => Commitment ?? PublicData.Commitment(Words);
 

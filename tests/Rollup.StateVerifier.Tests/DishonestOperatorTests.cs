@@ -1,4 +1,5 @@
 using System.Numerics;
+using Rollup.Crypto;
 using Rollup.Crypto.Settlement;
 using Rollup.Ethereum;
 using Rollup.Protocol;
@@ -169,6 +170,37 @@ public class DishonestOperatorTests
 
     [Fact]
     public Task Bounce_of_nothing() => FailsAsync(Check.Operations, 3, d => d[2].Bounced.Add(FakeVault.Registration(6).Words));
+
+    [Fact]
+    public async Task Account_registered_again()
+    {
+        CheckFailedException failure = await FailsAsync(Check.Operations, 2, d =>
+        {
+            QueuedDraft again = FakeVault.Registration(3);
+            d[1].Operations = d[1].Operations.SetItem(1, again);
+            again.Words.CopyTo(d[1].Words, CommitDraft.Place(1));
+        });
+        Assert.Contains("account 3 again", failure.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Account_whose_leaf_was_never_published()
+    {
+        void Change(List<CommitDraft> d)
+        {
+            d.RemoveRange(1, Honest.Batches - 1);
+            Fr[] words = d[0].Words;
+            words[CommitDraft.Block(0)..CommitDraft.Block(1)].CopyTo(words, CommitDraft.Block(1));
+            words[CommitDraft.Block(0)..CommitDraft.Block(1)].CopyTo(words, CommitDraft.Block(2));
+            QuadTree tree = VaultParameters.GenesisTree();
+            tree.Set(2, words[CommitDraft.Block(0) + 1]);
+            words[3] = tree.Root;
+        }
+
+        Assert.Equal(9_000_000_001, (await new FakeVault(Change).EndAt(1).ShowAsync(new AccountQuery(FakeVault.KeyOf(2)))).Contents.Cash);
+        var failure = await Assert.ThrowsAsync<CheckFailedException>(() => new FakeVault(Change).EndAt(1).ShowAsync(new AccountQuery(FakeVault.KeyOf(3))));
+        Assert.Equal((Check.Leaf, 1u), (failure.Check, failure.Batch));
+    }
 
     [Fact]
     public async Task Withheld_ciphertext()

@@ -28,8 +28,8 @@ internal sealed class FakeVault
     public FakeVault(Action<List<CommitDraft>>? change = null)
     {
         Drafts = [.. Honest.Drafts.Select(d => d.Clone())];
-        List<QueuedDraft> queue = [.. Drafts.SelectMany(d => d.Operations), Registration(6)];
         change?.Invoke(Drafts);
+        List<QueuedDraft> queue = [.. Drafts.SelectMany(d => d.Operations), Registration(6)];
         AddBlock(block);
         byte[] prefix = new byte[32];
         for (int i = 0; i < queue.Count; i++)
@@ -121,6 +121,13 @@ internal sealed class FakeVault
     {
         object[] w = [.. proof.Chunk(32).Select(word => (object)new BigInteger(word, isUnsigned: true, isBigEndian: true))];
         return VaultContract.ProveBatch.Encode(batch, new object[] { new[] { w[0], w[1] }, new object[] { new[] { w[2], w[3] }, new[] { w[4], w[5] } }, new[] { w[6], w[7] } });
+    }
+
+    /// <summary>For a history of no more than this many batches, all final.</summary>
+    public FakeVault EndAt(uint lastFinal)
+    {
+        Answer(VaultContract.LastFinal, lastFinal);
+        return this;
     }
 
     public static Bytes32 Topic(ulong value) => Bytes32.FromBytes(new UIntWord(value).Bytes);

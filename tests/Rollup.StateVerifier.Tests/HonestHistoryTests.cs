@@ -106,8 +106,7 @@ public class HonestHistoryTests
     [Fact]
     public async Task A_vault_without_batches_stands_at_the_genesis()
     {
-        var world = new FakeVault(drafts => drafts.Clear());
-        world.Answer(VaultContract.LastFinal, 0);
+        FakeVault world = new FakeVault(drafts => drafts.Clear()).EndAt(0);
         VerifiedHistory history = await world.VerifyAsync();
         Assert.Null(history.Chain.LastFinal);
         Assert.Equal(Honest.Roots[0], history.Chain.FinalRoot);

@@ -216,6 +216,30 @@ public class LyingEndpointTests
     public Task Commit_log_repeated() => FailsAsync(Check.Sequence, 5, w => w.Chain.Logs.Add(w.Chain.Logs[w.FindLog(VaultContract.BatchCommitted, 5)] with { LogIndex = 1_000 }));
 
     [Fact]
+    public Task Proof_log_repeated() => FailsAsync(Check.Sequence, 4, w => w.Chain.Logs.Add(w.Chain.Logs[w.FindLog(VaultContract.BatchProven, 4)] with { BlockNumber = w.Chain.Latest, LogIndex = 1_000 }));
+
+    [Fact]
+    public Task Proof_invented() => FailsAsync(Check.Sequence, 6, w =>
+        w.Chain.Logs.Add(w.Chain.Logs[w.FindLog(VaultContract.BatchProven, 4)] with { Topics = [VaultContract.BatchProven.Topic, FakeVault.Topic(6)], BlockNumber = w.Chain.Latest, LogIndex = 1_000 }));
+
+    [Fact]
+    public Task Log_of_another_contract() => FailsAsync(Check.Sequence, null, w => w.SetLog(VaultContract.BatchCommitted, 2, l => l with { Address = FakeVault.Verifier }));
+
+    [Fact]
+    public Task Log_that_does_not_decode() => FailsAsync(Check.Parameters, null, w => w.SetLog(VaultContract.BatchCommitted, 2, l => l with { Data = l.Data[..^1] }));
+
+    [Fact]
+    public async Task Logs_that_were_not_asked_for()
+    {
+        VaultSnapshot snapshot = await new FakeVault().Source().ReadSnapshotAsync(null, default);
+        VaultParameters parameters = VaultParameters.From(snapshot, new Pins());
+        Assert.Equal(Honest.Batches, VaultEvents.From(snapshot, parameters).Batches.Count);
+        Log last = snapshot.Logs[^1];
+        foreach ((Log log, Check check) in new[] { (last with { BlockNumber = snapshot.Head.Number + 1 }, Check.Sequence), (last with { LogIndex = 1_000, Topics = [FakeVault.Topic(1)] }, Check.Parameters) })
+            Assert.Equal(check, Assert.Throws<CheckFailedException>(() => VaultEvents.From(snapshot with { Logs = [.. snapshot.Logs, log] }, parameters)).Check);
+    }
+
+    [Fact]
     public Task Same_log_twice() => FailsAsync(Check.Sequence, null, w => w.Chain.Logs.Add(w.Chain.Logs[^1]));
 
     [Fact]
