@@ -29,7 +29,7 @@ internal sealed class VaultFollower(
         LogUpdate update = await follower.PollAsync(cancellation);
         if (update.Removed.Count > 0)
             throw new SafeStopException($"The chain took back block {update.Removed[0].BlockNumber}, whose events were executed: it reorganised deeper than {config.Chain.Confirmations} confirmations. "
-                + "If the new chain queues the same operations in the same order, a restart goes on; else the data directory must be rebuilt from the chain.");
+                + "If the new chain queues the same operations in the same order, delete the snapshots and start again: the journal is then held against the new chain. Else the state has no ground any more.");
 
         long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         if (update.Added.FirstOrDefault(VaultEvents.Frozen.Matches) is { } frozen)

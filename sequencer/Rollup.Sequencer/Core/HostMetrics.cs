@@ -9,21 +9,22 @@ namespace Rollup.Sequencer.Core;
 internal sealed class HostMetrics
 {
     private static readonly RejectCode[] Codes = Enum.GetValues<RejectCode>();
-    private readonly long[] applied = new long[(int)Codes[^1] + 1];
-    private readonly long[] refused = new long[(int)Enum.GetValues<HostCode>()[^1] + 1 - (int)HostCode.NotFound];
+    private readonly long[] answers = new long[(int)Codes[^1] + 1];
+    private readonly long[] hostAnswers = new long[(int)Enum.GetValues<HostCode>()[^1] + 1 - (int)HostCode.NotFound];
     private long records, commits, commitMicroseconds, fills, batches, verified, verifyMicroseconds, streams, cutOff;
 
-    internal void Applied(Applied outcome)
+    /// <summary>A request was executed.</summary>
+    internal void Executed(RequestResult result)
     {
-        Interlocked.Increment(ref applied[(int)outcome.Code]);
-        if (outcome.Result is { } result) Interlocked.Add(ref fills, result.Fills.Count);
+        Interlocked.Increment(ref answers[(int)RejectCode.None]);
+        Interlocked.Add(ref fills, result.Fills.Count);
     }
 
-    /// <summary>A request was refused before the journal.</summary>
+    /// <summary>A request was refused, by whomever.</summary>
     internal void Refused(int code)
     {
-        if (code < (int)HostCode.NotFound) Interlocked.Increment(ref applied[code]);
-        else Interlocked.Increment(ref refused[code - (int)HostCode.NotFound]);
+        if (code < (int)HostCode.NotFound) Interlocked.Increment(ref answers[code]);
+        else Interlocked.Increment(ref hostAnswers[code - (int)HostCode.NotFound]);
     }
 
     internal void Committed(int count, TimeSpan took)
@@ -48,8 +49,8 @@ internal sealed class HostMetrics
     {
         var text = new StringBuilder();
         Metric("rollup_requests_total", "counter", "Requests by the code of their answer.");
-        foreach (RejectCode code in Codes) Labelled("rollup_requests_total", Name.Of(code), Interlocked.Read(ref applied[(int)code]));
-        foreach (HostCode code in Enum.GetValues<HostCode>()) Labelled("rollup_requests_total", Name.Of(code), Interlocked.Read(ref refused[(int)code - (int)HostCode.NotFound]));
+        foreach (RejectCode code in Codes) Labelled("rollup_requests_total", Name.Of(code), Interlocked.Read(ref answers[(int)code]));
+        foreach (HostCode code in Enum.GetValues<HostCode>()) Labelled("rollup_requests_total", Name.Of(code), Interlocked.Read(ref hostAnswers[(int)code - (int)HostCode.NotFound]));
         Single("rollup_fills_total", "counter", "Trades.", Interlocked.Read(ref fills));
         Single("rollup_batches_sealed_total", "counter", "Batches sealed since the start.", Interlocked.Read(ref batches));
         Single("rollup_signatures_verified_total", "counter", "Signatures verified.", Interlocked.Read(ref verified));

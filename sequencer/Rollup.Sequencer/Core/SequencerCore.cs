@@ -175,7 +175,7 @@ internal sealed class SequencerCore : IDisposable
             for (int i = 0; i < group.Length; i++)
             {
                 Applied applied = machine.Apply(group[i], first + (ulong)i, sink);
-                metrics.Applied(applied);
+                if (applied.Result is { } result) metrics.Executed(result);
                 if (IsBatchFull(applied.Code) && !commands[i].IsRetry) again.Add((commands[i], applied));
                 else Complete(commands[i], applied, first + (ulong)i);
             }

@@ -1,8 +1,10 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Rollup.Api;
 using Rollup.Protocol;
+using Rollup.Sequencer.Core;
 
 namespace Rollup.Sequencer.Web;
 
@@ -32,7 +34,11 @@ internal static class Answers
         return response.Body.WriteAsync(body).AsTask();
     }
 
-    internal static Task RefuseAsync(this HttpResponse response, ApiError error) => response.WriteAsync(error, ApiJson.Default.ApiError, StatusOf(error.Code));
+    internal static Task RefuseAsync(this HttpContext context, ApiError error)
+    {
+        context.RequestServices.GetRequiredService<HostMetrics>().Refused(error.Code);
+        return context.Response.WriteAsync(error, ApiJson.Default.ApiError, StatusOf(error.Code));
+    }
 
     /// <summary>Reads a JSON body strictly; null after a refusal was written.</summary>
     internal static async Task<T?> ReadAsync<T>(this HttpContext context, JsonTypeInfo<T> type) where T : class
@@ -40,11 +46,11 @@ internal static class Answers
         try
         {
             if (await JsonSerializer.DeserializeAsync(context.Request.Body, type, context.RequestAborted) is { } value) return value;
-            await context.Response.RefuseAsync(ApiError.Of(RejectCode.Malformed, "the body is null"));
+            await context.RefuseAsync(ApiError.Of(RejectCode.Malformed, "the body is null"));
         }
         catch (JsonException error)
         {
-            await context.Response.RefuseAsync(ApiError.Of(RejectCode.Malformed, error.Message));
+            await context.RefuseAsync(ApiError.Of(RejectCode.Malformed, error.Message));
         }
 
         return null;

@@ -56,7 +56,7 @@ internal sealed class Endpoints(
         if (await context.ReadAsync(type) is not { } message) return;
         Answer<RequestResult> answer = await Submit(message);
         if (answer.Value is { } result) await context.Response.WriteAsync(result, ApiJson.Default.RequestResult);
-        else await Refuse(context, answer.Error!);
+        else await context.RefuseAsync(answer.Error!);
     }
 
     private async Task<Answer<RequestResult>> Submit(ISignedMessage message)
@@ -79,28 +79,28 @@ internal sealed class Endpoints(
         long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         if (!await core.ReadAsync(machine => machine.ViewKeys.HasRoom(now)))
         {
-            await Refuse(context, ApiError.Of(HostCode.Busy, "too many view keys wait for their registration"));
+            await context.RefuseAsync(ApiError.Of(HostCode.Busy, "too many view keys wait for their registration"));
             return;
         }
 
         var work = new ViewKeyWork(message.ViewKey);
         Answer<ViewKeyResult> answer = core.TryPost(work) ? await work.Completion : ApiError.Of(HostCode.Busy);
         if (answer.Value is { } result) await context.Response.WriteAsync(result, ApiJson.Default.ViewKeyResult);
-        else await Refuse(context, answer.Error!);
+        else await context.RefuseAsync(answer.Error!);
     }
 
     private async Task Seal(HttpContext context)
     {
         if (!access.IsOperator(context.Request.Headers.Authorization))
         {
-            await Refuse(context, new ApiError((int)HostCode.Unauthorized, Name.Of(HostCode.Unauthorized), "The operator's token is needed."));
+            await context.RefuseAsync(new ApiError((int)HostCode.Unauthorized, Name.Of(HostCode.Unauthorized), "The operator's token is needed."));
             return;
         }
 
         var work = new SealWork();
         Answer<BatchView> answer = core.TryPost(work) ? await work.Completion : ApiError.Of(HostCode.Busy);
         if (answer.Value is { } batch) await context.Response.WriteAsync(batch, ApiJson.Default.BatchView);
-        else await Refuse(context, answer.Error!);
+        else await context.RefuseAsync(answer.Error!);
     }
 
     private Task Info(HttpContext context)
@@ -113,27 +113,27 @@ internal sealed class Endpoints(
 
     private async Task Book(HttpContext context)
     {
-        if (Instrument(context) is not { } instrument) await Refuse(context, ApiError.Of(RejectCode.UnknownInstrument));
-        else if (Query(context, "depth", Views.DefaultDepth, Views.MaxDepth) is not { } depth) await Refuse(context, BadQuery("depth", Views.MaxDepth));
+        if (Instrument(context) is not { } instrument) await context.RefuseAsync(ApiError.Of(RejectCode.UnknownInstrument));
+        else if (Query(context, "depth", Views.DefaultDepth, Views.MaxDepth) is not { } depth) await context.RefuseAsync(BadQuery("depth", Views.MaxDepth));
         else await context.Response.WriteAsync(await core.ReadAsync(machine => Views.Book(machine, instrument, depth)), ApiJson.Default.BookView);
     }
 
     private async Task Trades(HttpContext context)
     {
-        if (Instrument(context) is not { } instrument) await Refuse(context, ApiError.Of(RejectCode.UnknownInstrument));
-        else if (Query(context, "limit", DefaultList, MaxList) is not { } limit) await Refuse(context, BadQuery("limit", MaxList));
+        if (Instrument(context) is not { } instrument) await context.RefuseAsync(ApiError.Of(RejectCode.UnknownInstrument));
+        else if (Query(context, "limit", DefaultList, MaxList) is not { } limit) await context.RefuseAsync(BadQuery("limit", MaxList));
         else await context.Response.WriteAsync(await core.ReadAsync(machine => machine.Trades.Newest(instrument, limit)), ApiJson.Default.IReadOnlyListTradeView);
     }
 
     private async Task Risk(HttpContext context)
     {
         if (await core.ReadAsync(Views.Risk) is { } risk) await context.Response.WriteAsync(risk, ApiJson.Default.RiskView);
-        else await Refuse(context, ApiError.Of(HostCode.NotFound, "no epoch has been opened yet"));
+        else await context.RefuseAsync(ApiError.Of(HostCode.NotFound, "no epoch has been opened yet"));
     }
 
     private async Task Batches(HttpContext context)
     {
-        if (Query(context, "limit", DefaultList, MaxList) is not { } limit) await Refuse(context, BadQuery("limit", MaxList));
+        if (Query(context, "limit", DefaultList, MaxList) is not { } limit) await context.RefuseAsync(BadQuery("limit", MaxList));
         else await context.Response.WriteAsync(await core.ReadAsync(machine => machine.Batches.Newest(limit)), ApiJson.Default.IReadOnlyListBatchView);
     }
 
@@ -141,25 +141,25 @@ internal sealed class Endpoints(
     {
         bool isNumber = uint.TryParse(context.GetRouteValue("batch") as string, NumberStyles.None, CultureInfo.InvariantCulture, out uint batch);
         if (isNumber && await core.ReadAsync(machine => machine.Batches[batch]) is { } view) await context.Response.WriteAsync(view, ApiJson.Default.BatchView);
-        else await Refuse(context, ApiError.Of(HostCode.NotFound));
+        else await context.RefuseAsync(ApiError.Of(HostCode.NotFound));
     }
 
     private async Task Account(HttpContext context)
     {
         if (!int.TryParse(context.GetRouteValue("account") as string, NumberStyles.None, CultureInfo.InvariantCulture, out int account) || core.Keys[account] is null)
         {
-            await Refuse(context, ApiError.Of(HostCode.NotFound));
+            await context.RefuseAsync(ApiError.Of(HostCode.NotFound));
             return;
         }
 
-        if (!access.IsPublic(account) && CheckAccess(context, account) is { } refusal) await Refuse(context, refusal);
+        if (!access.IsPublic(account) && CheckAccess(context, account) is { } refusal) await context.RefuseAsync(refusal);
         else if (await core.ReadAsync(machine => Views.Account(machine, account)) is { } view) await context.Response.WriteAsync(view, ApiJson.Default.AccountView);
-        else await Refuse(context, ApiError.Of(HostCode.NotFound));
+        else await context.RefuseAsync(ApiError.Of(HostCode.NotFound));
     }
 
     private Task Accounts(HttpContext context) => Address.TryParse(context.Request.Query["owner"], out Address owner)
         ? context.Response.WriteAsync(core.Keys.Of(owner), ApiJson.Default.IReadOnlyListInt32)
-        : Refuse(context, ApiError.Of(RejectCode.Malformed, "owner must be an address"));
+        : context.RefuseAsync(ApiError.Of(RejectCode.Malformed, "owner must be an address"));
 
     private ApiError? CheckAccess(HttpContext context, int account)
     {
@@ -173,11 +173,11 @@ internal sealed class Endpoints(
     {
         if (!context.WebSockets.IsWebSocketRequest)
         {
-            await Refuse(context, ApiError.Of(RejectCode.Malformed, "this is a WebSocket endpoint"));
+            await context.RefuseAsync(ApiError.Of(RejectCode.Malformed, "this is a WebSocket endpoint"));
             return;
         }
 
-        if (Interlocked.Increment(ref streams) > config.Limits.StreamConnections) await Refuse(context, ApiError.Of(HostCode.Busy, "too many stream connections"));
+        if (Interlocked.Increment(ref streams) > config.Limits.StreamConnections) await context.RefuseAsync(ApiError.Of(HostCode.Busy, "too many stream connections"));
         else
         {
             using System.Net.WebSockets.WebSocket socket = await context.WebSockets.AcceptWebSocketAsync();
@@ -204,10 +204,4 @@ internal sealed class Endpoints(
     }
 
     private static ApiError BadQuery(string name, int most) => ApiError.Of(RejectCode.Malformed, $"{name} must be 1 to {most}");
-
-    private Task Refuse(HttpContext context, ApiError error)
-    {
-        metrics.Refused(error.Code);
-        return context.Response.RefuseAsync(error);
-    }
 }

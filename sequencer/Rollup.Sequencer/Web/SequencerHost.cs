@@ -62,7 +62,7 @@ internal static class SequencerHost
         WebApplication app = builder.Build();
         app.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandler = Explain });
         // A browser sends JSON to a strange origin only after asking, which nobody here answers: so other content types are refused.
-        app.UseStatusCodePages(context => context.HttpContext.Response.RefuseAsync(context.HttpContext.Response.StatusCode == StatusCodes.Status415UnsupportedMediaType
+        app.UseStatusCodePages(context => context.HttpContext.RefuseAsync(context.HttpContext.Response.StatusCode == StatusCodes.Status415UnsupportedMediaType
             ? ApiError.Of(RejectCode.Malformed, $"the content type must be {Answers.Json}") : ApiError.Of(HostCode.NotFound)));
         app.UseRateLimiter();
         app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(15), KeepAliveTimeout = TimeSpan.FromSeconds(15) });
@@ -79,14 +79,10 @@ internal static class SequencerHost
             {
                 TokenLimit = limits.Burst, TokensPerPeriod = Math.Max(1, limits.RequestsPerSecond / 10), ReplenishmentPeriod = TimeSpan.FromMilliseconds(100), QueueLimit = 0,
             }));
-        limiter.OnRejected = (context, _) =>
-        {
-            context.HttpContext.RequestServices.GetRequiredService<HostMetrics>().Refused((int)HostCode.RateLimited);
-            return new ValueTask(context.HttpContext.Response.RefuseAsync(ApiError.Of(HostCode.RateLimited, "of this address")));
-        };
+        limiter.OnRejected = (context, _) => new ValueTask(context.HttpContext.RefuseAsync(ApiError.Of(HostCode.RateLimited, "of this address")));
     }
 
-    private static Task Explain(HttpContext context) => context.Response.RefuseAsync(context.Features.Get<IExceptionHandlerFeature>()?.Error switch
+    private static Task Explain(HttpContext context) => context.RefuseAsync(context.Features.Get<IExceptionHandlerFeature>()?.Error switch
     {
         BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => ApiError.Of(HostCode.TooLarge),
         BadHttpRequestException bad => ApiError.Of(RejectCode.Malformed, bad.Message),

@@ -1,0 +1,85 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Rollup.Client.Sequencer;
+using Rollup.Ethereum;
+using Rollup.Sequencer.Configuration;
+using Rollup.Sequencer.Core;
+using Rollup.Sequencer.Oracle;
+using Rollup.Sequencer.Storage;
+using Rollup.Sequencer.Web;
+
+namespace Rollup.Sequencer.Tests;
+
+/// <summary>The whole sequencer in this process, on a free port, with a fake chain.</summary>
+internal sealed class HostHarness : IAsyncDisposable
+{
+    internal const string OperatorToken = "an-operator-token-for-tests-only-0123456789";
+    private readonly TemporaryDirectory folder;
+    private readonly WebApplication app;
+    private readonly EthereumClient ethereum;
+
+    private HostHarness(FakeChain chain, SequencerConfig config, TemporaryDirectory folder)
+    {
+        (Chain, this.folder) = (chain, folder);
+        DurableFile.CreateDirectory(config.Data);
+        var spool = new Spool(config.Spool);
+        spool.Prepare();
+        ethereum = new EthereumClient(chain.Endpoint, new JsonRpcOptions { Attempts = 1 });
+        var feed = new StaticFeed(new Dictionary<string, MarketPrice> { ["BTCUSDT"] = new(61_700_000_000, 61_700_000_000), ["ETHUSDT"] = new(2_680_000_000, 2_680_000_000) });
+        app = SequencerHost.Build(config, Recovery.Open(config, spool, TimeProvider.System, NullLogger.Instance), spool, feed, ethereum, OperatorToken, TimeProvider.System, logging => logging.ClearProviders());
+    }
+
+    internal FakeChain Chain { get; }
+    internal Uri Endpoint => new(app.Urls.Single());
+    internal SequencerClient Client { get; private set; } = null!;
+    internal HttpClient Http { get; private set; } = null!;
+    internal SequencerCore Core => app.Services.GetRequiredService<SequencerCore>();
+
+    internal static async Task<HostHarness> StartAsync(LimitConfig? limits = null, EpochConfig? epoch = null)
+    {
+        var chain = new FakeChain();
+        await chain.StartAsync();
+        var folder = new TemporaryDirectory();
+        var host = new HostHarness(chain, TestConfig.Make(folder.Path, chain.Endpoint, limits: limits, epoch: epoch), folder);
+        await host.app.StartAsync();
+        host.Client = new SequencerClient(host.Endpoint);
+        host.Http = new HttpClient { BaseAddress = host.Endpoint };
+        return host;
+    }
+
+    /// <summary>Registers traders as they would: view key first, then the chain.</summary>
+    internal async Task RegisterAsync(long cash, params IReadOnlyList<Trader> traders)
+    {
+        foreach (Trader trader in traders) await Client.DiscloseViewKeyAsync(trader.Keys);
+        Chain.Mine([.. traders.Select(t => Chain.Queued(t.Registration(cash), t.Keys.Owner))]);
+        Chain.MineEmpty(2);
+        foreach (Trader trader in traders)
+            await UntilAsync(async () => (await Client.AccountsOfAsync(trader.Keys.Owner)).Count > 0);
+    }
+
+    internal static async Task UntilAsync(Func<Task<bool>> condition)
+    {
+        for (int i = 0; i < 500; i++)
+        {
+            if (await condition()) return;
+            await Task.Delay(20);
+        }
+
+        throw new TimeoutException("The state never came.");
+    }
+
+    internal static long Now => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        Http.Dispose();
+        await app.StopAsync();
+        await app.DisposeAsync();
+        ethereum.Dispose();
+        await Chain.DisposeAsync();
+        folder.Dispose();
+    }
+}

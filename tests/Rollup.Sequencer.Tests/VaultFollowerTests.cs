@@ -1,0 +1,220 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Rollup.Api;
+using Rollup.Ethereum;
+using Rollup.Sequencer.Chain;
+using Rollup.Sequencer.Configuration;
+using Rollup.Sequencer.Core;
+
+namespace Rollup.Sequencer.Tests;
+
+public sealed class VaultFollowerTests : IAsyncLifetime, IDisposable
+{
+    private const long Cash = 7_000_000;
+    private readonly TemporaryDirectory folder = new();
+    private readonly ManualClock clock = new();
+    private readonly FakeChain chain = new();
+    private readonly Trader first = new(2), second = new(3);
+    private EthereumClient client = null!;
+    private CoreHarness core = null!;
+    private VaultFollower follower = null!;
+
+    public async Task InitializeAsync()
+    {
+        await chain.StartAsync();
+        client = new EthereumClient(chain.Endpoint, new JsonRpcOptions { Attempts = 1 });
+        Open();
+        foreach (Trader trader in new[] { first, second })
+        {
+            var work = new ViewKeyWork(trader.Keys.ViewKey);
+            Assert.True(core.Core.TryPost(work));
+            await work.Completion;
+        }
+    }
+
+    public async Task DisposeAsync()
+    {
+        follower.Dispose();
+        core.Dispose();
+        client.Dispose();
+        await chain.DisposeAsync();
+    }
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task Operations_count_once_they_have_their_confirmations()
+    {
+        chain.Mine(chain.Queued(first.Registration(Cash), first.Keys.Owner));
+        chain.MineEmpty(1);
+        await PollAsync();
+        Assert.Null(core.Core.Keys[2]);
+
+        chain.MineEmpty(1);
+        await PollAsync();
+        await core.UntilAsync(m => m.Keys[2] is not null);
+        Assert.Equal(Cash, await core.ReadAsync(m => m.Engine.View(Protocol.AccountId.From(2))!.Cash.Atoms));
+        Assert.Equal(2UL, core.Status.View().ChainBlock);
+    }
+
+    [Fact]
+    public async Task A_batch_goes_from_sealed_to_final_as_the_chain_shows_it()
+    {
+        await RegisterAsync(first);
+        BatchView batch = (await core.SealAsync()).Value!;
+        ulong at = chain.Head;
+        chain.Mine(FakeChain.Committed(1, batch.NewRoot!.Value));
+        chain.Mine(FakeChain.Proven(1));
+        chain.MineEmpty(2);
+        await PollAsync();
+        await core.UntilAsync(m => m.Batches[1]!.Stage == BatchStage.Proven);
+        chain.Mine(FakeChain.Finalised(1, batch.NewRoot.Value));
+        chain.MineEmpty(2);
+        await PollAsync();
+        await core.UntilAsync(m => m.Batches.LastFinal == 1);
+        BatchView final = (await core.ReadAsync(m => m.Batches[1]))!;
+        Assert.Equal((at + 1, at + 2, at + 5), (final.CommittedBlock, final.ProvenBlock, final.FinalBlock));
+    }
+
+    [Fact]
+    public async Task A_reorganisation_within_the_confirmations_is_nothing_special()
+    {
+        chain.Mine(chain.Queued(first.Registration(Cash), first.Keys.Owner));
+        chain.MineEmpty(1);
+        await PollAsync();
+        chain.Reorganise(2); // The operation is gone, and another takes its place.
+        chain.Mine(chain.Queued(first.Registration(Cash + 5), first.Keys.Owner, index: 0));
+        chain.MineEmpty(2);
+        await PollAsync();
+        await core.UntilAsync(m => m.Keys[2] is not null);
+        Assert.Equal(Cash + 5, await core.ReadAsync(m => m.Engine.View(Protocol.AccountId.From(2))!.Cash.Atoms));
+    }
+
+    [Fact]
+    public async Task A_reorganisation_deeper_than_the_confirmations_is_a_safe_stop_that_says_so()
+    {
+        await RegisterAsync(first);
+        chain.Reorganise(3);
+        var error = await Assert.ThrowsAsync<SafeStopException>(PollAsync);
+        Assert.Contains("reorganised deeper than 2 confirmations", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_reorganisation_deeper_than_what_is_remembered_is_found_after_a_restart_too()
+    {
+        await RegisterAsync(first);
+        await PollAsync();
+        await core.UntilAsync(m => m.Chain is not null);
+        ChainPosition position = (await core.ReadAsync(m => m.Chain))!;
+        chain.Reorganise((int)chain.Head);
+        follower.Dispose();
+        follower = Follow(position);
+        await Assert.ThrowsAsync<ReorganisationTooDeepException>(PollAsync);
+    }
+
+    [Fact]
+    public async Task Following_goes_on_after_a_restart_where_it_ended()
+    {
+        await RegisterAsync(first);
+        await PollAsync();
+        await core.UntilAsync(m => m.Chain is { Number: > 0 });
+        ChainPosition position = (await core.ReadAsync(m => m.Chain))!;
+        follower.Dispose();
+        follower = Follow(position);
+        chain.Mine(chain.Queued(second.Registration(Cash + 1), second.Keys.Owner));
+        chain.MineEmpty(2);
+        await PollAsync();
+        await core.UntilAsync(m => m.Keys[3] is not null);
+        Assert.Equal(2, await core.ReadAsync(m => m.Engine.Status.NextOperation));
+    }
+
+    [Fact]
+    public async Task Following_from_the_first_block_again_does_nothing_twice()
+    {
+        await RegisterAsync(first);
+        follower.Dispose();
+        follower = Follow(null);
+        await PollAsync();
+        await core.ReadAsync(_ => true);
+        Assert.Equal(1, await core.ReadAsync(m => m.Engine.Status.NextOperation));
+        Assert.Null(core.Status.HaltReason);
+    }
+
+    [Fact]
+    public async Task An_unreachable_chain_stops_nothing_and_health_says_so_until_it_is_back()
+    {
+        chain.SetDown(true);
+        await follower.StartAsync(default);
+        await Until(() => core.Status.View().Problems.Any(p => p.StartsWith("chain: operations and batches are not followed", StringComparison.Ordinal)));
+        Assert.Equal(HealthStatus.Degraded, core.Status.View().Status);
+        Assert.NotNull(await core.ReadAsync(m => m.Engine.Status));
+        Assert.True(await core.ReadAsync(m => m.Engine.Status.IsOpen));
+
+        chain.SetDown(false);
+        chain.Mine(chain.Queued(first.Registration(Cash), first.Keys.Owner));
+        chain.MineEmpty(2);
+        await core.UntilAsync(m => m.Keys[2] is not null);
+        await Until(() => core.Status.View().Status == HealthStatus.Ok);
+        await follower.StopAsync(default);
+    }
+
+    [Fact]
+    public async Task A_frozen_vault_is_a_safe_stop()
+    {
+        chain.Mine(FakeChain.Frozen());
+        chain.MineEmpty(2);
+        await follower.StartAsync(default);
+        await Until(() => core.Status.HaltReason is not null);
+        Assert.Contains("The vault was frozen in block 1", core.Status.HaltReason, StringComparison.Ordinal);
+        await follower.StopAsync(default);
+    }
+
+    [Theory]
+    [InlineData("domain", "The vault's domain is 5")]
+    [InlineData("genesisRoot", "The vault's genesisRoot is 5")]
+    [InlineData("rows", "The vault's rows is 5, and the configuration's is 10")]
+    [InlineData("maxEpoch", "batches of at most 5 ms")]
+    public async Task Another_vault_is_a_safe_stop_before_anything_is_followed(string function, string problem)
+    {
+        chain.Set(function, 5);
+        Assert.Contains(problem, (await Assert.ThrowsAsync<SafeStopException>(PollAsync)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Another_chain_is_a_safe_stop_before_anything_is_followed()
+    {
+        chain.ChainId = 1;
+        Assert.Contains("answers for chain 1", (await Assert.ThrowsAsync<SafeStopException>(PollAsync)).Message, StringComparison.Ordinal);
+    }
+
+    private async Task RegisterAsync(Trader trader)
+    {
+        chain.Mine(chain.Queued(trader.Registration(Cash), trader.Keys.Owner));
+        chain.MineEmpty(2);
+        await PollAsync();
+        await core.UntilAsync(m => m.Keys[trader.Account] is not null);
+    }
+
+    private async Task PollAsync()
+    {
+        while (await follower.PollAsync(default)) { }
+    }
+
+    private void Open()
+    {
+        core = new CoreHarness(TestConfig.Make(folder.Path, rpc: chain.Endpoint), clock);
+        follower = Follow(null);
+    }
+
+    private VaultFollower Follow(ChainPosition? from)
+    {
+        SequencerConfig config = core.Config;
+        Fr genesis = new Engine.ClearingEngine(TestConfig.Engine).Status.AccountRoot;
+        return new VaultFollower(config, client, cancellation => VaultCheck.RunAsync(client, config, genesis, cancellation), core.Core, core.Status, from, TimeProvider.System, NullLogger<VaultFollower>.Instance);
+    }
+
+    private static async Task Until(Func<bool> condition)
+    {
+        for (int i = 0; i < 1000 && !condition(); i++) await Task.Delay(10);
+        Assert.True(condition());
+    }
+}
