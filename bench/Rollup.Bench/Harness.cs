@@ -62,6 +62,16 @@ public sealed class Table
         _rows.Add((_section, what, Format(samples[Runs / 2] * scale), Format(samples[0] * scale), Format(processor[Runs / 2] * scale), unit));
     }
 
+    /// <summary>Adds samples taken elsewhere: median and best of the elapsed time, median of the processor time.</summary>
+    /// <param name="what">What one sample is.</param>
+    /// <param name="unit">Of both numbers.</param>
+    /// <param name="samples">Elapsed and processor time of each.</param>
+    public void AddSamples(string what, string unit, IReadOnlyList<(double Elapsed, double Processor)> samples)
+    {
+        double[] elapsed = [.. samples.Select(sample => sample.Elapsed).Order()], processor = [.. samples.Select(sample => sample.Processor).Order()];
+        _rows.Add((_section, what, Format(elapsed[samples.Count / 2]), Format(elapsed[0]), Format(processor[samples.Count / 2]), unit));
+    }
+
     /// <summary>Adds a value measured once.</summary>
     public void Add(string what, double value, string unit) => _rows.Add((_section, what, Format(value), "", "", unit));
 

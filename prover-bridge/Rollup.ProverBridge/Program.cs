@@ -37,7 +37,11 @@ dev.SetAction((arguments, cancellation) => GuardAsync(async () =>
 var keysCommand = new Command("keys", "Proving keys.") { dev };
 
 var root = new RootCommand("Proves the rollup's sealed batches and settles them on the vault.") { run, jobs, keysCommand };
-return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration
+{
+    EnableDefaultExceptionHandler = false,
+    ProcessTerminationTimeout = TimeSpan.FromSeconds(30), // The host's own limit for an orderly stop.
+});
 
 static int Guard(Func<int> command) => GuardAsync(() => Task.FromResult(command())).GetAwaiter().GetResult();
 

@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.Data.Sqlite;
 using Rollup.Engine;
 using Rollup.Groth16;
 using Rollup.Groth16.Formats;
@@ -22,7 +23,7 @@ public sealed class EndToEndTests : IDisposable
     {
         KeysCommand.KeySet keys = await KeysCommand.DevelopmentKeysAsync("dev", Repository.Root, TextWriter.Null, default);
         VerifyingKey key = SnarkJson.ReadVerifyingKey(File.ReadAllBytes(keys.VerificationKey), "key");
-        await using AnvilProcess anvil = await AnvilProcess.StartAsync();
+        await using AnvilProcess anvil = await LocalVault.StartChainAsync();
         LocalVault vault = await LocalVault.DeployAsync(anvil, CircuitProfile.Dev, key);
         await vault.RegisterAsync(2, 5_000_000_000);
         await vault.RegisterAsync(3, 4_000_000_001);
@@ -108,6 +109,25 @@ public sealed class EndToEndTests : IDisposable
     }
 
     [AnvilFact]
+    public async Task A_failure_that_nobody_foresaw_ends_the_program_as_a_failure()
+    {
+        (AnvilProcess anvil, _, string configuration) = await FactorsBridgeAsync();
+        await using AnvilProcess _1 = anvil;
+        using BridgeProcess bridge = BridgeProcess.Start(configuration);
+        await bridge.ExpectAsync("Prover bridge runs");
+        using (var connection = new SqliteConnection($"Data Source={folder.File("state/jobs.db")};Pooling=False"))
+        {
+            connection.Open();
+            using SqliteCommand command = connection.CreateCommand();
+            command.CommandText = "PRAGMA foreign_keys = OFF; DROP TABLE job";
+            command.ExecuteNonQuery();
+        }
+
+        Assert.Equal(RunCommand.Failed, await bridge.WaitAsync());
+        await bridge.ExpectAsync("no such table: job");
+    }
+
+    [AnvilFact]
     public async Task A_wrong_password_is_an_error_without_a_stack()
     {
         (AnvilProcess anvil, _, string configuration) = await FactorsBridgeAsync();
@@ -123,7 +143,7 @@ public sealed class EndToEndTests : IDisposable
     private async Task<(AnvilProcess, LocalVault, string)> FactorsBridgeAsync()
     {
         FactorsCircuit circuit = await FactorsCircuit.GetAsync();
-        AnvilProcess anvil = await AnvilProcess.StartAsync();
+        AnvilProcess anvil = await LocalVault.StartChainAsync();
         LocalVault vault = await LocalVault.DeployAsync(anvil, CircuitProfile.Dev, circuit.Key);
         return (anvil, vault, BridgeProcess.Configure(folder, vault, anvil.Endpoint, circuit.Files));
     }

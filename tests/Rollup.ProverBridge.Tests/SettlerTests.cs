@@ -19,14 +19,15 @@ public sealed class VaultChain : IAsyncLifetime
 {
     private string? deployed;
 
-    public AnvilProcess Anvil { get; } = new();
+    public AnvilProcess Anvil { get; private set; } = new();
 
     public LocalVault Vault { get; private set; } = null!;
 
     public async Task InitializeAsync()
     {
-        await Anvil.InitializeAsync();
-        if (AnvilProcess.Binary is not null) Vault = await LocalVault.DeployAsync(Anvil, CircuitProfile.Dev, KnownKey.Key);
+        if (AnvilProcess.Binary is null) return; // The tests are skipped.
+        Anvil = await LocalVault.StartChainAsync();
+        Vault = await LocalVault.DeployAsync(Anvil, CircuitProfile.Dev, KnownKey.Key);
     }
 
     public async Task RestoreAsync()
@@ -283,6 +284,45 @@ public sealed class SettlerTests(VaultChain chain) : IClassFixture<VaultChain>, 
     }
 
     [AnvilFact]
+    public async Task A_transaction_that_waits_for_inclusion_is_not_sent_beside()
+    {
+        await RegisteredAsync();
+        Add(factory.Begin().Register(2, cash: 5_000_000_000).Register(3, cash: 4_000_000_001).Seal());
+        wallet.Dispose();
+        wallet = new Wallet(anvil.Client, AnvilProcess.Key(LocalVault.OperatorKey), new WalletOptions { InclusionTimeout = TimeSpan.Zero, PollInterval = TimeSpan.FromMilliseconds(20) });
+        Settler settler = NewSettler();
+        ulong nonce = await anvil.Client.GetNonceAsync(wallet.Address, BlockTag.Pending);
+        await anvil.RpcAsync("evm_setAutomine", false);
+        try
+        {
+            var first = await Assert.ThrowsAsync<TransactionPendingException>(() => settler.StepAsync(default));
+            var again = await Assert.ThrowsAsync<TransactionPendingException>(() => settler.StepAsync(default));
+            Assert.Equal(first.TransactionHash, again.TransactionHash);
+            Assert.Equal(nonce + 1, await anvil.Client.GetNonceAsync(wallet.Address, BlockTag.Pending));
+            await anvil.MineAsync(1);
+        }
+        finally
+        {
+            await anvil.RpcAsync("evm_setAutomine", true);
+        }
+
+        await SettleAsync(settler);
+        Assert.Equal((1u, 0u), await StateAsync());
+        Assert.Equal(nonce + 1, await anvil.Client.GetNonceAsync(wallet.Address, BlockTag.Pending));
+    }
+
+    [AnvilFact]
+    public async Task A_queue_that_begins_too_late_says_so()
+    {
+        Settler settler = await RegisteredAsync();
+        factory.Begin().Register(2, cash: 5_000_000_000).Register(3, cash: 4_000_000_001).Seal();
+        Add(factory.Begin().Withdraw(2, 9, 1, 0, 17).Seal());
+        await SettleAsync(settler);
+        Assert.StartsWith("batch 1 is missing", settler.Obstacle, StringComparison.Ordinal);
+        Assert.Equal((0u, 0u), await StateAsync());
+    }
+
+    [AnvilFact]
     public async Task An_unreachable_chain_loses_nothing()
     {
         Settler settler = await RegisteredAsync();
@@ -367,7 +407,7 @@ public sealed class SettlerTests(VaultChain chain) : IClassFixture<VaultChain>, 
     {
         IEthereum endpoint = ethereum ?? anvil.Client;
         return new Settler(queue ?? store, endpoint, new Vault(endpoint, vault.Address), wallet, verifyLocally ? Refusal : (_, _) => null,
-            window, 3, TimeProvider.System, metrics, log);
+            window, 3, new ManualClock(DateTimeOffset.UnixEpoch), metrics, log);
     }
 
     private static string? Refusal(Proof proof, ReadOnlySpan<Fr> publics) => new Groth16Verifier(KnownKey.Key).Verify(proof, publics) is { IsValid: false } r ? r.Detail : null;

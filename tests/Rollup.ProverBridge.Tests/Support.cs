@@ -16,9 +16,11 @@ using Rollup.TestSupport;
 namespace Rollup.ProverBridge.Tests;
 
 /// <summary>A clock that stands still until it is moved.</summary>
-internal sealed class ManualClock : TimeProvider
+internal sealed class ManualClock(DateTimeOffset start) : TimeProvider
 {
-    private DateTimeOffset now = DateTimeOffset.FromUnixTimeMilliseconds(1_800_000_000_123);
+    private DateTimeOffset now = start;
+
+    public ManualClock() : this(DateTimeOffset.FromUnixTimeMilliseconds(1_800_000_000_123)) { }
 
     public override DateTimeOffset GetUtcNow() => now;
 

@@ -11,7 +11,7 @@ namespace Rollup.ProverBridge.Commands;
 /// <c>prover-bridge keys dev</c>: compiles a circuit and makes its development keys, once for each content of the circuit. Whoever runs it
 /// could forge proofs; the vault refuses such keys on every chain but a local one.
 /// </summary>
-internal static class KeysCommand
+public static class KeysCommand
 {
     // Part of the keys' folder name: raise it when the generator's output changes.
     private const int Layout = 1;

@@ -26,6 +26,9 @@ internal static class RunCommand
     /// <summary>Exit code after a safe stop.</summary>
     public const int Halted = 3;
 
+    /// <summary>Exit code after a failure that nobody foresaw; the log has its stack.</summary>
+    public const int Failed = 1;
+
     public static async Task<int> RunAsync(BridgeConfiguration configuration, bool jsonLog, CancellationToken cancellation)
     {
         VerifyingKey verifyingKey = ReadKeys(configuration.Circuit);
@@ -39,7 +42,8 @@ internal static class RunCommand
         app.Services.GetRequiredService<ILogger<BridgeStatus>>().LogInformation(
             "Prover bridge runs: spool {Spool}, profile {Profile}, operator {Operator}, monitoring on {Urls}", configuration.Spool, configuration.Circuit.Profile, key.Address, string.Join(' ', app.Urls));
         await app.WaitForShutdownAsync(cancellation);
-        return status.HaltReason is null ? 0 : Halted;
+        bool failed = app.Services.GetServices<IHostedService>().OfType<BackgroundService>().Any(s => s.ExecuteTask is { IsFaulted: true });
+        return status.HaltReason is not null ? Halted : failed ? Failed : 0;
     }
 
     public static RetryPolicy RetryOf(BridgeConfiguration configuration) => new(

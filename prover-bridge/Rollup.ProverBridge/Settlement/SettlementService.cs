@@ -80,7 +80,7 @@ public sealed class SettlementService(
                 bool sent = await settler.StepAsync(stopping);
                 failures = 0;
                 metrics.ChainReachable.Set(1);
-                status.Report(Part, null);
+                status.Report(Part, settler.Obstacle);
                 if (sent) continue;
             }
             catch (EthereumException error)

@@ -25,10 +25,12 @@ public delegate string? RefuseProof(Proof proof, ReadOnlySpan<Fr> publicInputs);
 public sealed class Settler(
     JobStore store, IEthereum ethereum, Vault vault, Wallet wallet, RefuseProof refusal, long challengeWindow, int revertAttempts, TimeProvider clock, Metrics metrics, ILogger log)
 {
-    private readonly Dictionary<(uint, string), Bytes32> pending = [];
+    private readonly Dictionary<(uint, string), (Bytes32 Hash, long Since)> pending = [];
     private readonly Dictionary<uint, BatchCalldata> calldata = [];
     private (uint Batch, string Action, int Count) reverts;
-    private uint missing;
+
+    /// <summary>What kept the last look from going further though nothing failed; null if nothing did.</summary>
+    public string? Obstacle { get; private set; }
 
     /// <summary>Looks at the vault once and sends what is due.</summary>
     /// <returns>Whether something was sent, so that another look is worth it at once.</returns>
@@ -44,17 +46,18 @@ public sealed class Settler(
         if (state.IsFrozen)
             throw new SettlementHaltedException($"The vault is frozen: it takes no batches any more, only claims. Its last final batch is {state.LastFinal}.");
 
+        Obstacle = null;
         uint expected = state.LastFinal + 1;
         foreach (Job job in store.After(state.LastFinal))
         {
             // Committing a batch whose predecessor is missing would revert; one set aside must not run into its proof deadline.
-            if (job.Batch != expected++)
+            if (job.Batch != expected)
             {
-                if (missing != expected - 1) log.LogError("Batch {Missing} is missing: the queue goes on with batch {Batch}, which cannot be sent before it. Put its sealed file into the spool and start with an empty queue", expected - 1, job.Batch);
-                missing = expected - 1;
+                Obstacle = $"batch {expected} is missing: the queue goes on with batch {job.Batch}, which cannot be sent before it";
                 break;
             }
 
+            expected++;
             if (job.AsideBy == AsideBy.Settlement)
                 throw new SettlementHaltedException($"Batch {job.Batch} is set aside: {job.AsideReason} Nothing is sent until it is settled; then `prover-bridge jobs retry {job.Batch}`.");
             VaultBatch onChain = await vault.ReadBatchAsync(job.Batch, cancellation);
@@ -120,13 +123,15 @@ public sealed class Settler(
     private async Task<bool> SendAsync(uint batch, string action, byte[] data, BatchStatus reached, CancellationToken cancellation)
     {
         // What was sent and not seen in a block yet must not be sent again beside it.
-        if (pending.TryGetValue((batch, action), out Bytes32 hash))
+        if (pending.TryGetValue((batch, action), out var sent))
         {
-            if (await ethereum.GetTransactionAsync(hash, cancellation) is { BlockNumber: null }) return false;
+            if (await ethereum.GetTransactionAsync(sent.Hash, cancellation) is { BlockNumber: null })
+                throw new TransactionPendingException(sent.Hash, clock.GetElapsedTime(sent.Since));
             pending.Remove((batch, action));
             return true; // Included or dropped: look again.
         }
 
+        long started = clock.GetTimestamp();
         try
         {
             TransactionReceipt receipt = await wallet.SendAsync(vault.Address, data, cancellation: cancellation);
@@ -139,7 +144,7 @@ public sealed class Settler(
         }
         catch (TransactionPendingException waiting)
         {
-            pending[(batch, action)] = waiting.TransactionHash;
+            pending[(batch, action)] = (waiting.TransactionHash, started);
             throw;
         }
         catch (EthereumRpcException error) when (error.Revert is { } revert)
