@@ -247,11 +247,20 @@ public sealed partial class ClearingEngine
         Emit() = new EngineEvent
         {
             Kind = EventKind.Filled,
-            Account = AccountId.From(order.Account.Id), Slot = order.Verified.Request.Slot, Nonce = OrderNonce.From(order.Verified.Request.Nonce),
-            Instrument = InstrumentId.From(order.Market.Id), IsSell = order.IsSell, Price = Price.FromAtomsPerLot(maker.Price), Lots = Lots.From(step.Lots),
-            Remaining = Lots.From(takerRemaining), Fee = Cash.FromAtoms(step.TakerFee),
-            Maker = AccountId.From(account.Id), MakerSlot = request.Slot, MakerNonce = OrderNonce.From(request.Nonce),
-            MakerRemaining = Lots.From(maker.Remaining - step.Lots), MakerFee = Cash.FromAtoms(step.MakerFee),
+            Account = AccountId.From(order.Account.Id),
+            Slot = order.Verified.Request.Slot,
+            Nonce = OrderNonce.From(order.Verified.Request.Nonce),
+            Instrument = InstrumentId.From(order.Market.Id),
+            IsSell = order.IsSell,
+            Price = Price.FromAtomsPerLot(maker.Price),
+            Lots = Lots.From(step.Lots),
+            Remaining = Lots.From(takerRemaining),
+            Fee = Cash.FromAtoms(step.TakerFee),
+            Maker = AccountId.From(account.Id),
+            MakerSlot = request.Slot,
+            MakerNonce = OrderNonce.From(request.Nonce),
+            MakerRemaining = Lots.From(maker.Remaining - step.Lots),
+            MakerFee = Cash.FromAtoms(step.MakerFee),
         };
         if (maker.Remaining > step.Lots) book.Reduce(step.Order, step.Lots);
         else
@@ -270,17 +279,30 @@ public sealed partial class ClearingEngine
         slot.Market = order.Market;
         slot.Order = order.Market.Book.Add(new Order
         {
-            Request = order.Verified, Account = order.Account, Holding = order.Holding, Price = request.Limit, Fee = fee, Remaining = remaining,
-            Expiry = request.Expiry, IsSell = request.IsSell, ReduceOnly = order.Flags.ReduceOnly,
-            RowBatch = row >= 0 ? _batch : 0, Row = row,
+            Request = order.Verified,
+            Account = order.Account,
+            Holding = order.Holding,
+            Price = request.Limit,
+            Fee = fee,
+            Remaining = remaining,
+            Expiry = request.Expiry,
+            IsSell = request.IsSell,
+            ReduceOnly = order.Flags.ReduceOnly,
+            RowBatch = row >= 0 ? _batch : 0,
+            Row = row,
         });
         order.Account.OpenOrders++;
         order.Holding.Orders++;
         _earliestExpiry = Math.Min(_earliestExpiry, request.Expiry);
         Emit() = new EngineEvent
         {
-            Kind = EventKind.Rested, Account = AccountId.From(order.Account.Id), Slot = request.Slot, Nonce = OrderNonce.From(request.Nonce),
-            Instrument = InstrumentId.From(order.Market.Id), IsSell = request.IsSell, Price = Price.FromAtomsPerLot(request.Limit),
+            Kind = EventKind.Rested,
+            Account = AccountId.From(order.Account.Id),
+            Slot = request.Slot,
+            Nonce = OrderNonce.From(request.Nonce),
+            Instrument = InstrumentId.From(order.Market.Id),
+            IsSell = request.IsSell,
+            Price = Price.FromAtomsPerLot(request.Limit),
             Remaining = Lots.From(remaining),
         };
     }
@@ -309,7 +331,13 @@ public sealed partial class ClearingEngine
 
     private void EmitClosed(in SignedRequest request, long remaining, RejectCode reason) => Emit() = new EngineEvent
     {
-        Kind = EventKind.Closed, Reason = reason, Account = AccountId.From(request.Account), Slot = request.Slot, Nonce = OrderNonce.From(request.Nonce),
-        Instrument = InstrumentId.From(request.Instrument), IsSell = request.IsSell, Remaining = Lots.From(remaining),
+        Kind = EventKind.Closed,
+        Reason = reason,
+        Account = AccountId.From(request.Account),
+        Slot = request.Slot,
+        Nonce = OrderNonce.From(request.Nonce),
+        Instrument = InstrumentId.From(request.Instrument),
+        IsSell = request.IsSell,
+        Remaining = Lots.From(remaining),
     };
 }

@@ -27,7 +27,10 @@ public sealed partial class ClearingEngine
         Emit() = new EngineEvent
         {
             Kind = !accepted ? EventKind.Bounced : operation.Kind == OperationKind.Register ? EventKind.Registered : EventKind.Deposited,
-            Reason = bounce, Account = AccountId.From(operation.Account), Instrument = InstrumentId.From(operation.Asset), Amount = operation.Amount,
+            Reason = bounce,
+            Account = AccountId.From(operation.Account),
+            Instrument = InstrumentId.From(operation.Asset),
+            Amount = operation.Amount,
         };
         return RejectCode.None;
     }

@@ -106,8 +106,12 @@ public sealed partial class ClearingEngine
         if (holding is not null) account.Release(holding);
         Emit() = new EngineEvent
         {
-            Kind = EventKind.Withdrawn, Account = AccountId.From(account.Id), Slot = request.Slot, Nonce = OrderNonce.From(request.Nonce),
-            Instrument = InstrumentId.From(request.Instrument), Amount = request.Size,
+            Kind = EventKind.Withdrawn,
+            Account = AccountId.From(account.Id),
+            Slot = request.Slot,
+            Nonce = OrderNonce.From(request.Nonce),
+            Instrument = InstrumentId.From(request.Instrument),
+            Amount = request.Size,
         };
         return RejectCode.None;
     }
@@ -142,7 +146,10 @@ public sealed partial class ClearingEngine
         killed.Chain = new OrderSlot(request.Nonce, OrderSlot.MaxFilled);
         Emit() = new EngineEvent
         {
-            Kind = EventKind.CancelProven, Account = AccountId.From(account.Id), Slot = request.Slot, Nonce = OrderNonce.From(request.Nonce),
+            Kind = EventKind.CancelProven,
+            Account = AccountId.From(account.Id),
+            Slot = request.Slot,
+            Nonce = OrderNonce.From(request.Nonce),
         };
         return RejectCode.None;
     }

@@ -207,9 +207,16 @@ internal sealed class NaiveEngine(EngineConfig config)
         else s.Orders[at] = left;
         s.Events.Add(Named(EventKind.Filled, r) with
         {
-            IsSell = r.IsSell, Price = Price.FromAtomsPerLot(maker.Request.Limit), Lots = Lots.From(lots), Remaining = Lots.From(remaining),
-            Fee = Cash.FromAtoms((long)takerFee), Maker = AccountId.From(b.Id), MakerSlot = maker.Request.Slot, MakerNonce = OrderNonce.From(maker.Request.Nonce),
-            MakerRemaining = Lots.From(left.Remaining), MakerFee = Cash.FromAtoms((long)makerFee),
+            IsSell = r.IsSell,
+            Price = Price.FromAtomsPerLot(maker.Request.Limit),
+            Lots = Lots.From(lots),
+            Remaining = Lots.From(remaining),
+            Fee = Cash.FromAtoms((long)takerFee),
+            Maker = AccountId.From(b.Id),
+            MakerSlot = maker.Request.Slot,
+            MakerNonce = OrderNonce.From(maker.Request.Nonce),
+            MakerRemaining = Lots.From(left.Remaining),
+            MakerFee = Cash.FromAtoms((long)makerFee),
         });
         if (lots == closable && left.Remaining > 0) Close(left, RejectCode.ReduceOnlyWouldIncrease);
         return RejectCode.None;
@@ -325,8 +332,11 @@ internal sealed class NaiveEngine(EngineConfig config)
         s.NextOperation++;
         s.Events.Add(new EngineEvent
         {
-            Kind = bounce != 0 ? EventKind.Bounced : registers ? EventKind.Registered : EventKind.Deposited, Reason = bounce,
-            Account = AccountId.From(o.Account), Instrument = InstrumentId.From(o.Asset), Amount = o.Amount,
+            Kind = bounce != 0 ? EventKind.Bounced : registers ? EventKind.Registered : EventKind.Deposited,
+            Reason = bounce,
+            Account = AccountId.From(o.Account),
+            Instrument = InstrumentId.From(o.Asset),
+            Amount = o.Amount,
         });
         return RejectCode.None;
     }
@@ -421,6 +431,10 @@ internal sealed class NaiveEngine(EngineConfig config)
 
     private static EngineEvent Named(EventKind kind, SignedRequest r) => new()
     {
-        Kind = kind, Account = AccountId.From(r.Account), Slot = r.Slot, Nonce = OrderNonce.From(r.Nonce), Instrument = InstrumentId.From(r.Instrument),
+        Kind = kind,
+        Account = AccountId.From(r.Account),
+        Slot = r.Slot,
+        Nonce = OrderNonce.From(r.Nonce),
+        Instrument = InstrumentId.From(r.Instrument),
     };
 }

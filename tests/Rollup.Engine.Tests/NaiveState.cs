@@ -55,9 +55,20 @@ internal sealed class NaiveState
 
     internal NaiveState Copy() => new()
     {
-        Time = Time, Open = Open, Observed = Observed, NextOperation = NextOperation, Batch = Batch, IsOpen = IsOpen, Risk = Risk,
-        Accounts = new(Accounts.ToDictionary(a => a.Key, a => a.Value.Copy())), Orders = [.. Orders], Touched = [.. Touched],
-        Withdrew = [.. Withdrew], Buckets = [.. Buckets], Rows = [.. Rows], Operations = Operations,
+        Time = Time,
+        Open = Open,
+        Observed = Observed,
+        NextOperation = NextOperation,
+        Batch = Batch,
+        IsOpen = IsOpen,
+        Risk = Risk,
+        Accounts = new(Accounts.ToDictionary(a => a.Key, a => a.Value.Copy())),
+        Orders = [.. Orders],
+        Touched = [.. Touched],
+        Withdrew = [.. Withdrew],
+        Buckets = [.. Buckets],
+        Rows = [.. Rows],
+        Operations = Operations,
     };
 
     internal List<NaiveOrder> OrdersOf(int account) => [.. Orders.Where(o => o.Request.Account == account)];

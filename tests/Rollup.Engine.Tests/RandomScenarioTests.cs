@@ -89,8 +89,10 @@ public class RandomScenarioTests
             };
             World = new World(profile, c => c with
             {
-                MakerFee = FeeRate.FromPpm(random.Next(4) == 0 ? 0 : random.Next(700)), TakerFee = FeeRate.FromPpm(random.Next(4) == 0 ? 0 : random.Next(700)),
-                MaxOpenOrders = random.Next(3) == 0 ? 4 : 30, MaxBookOrders = random.Next(3) == 0 ? 9 : 500,
+                MakerFee = FeeRate.FromPpm(random.Next(4) == 0 ? 0 : random.Next(700)),
+                TakerFee = FeeRate.FromPpm(random.Next(4) == 0 ? 0 : random.Next(700)),
+                MaxOpenOrders = random.Next(3) == 0 ? 4 : 30,
+                MaxBookOrders = random.Next(3) == 0 ? 9 : 500,
             });
             model = new NaiveEngine(World.Config);
         }
@@ -174,7 +176,12 @@ public class RandomScenarioTests
             if (random.Next(15) == 0) limit = limit * random.Next(50, 150) / 100 / spec.Tick * spec.Tick;
             byte flags = random.Next(12) switch
             {
-                < 7 => Gtc, 7 => Ioc, 8 => Fok, 9 => PostOnly, 10 => Market | Ioc, _ => Market | Fok,
+                < 7 => Gtc,
+                7 => Ioc,
+                8 => Fok,
+                9 => PostOnly,
+                10 => Market | Ioc,
+                _ => Market | Fok,
             };
             if (random.Next(9) == 0) flags |= ReduceOnly;
             flags |= random.Next(3) switch { 0 => CancelTaker, 1 => CancelBoth, _ => (byte)0 };
@@ -183,8 +190,12 @@ public class RandomScenarioTests
                 World.Now + (random.Next(6) == 0 ? random.Next(600) : 1_000_000), 1 + World.Log.Count / 3);
             return random.Next(80) switch
             {
-                0 => order with { Limit = order.Limit + 1 }, 1 => order with { Size = 0 }, 2 => order with { FeeRate = random.Next(700) },
-                3 => order with { Instrument = 9 }, 4 => order with { Flags = 3 }, _ => order,
+                0 => order with { Limit = order.Limit + 1 },
+                1 => order with { Size = 0 },
+                2 => order with { FeeRate = random.Next(700) },
+                3 => order with { Instrument = 9 },
+                4 => order with { Flags = 3 },
+                _ => order,
             };
         }
 

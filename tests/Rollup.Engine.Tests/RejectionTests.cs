@@ -10,6 +10,14 @@ public class RejectionTests
 {
     private const long Rich = 1_000_000_000;
 
+    [Fact]
+    public void Every_code_is_explained()
+    {
+        string document = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "ENGINE.md"));
+        foreach (RejectCode code in Enum.GetValues<RejectCode>().Where(c => c != RejectCode.None))
+            Assert.Matches($@"\| .*\b{code}\b.* \|", document);
+    }
+
     private static World Standard() => WithAccounts(Rich, Rich);
 
     /// <summary>The command is refused with the code and without a trace; the control, which differs in what the code is about, is accepted.</summary>

@@ -125,7 +125,6 @@ internal sealed class Account(int id, AccountIdentity identity)
 
     internal int HoldingCount { get; private set; }
     internal ReadOnlySpan<Holding> Holdings => _holdings.AsSpan(0, HoldingCount);
-    internal ReadOnlySpan<GroupMargin> Groups => _groups;
 
     internal int SlotCount => _slots.Length;
 

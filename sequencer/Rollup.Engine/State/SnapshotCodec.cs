@@ -112,8 +112,16 @@ internal static class SnapshotCodec
                 OrderFlags.TryDecode(r.Flags, out OrderFlags flags);
                 var order = new Order
                 {
-                    Request = request, Account = account, Holding = holding, Price = r.Limit, Expiry = r.Expiry, IsSell = r.IsSell, ReduceOnly = flags.ReduceOnly,
-                    Remaining = from.ReadInt64(), Fee = from.ReadInt64(), Row = from.ReadInt32(),
+                    Request = request,
+                    Account = account,
+                    Holding = holding,
+                    Price = r.Limit,
+                    Expiry = r.Expiry,
+                    IsSell = r.IsSell,
+                    ReduceOnly = flags.ReduceOnly,
+                    Remaining = from.ReadInt64(),
+                    Fee = from.ReadInt64(),
+                    Row = from.ReadInt32(),
                 };
                 order.RowBatch = order.Row >= 0 ? batch : 0;
                 ref SlotState slot = ref account.SlotRef(r.Slot);
