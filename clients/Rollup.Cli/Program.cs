@@ -18,8 +18,8 @@ return await Commands.Build().Parse(args).InvokeAsync();
 /// <summary>The commands of `rollup`. Exit codes: 0 done, 1 refused or failed (the message says why), 2 wrong usage.</summary>
 internal static class Commands
 {
-    private static readonly Option<Uri> Rpc = new("--rpc") { Description = "L1 endpoint.", DefaultValueFactory = _ => new Uri("http://127.0.0.1:8545") };
-    private static readonly Option<Uri> Sequencer = new("--sequencer") { Description = "The sequencer's API.", DefaultValueFactory = _ => new Uri("http://127.0.0.1:8080") };
+    private static readonly Option<Uri> Rpc = new("--rpc") { Description = "L1 endpoint.", CustomParser = ParseUrl, DefaultValueFactory = _ => new Uri("http://127.0.0.1:8545") };
+    private static readonly Option<Uri> Sequencer = new("--sequencer") { Description = "The sequencer's API.", CustomParser = ParseUrl, DefaultValueFactory = _ => new Uri("http://127.0.0.1:8080") };
     private static readonly Option<string> Folder = new("--folder") { Description = "Folder of a local session: deployment, wallets, key files.", Required = true };
     private static readonly Option<string> Key = new("--key") { Description = "Key file of the trader.", Required = true };
     private static readonly Option<int?> Account = new("--account") { Description = "Account number; the key's only one by default." };
@@ -255,6 +255,13 @@ internal static class Commands
 
     private static string At(IReadOnlyList<LevelView> side, int index, Func<LevelView, long> field) =>
         index < side.Count ? field(side[index]).ToString(CultureInfo.InvariantCulture) : "";
+
+    private static Uri? ParseUrl(System.CommandLine.Parsing.ArgumentResult result)
+    {
+        if (Uri.TryCreate(result.Tokens.Single().Value, UriKind.Absolute, out Uri? url) && (url.Scheme is "http" or "https")) return url;
+        result.AddError($"'{result.Tokens.Single().Value}' is not an http or https URL.");
+        return null;
+    }
 
     private static Address VaultOf(ParseResult p) => Eip55.Parse(p.GetRequiredValue(Vault));
 

@@ -31,15 +31,9 @@ internal sealed class RecordedBook
         last = null;
         Set(bids, newBids);
         Set(asks, newAsks);
-        bool first = true;
         last = id;
         foreach (BookChange change in waiting.Where(c => c.Last > id))
-        {
-            if (first && change.First > id + 1) return $"the snapshot at {id} is older than the first change after it, which starts at {change.First}";
-            if (!first && Follow(change) is { } problem) return problem;
-            if (first) Take(change);
-            first = false;
-        }
+            if (Follow(change) is { } problem) return problem;
 
         waiting.Clear();
         return null;
