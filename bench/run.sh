@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures and writes bench/results.md, and bench/constraints.json by the way.
 # usage: bench/run.sh [--standard] [--sections "NAME..."] [--no-circuits]
-#   --standard      the profile standard besides dev and demo (compiling it takes many minutes and about 2 GB)
+#   --standard      the profile standard besides dev and demo (slow)
 #   --sections      only these sections of bench/Rollup.Bench instead of all
 #   --no-circuits   neither compiles circuits nor makes keys; the committed constraint counts are shown
 set -euo pipefail

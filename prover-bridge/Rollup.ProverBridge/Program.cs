@@ -34,7 +34,11 @@ dev.SetAction((arguments, cancellation) => GuardAsync(async () =>
     }.ToJsonString());
     return 0;
 }));
-var keysCommand = new Command("keys", "Proving keys.") { dev };
+var zkey = new Option<string>("--zkey") { Description = "Proving key of a ceremony.", Required = true };
+var folder = new Option<string>("--out") { Description = "Folder for verification_key.json and Groth16Verifier.sol.", Required = true };
+var export = new Command("export", "Check a proving key, and write its verification key and verifier contract.") { zkey, folder };
+export.SetAction(arguments => Guard(() => KeysCommand.Export(arguments.GetRequiredValue(zkey), arguments.GetRequiredValue(folder), Console.Error)));
+var keysCommand = new Command("keys", "Proving keys.") { dev, export };
 
 var root = new RootCommand("Proves the rollup's sealed batches and settles them on the vault.") { run, jobs, keysCommand };
 return await root.Parse(args).InvokeAsync(new InvocationConfiguration

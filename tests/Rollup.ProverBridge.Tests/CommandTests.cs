@@ -63,6 +63,22 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Export_writes_what_belongs_to_a_proving_key_and_refuses_what_is_none()
+    {
+        KeysCommand.KeySet keys = (await FactorsCircuit.GetAsync()).Files;
+        string target = Path.Combine(folder.Path, "exported");
+        var output = new StringWriter();
+        Assert.Equal(0, KeysCommand.Export(keys.Zkey, target, output));
+        Assert.Equal(File.ReadAllBytes(keys.VerificationKey), File.ReadAllBytes(Path.Combine(target, "verification_key.json")));
+        Assert.Equal(File.ReadAllText(keys.Verifier), File.ReadAllText(Path.Combine(target, "Groth16Verifier.sol")));
+        Assert.Contains("development key", output.ToString(), StringComparison.Ordinal);
+
+        var error = Assert.Throws<ConfigurationException>(() => KeysCommand.Export(keys.Wasm, Path.Combine(folder.Path, "none"), output));
+        Assert.Contains(keys.Wasm, error.Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Path.Combine(folder.Path, "none")));
+    }
+
+    [Fact]
     public void Retry_takes_a_batch_up_again()
     {
         Assert.Equal(0, JobsCommand.Retry(configuration, 2, TextWriter.Null));

@@ -9,7 +9,8 @@ namespace Rollup.ProverBridge.Commands;
 
 /// <summary>
 /// <c>prover-bridge keys dev</c>: compiles a circuit and makes its development keys, once for each content of the circuit. Whoever runs it
-/// could forge proofs; the vault refuses such keys on every chain but a local one.
+/// could forge proofs; the vault refuses such keys on every chain but a local one. <c>prover-bridge keys export</c>: what bridge and vault
+/// need of a ceremony's key.
 /// </summary>
 public static class KeysCommand
 {
@@ -62,6 +63,24 @@ public static class KeysCommand
         return keys;
     }
 
+    /// <summary>Writes verification key and verifier contract of a .zkey file to a folder.</summary>
+    /// <exception cref="ConfigurationException">The file is no .zkey, or nobody should trust its key.</exception>
+    public static int Export(string zkeyFile, string folder, TextWriter output)
+    {
+        try
+        {
+            using Zkey zkey = Zkey.Open(zkeyFile);
+            Directory.CreateDirectory(folder);
+            WriteVerifier(zkey, folder);
+            if (DevKeys.IsDevelopment(zkey.VerifyingKey)) output.WriteLine("This is a development key: whoever made it can forge proofs.");
+            return 0;
+        }
+        catch (FormatException error)
+        {
+            throw new ConfigurationException($"{zkeyFile}: {error.Message}", error);
+        }
+    }
+
     private static void Write(string r1csFile, string folder)
     {
         R1cs r1cs = R1csFile.Load(r1csFile);
@@ -70,6 +89,11 @@ public static class KeysCommand
         using (FileStream stream = File.Create(zkeyFile))
             DevKeys.Write(r1cs, secret, stream, Environment.ProcessorCount);
         using Zkey zkey = Zkey.Open(zkeyFile);
+        WriteVerifier(zkey, folder);
+    }
+
+    private static void WriteVerifier(Zkey zkey, string folder)
+    {
         File.WriteAllBytes(Path.Combine(folder, "verification_key.json"), SnarkJson.Write(zkey.VerifyingKey));
         File.WriteAllText(Path.Combine(folder, "Groth16Verifier.sol"), SolidityVerifier.Write(zkey.VerifyingKey));
     }
