@@ -38,6 +38,15 @@ public sealed partial class DocumentTests
     }
 
     [Fact]
+    public void Scripts_of_the_Makefile_are_there_and_can_run()
+    {
+        List<string> scripts = [.. Script().Matches(Sources.Read("Makefile")).Select(m => m.Groups[1].Value)];
+        Assert.Contains("tests/run.sh", scripts);
+        Assert.DoesNotContain(scripts, script => !Tracked.Contains(script));
+        Assert.DoesNotContain(scripts, script => !Sources.Run("git", "ls-files", "--stage", script).Output.StartsWith("100755 ", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void The_checks_find_what_they_look_for()
     {
         Assert.Contains("README.md", Tracked);
@@ -66,6 +75,9 @@ public sealed partial class DocumentTests
     // No path of a URL, of an absolute path or of a pattern.
     [GeneratedRegex(@"(?<![\w./:*<{-])\w[\w.-]*(/[\w.-]+)+/?(?![\w/*<{])")]
     private static partial Regex RepositoryPath();
+
+    [GeneratedRegex(@"^\t@((?:\.ci|tests|bench)/[\w./-]+)", RegexOptions.Multiline)]
+    private static partial Regex Script();
 
     [GeneratedRegex(@"\bmake ([a-z][a-z-]*)")]
     private static partial Regex Make();
