@@ -208,4 +208,4 @@ public enum HealthStatus
 /// <param name="Sequence">Last journal record on the disk.</param>
 /// <param name="Batch">The open batch; 0 if none is.</param>
 /// <param name="ChainBlock">Next block of the chain to look at; absent where no chain is followed.</param>
-public sealed record HealthView(HealthStatus Status, IReadOnlyList<string> Problems, ulong Sequence, uint Batch, uint LastSealed, uint LastFinal, ulong? ChainBlock);
+public sealed record HealthView(HealthStatus Status, IReadOnlyList<string> Problems, ulong Sequence, uint Batch, uint LastSealed, uint LastFinal, ulong? ChainBlock = null);

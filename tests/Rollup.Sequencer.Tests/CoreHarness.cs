@@ -68,7 +68,7 @@ internal sealed class CoreHarness : IDisposable
 
     internal async Task UntilAsync(Func<Machine, bool> condition)
     {
-        for (int i = 0; i < 500; i++)
+        for (int i = 0; i < 3000; i++)
         {
             if (await ReadAsync(condition)) return;
             await Task.Delay(10);

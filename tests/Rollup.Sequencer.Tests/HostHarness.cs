@@ -61,7 +61,7 @@ internal sealed class HostHarness : IAsyncDisposable
 
     internal static async Task UntilAsync(Func<Task<bool>> condition)
     {
-        for (int i = 0; i < 500; i++)
+        for (int i = 0; i < 3000; i++)
         {
             if (await condition()) return;
             await Task.Delay(20);

@@ -30,6 +30,6 @@ internal static class TestConfig
             new InstrumentConfig(EthSpot, "ETH", InstrumentKindName.Spot, 2, "ETH", 1000, 10, "ETHUSDT"),
         ],
         [new GroupConfig(1, 150_000), new GroupConfig(2, 180_000)],
-        new OracleConfig(OracleKind.Static, Prices: new Dictionary<string, string> { ["BTCUSDT"] = "61700", ["ETHUSDT"] = "2680" }.ToImmutableDictionary()),
+        new OracleConfig(OracleKind.Static, Files: [], Prices: new Dictionary<string, string> { ["BTCUSDT"] = "61700", ["ETHUSDT"] = "2680" }.ToImmutableDictionary()),
         Listen: "http://127.0.0.1:0", Epoch: epoch, Limits: limits, SnapshotRecords: snapshotRecords, BookIntervalMilliseconds: 10);
 }

@@ -8,7 +8,7 @@ internal sealed class HostStatus
 {
     private readonly Lock gate = new();
     private readonly SortedDictionary<string, string> problems = [];
-    private HealthView view = new(HealthStatus.Ok, [], 0, 0, 0, 0, null);
+    private HealthView view = new(HealthStatus.Ok, [], 0, 0, 0, 0);
     private ulong? chainBlock;
 
     /// <summary>Why the sequencer stopped safely; null while it works.</summary>
