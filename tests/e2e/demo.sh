@@ -54,7 +54,7 @@ key() { node -p "JSON.parse(process.argv[1])[process.argv[2]]" "$keys" "$1"; }
 say "local chain and vault"
 chain_port=$(free_port); api_port=$(free_port); monitor_port=$(free_port)
 rpc=http://127.0.0.1:$chain_port; api=http://127.0.0.1:$api_port
-node_modules/@foundry-rs/anvil-*/bin/anvil --silent --port "$chain_port" --block-time 1 > "$work/anvil.log" 2>&1 & pids+=($!)
+node_modules/@foundry-rs/anvil-*/bin/anvil --silent --port "$chain_port" > "$work/anvil.log" 2>&1 & pids+=($!)
 wait_for 20 "the local chain" curl -sf -o /dev/null -X POST -H 'content-type: application/json' -d '{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}' "$rpc"
 session=$work/session
 "$rollup" local deploy --rpc "$rpc" --folder "$session" --profile "$profile" --verifier "$(key verifier)" --repository "$root"
@@ -72,7 +72,7 @@ mkdir -m 700 "$work/spool"
 cat > "$work/sequencer.json" <<JSON
 {
   "data": "sequencer", "spool": "spool", "profile": "$profile", "listen": "$api",
-  "chain": { "rpc": "$rpc", "chainId": 31337, "vault": "$vault", "confirmations": 1, "startBlock": $block, "pollMilliseconds": 200 },
+  "chain": { "rpc": "$rpc", "chainId": 31337, "vault": "$vault", "confirmations": 0, "startBlock": $block, "pollMilliseconds": 200 },
   "instruments": [
     { "id": 1, "symbol": "ETH", "kind": "spot", "group": 2, "unit": "ETH", "lotsPerUnit": 10000, "tick": 1, "market": "ETHUSDT" },
     { "id": 2, "symbol": "BTC-PERP", "kind": "perpetual", "group": 1, "unit": "BTC", "lotsPerUnit": 1000, "tick": 100, "market": "BTCUSDT" },
