@@ -37,12 +37,14 @@ public sealed class SnarkjsPoolTests : IDisposable
 
         await maker.MakeAsync(1, FactorsCircuit.Input(5, 7, 9), FactorsCircuit.Publics(5, 7, 9), () => { }, default);
         int worker = Assert.Single(pool.ProcessIds);
-        var refusal = await Assert.ThrowsAsync<ProverException>(() =>
+        Task<ProverException> Refuse() => Assert.ThrowsAsync<ProverException>(() =>
             maker.MakeAsync(2, FactorsCircuit.Input(65536, 7, 9), FactorsCircuit.Publics(65536, 7, 9), () => { }, default));
+        ProverException refusal = await Refuse();
         Assert.Equal(ProverFault.Refused, refusal.Fault);
         Assert.Contains("Num2Bits", refusal.Message, StringComparison.Ordinal);
 
-        // What the generator collected of the failure does not reach the next witness.
+        // What the generator collected of the failure reaches neither the next message nor the next witness.
+        Assert.Equal(refusal.Message, (await Refuse()).Message);
         await maker.MakeAsync(3, FactorsCircuit.Input(6, 7, 9), FactorsCircuit.Publics(6, 7, 9), () => { }, default);
         Assert.Equal(worker, Assert.Single(pool.ProcessIds));
     }
