@@ -15,7 +15,7 @@ internal sealed record SessionResult(long Orders, long Cancels, long Fills, IRea
 /// <summary>Plays an order flow against a sequencer as several traders, each with its own keys; checks every fill against what was signed.</summary>
 internal sealed class SessionPlayer(SequencerClient sequencer, FlowScenario scenario, IReadOnlyList<(TraderKeys Keys, int Account)> traders)
 {
-    private const long OrderLife = 600_000;
+    private const long ValidFor = 600_000; // ms
     private const int FeeRate = 1_000;
 
     private readonly Dictionary<(int Trader, byte Slot), long> nonces = [];
@@ -60,7 +60,7 @@ internal sealed class SessionPlayer(SequencerClient sequencer, FlowScenario scen
     private async Task ActAsync(TraderAction action, MessageSigner signer, CancellationToken cancellation)
     {
         (TraderKeys keys, int account) = traders[action.Trader];
-        long expiry = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() + OrderLife;
+        long expiry = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() + ValidFor;
         long nonce = nonces.GetValueOrDefault((action.Trader, action.Slot));
         try
         {
@@ -68,7 +68,7 @@ internal sealed class SessionPlayer(SequencerClient sequencer, FlowScenario scen
             {
                 nonces[(action.Trader, action.Slot)] = ++nonce;
                 OrderMessage order = signer.Sign(new OrderMessage(account, place.Slot, nonce, place.Instrument, place.IsSell ? Side.Sell : Side.Buy, place.Lots, place.Limit,
-                    FeeRate, expiry, default, place.Rests ? OrderLifeOf.Rests : OrderLifeOf.Takes, PostOnly: place.Rests), keys);
+                    FeeRate, expiry, default, place.Rests ? OrderLife.Gtc : OrderLife.Ioc, PostOnly: place.Rests), keys);
                 RequestResult result = await sequencer.PlaceAsync(order, cancellation);
                 orders++;
                 fills += result.Fills.Count;
@@ -98,10 +98,4 @@ internal sealed class SessionPlayer(SequencerClient sequencer, FlowScenario scen
     }
 
     private void Count(string name) => rejections[name] = rejections.GetValueOrDefault(name) + 1;
-
-    private static class OrderLifeOf
-    {
-        internal const Api.OrderLife Rests = Api.OrderLife.Gtc;
-        internal const Api.OrderLife Takes = Api.OrderLife.Ioc;
-    }
 }

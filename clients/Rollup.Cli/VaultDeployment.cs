@@ -16,7 +16,7 @@ internal sealed record DeployedVault(ulong ChainId, ulong Block, Address Vault, 
 internal sealed class VaultDeployment(EthereumClient ethereum, Wallet deployer, string repository)
 {
     internal const int EthSpot = 1;
-    private const uint SpotUnitsPerLotExponent = 14; // 10^-4 of an 18-decimal token
+    private static readonly BigInteger SpotUnitsPerLot = BigInteger.Pow(10, 14); // 10^-4 of an 18-decimal token
 
     private static readonly AbiFunction Constructor = AbiFunction.Parse(
         "c((uint256,address,address,address,uint32,uint32,uint32,uint64,uint64,uint64,uint64,uint64,uint64))");
@@ -46,7 +46,7 @@ internal sealed class VaultDeployment(EthereumClient ethereum, Wallet deployer, 
             24 * 3600, 24 * 3600, 0, 60_000, 5_000, 700_000,
         ];
         (Address vault, TransactionReceipt receipt) = await deployer.DeployAsync([.. Artifact("RollupVault"), .. Constructor.Encode([configuration])[4..]], cancellation);
-        if (spot is { } asset) await deployer.SendAsync(vault, ListAsset, [EthSpot, asset, BigInteger.Pow(10, (int)SpotUnitsPerLotExponent)], cancellation: cancellation);
+        if (spot is { } asset) await deployer.SendAsync(vault, ListAsset, [EthSpot, asset, SpotUnitsPerLot], cancellation: cancellation);
         return new DeployedVault(chainId, receipt.BlockNumber, vault, verifier, cash.Value, spot);
     }
 
@@ -55,7 +55,7 @@ internal sealed class VaultDeployment(EthereumClient ethereum, Wallet deployer, 
     {
         await deployer.SendAsync(vault.Cash, Mint, [owner, (BigInteger)cash], cancellation: cancellation);
         if (vault.Spot is { } spot && spotLots > 0)
-            await deployer.SendAsync(spot, Mint, [owner, spotLots * BigInteger.Pow(10, (int)SpotUnitsPerLotExponent)], cancellation: cancellation);
+            await deployer.SendAsync(spot, Mint, [owner, spotLots * SpotUnitsPerLot], cancellation: cancellation);
     }
 
     /// <summary>Root of spec 3.4.</summary>
