@@ -48,18 +48,13 @@ public class EngineTwinTests
         return RiskRows.From(inputs);
     }
 
-    /// <summary>An engine with two traders (accounts 2 and 3) and a random walk of prices.</summary>
+    /// <summary>Two traders (accounts 2 and 3) and a random walk of prices.</summary>
     private sealed class Session
     {
-        private readonly ClearingEngine engine = new(new EngineConfig(Domain, CircuitProfile.Dev,
-            [new(Spot, InstrumentKind.Spot, 2, 1, 1), new(Btc, InstrumentKind.Perpetual, 1, 100, 1), new(Eth, InstrumentKind.Perpetual, 2, 10, 1)],
-            FeeRate.FromPpm(100), FeeRate.FromPpm(450)));
-
+        private readonly EngineSession engine = new(Domain);
         private readonly Random random;
-        private readonly RequestVerifier verifier = new(Domain);
         private readonly Dictionary<int, long> nonces = new() { [2] = 0, [3] = 0 };
-        private long now = 1_723_161_255_000, operations, btc = BatchFactory.BtcMark, eth = BatchFactory.EthMark;
-        private uint batch;
+        private long operations, btc = BatchFactory.BtcMark, eth = BatchFactory.EthMark;
 
         public Session(Random random)
         {
@@ -78,24 +73,16 @@ public class EngineTwinTests
 
         public void OpenEpoch()
         {
-            now += 1_000;
             btc += random.Next(-900_000, 900_000) / 100 * 100;
             eth += random.Next(-40_000, 40_000) / 10 * 10;
-            var inputs = new RiskInputs(++batch, Timestamp.FromMilliseconds(now), RiskParameters.Default,
-                [new GroupRange(1, GroupRange.Bitcoin), new GroupRange(2, GroupRange.Ether)],
-                [
-                    new InstrumentInput(Spot, InstrumentKind.Spot, InstrumentFlags.None, 2, eth / 10, eth / 10, 0, 0),
-                    new InstrumentInput(Btc, InstrumentKind.Perpetual, InstrumentFlags.None, 1, btc, btc + 700, 40 * batch, 5_000),
-                    new InstrumentInput(Eth, InstrumentKind.Perpetual, InstrumentFlags.None, 2, eth, eth - 90, -13 * batch, 80_000),
-                ]);
-            Outcome outcome = engine.Apply(Command.OpenEpoch(Timestamp.FromMilliseconds(now), inputs.Encode()));
-            Assert.Equal(RejectCode.None, outcome.Code);
+            engine.OpenEpoch(btc, eth);
         }
 
         /// <summary>One random command; rejections are part of the session.</summary>
         public void Act()
         {
-            now += random.Next(1, 50);
+            engine.Pass(random.Next(1, 50));
+            long expiry = engine.Now + 50_000;
             int account = random.Next(2, 4);
             switch (random.Next(12))
             {
@@ -104,27 +91,23 @@ public class EngineTwinTests
                     Feed(new Operation(OperationKind.Deposit, account, asset, random.Next(1, 1_000_000), default, Fr.Zero, Fr.Zero, Fr.Zero), null);
                     break;
                 case 1:
-                    Send(new SignedRequest(RowKind.Withdrawal, 0, true, random.Next(2) == 0 ? 0 : Spot, account, Slot(), random.Next(1, 400_000), 0, 0, now + 50_000, Nonce(account)));
+                    engine.Send(new SignedRequest(RowKind.Withdrawal, 0, true, random.Next(2) == 0 ? 0 : Spot, account, Slot(), random.Next(1, 400_000), 0, 0, expiry, Nonce(account)));
                     break;
                 case 2:
-                    Send(new SignedRequest(RowKind.Cancel, OrderFlags.ProvenCancel, false, 0, account, Slot(), 0, 0, 0, now + 50_000, Nonce(account)));
+                    engine.Send(new SignedRequest(RowKind.Cancel, OrderFlags.ProvenCancel, false, 0, account, Slot(), 0, 0, 0, expiry, Nonce(account)));
                     break;
                 default:
                     int instrument = random.Next(3) switch { 0 => Btc, 1 => Eth, _ => random.Next(4) == 0 ? Spot : Btc };
                     long mark = instrument == Btc ? btc : instrument == Eth ? eth : eth / 10, tick = instrument == Btc ? 100 : instrument == Eth ? 10 : 1;
                     bool sell = random.Next(2) == 0;
                     long limit = (mark + random.Next(-2_000, 2_000)) / tick * tick;
-                    Send(new SignedRequest(RowKind.Order, new OrderFlags((TimeInForce)random.Next(3), false, false, SelfTradePrevention.CancelResting, false).Encode(),
-                        sell, instrument, account, Slot(), random.Next(1, 120), limit, 500, now + 50_000, Nonce(account)));
+                    engine.Send(new SignedRequest(RowKind.Order, new OrderFlags((TimeInForce)random.Next(3), false, false, SelfTradePrevention.CancelResting, false).Encode(),
+                        sell, instrument, account, Slot(), random.Next(1, 120), limit, 500, expiry, Nonce(account)));
                     break;
             }
         }
 
-        public SealedBatch? Seal()
-        {
-            now += 10;
-            return engine.Apply(Command.Seal(Timestamp.FromMilliseconds(now))).Batch;
-        }
+        public SealedBatch? Seal() => engine.Seal();
 
         private byte Slot() => (byte)random.Next(256);
 
@@ -132,15 +115,7 @@ public class EngineTwinTests
 
         private void Feed(Operation operation, Fr? viewKey)
         {
-            if (engine.Apply(Command.Operation(Timestamp.FromMilliseconds(now), new QueuedOperation(operations, operation, BatchFactory.OwnerOf(9), viewKey))).IsAccepted) operations++;
-        }
-
-        private void Send(SignedRequest request)
-        {
-            EddsaPrivateKey key = BatchFactory.KeyOf(request.Account);
-            RejectCode code = verifier.Verify(request.Pack(), key.Sign(request.Message(Domain)), key.PublicKey, out VerifiedRequest? verified);
-            Assert.Equal(RejectCode.None, code);
-            engine.Apply(Command.Request(Timestamp.FromMilliseconds(now), verified!));
+            if (engine.Feed(new QueuedOperation(operations, operation, BatchFactory.OwnerOf(9), viewKey)) == RejectCode.None) operations++;
         }
     }
 }
