@@ -104,10 +104,6 @@ internal sealed class LocalChain(Uri rpc, string folder)
 
     private void WritePassword()
     {
-        if (File.Exists(PasswordFile)) return;
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        using var stream = new FileStream(PasswordFile, options);
-        stream.Write(System.Text.Encoding.ASCII.GetBytes(RandomNumberGenerator.GetHexString(32)));
+        if (!File.Exists(PasswordFile)) SecretFile.Create(PasswordFile, System.Text.Encoding.ASCII.GetBytes(RandomNumberGenerator.GetHexString(32)));
     }
 }

@@ -54,13 +54,8 @@ public static class Keystore
 
     /// <summary>Writes a key to a new file that only its owner may read.</summary>
     /// <exception cref="IOException">The file exists, or cannot be written.</exception>
-    public static void Save(string path, EthereumKey key, string password, ScryptCost? cost = null)
-    {
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        using var stream = new FileStream(path, options);
-        stream.Write(Encoding.UTF8.GetBytes(Encrypt(key, password, cost ?? ScryptCost.Standard)));
-    }
+    public static void Save(string path, EthereumKey key, string password, ScryptCost? cost = null) =>
+        SecretFile.Create(path, Encoding.UTF8.GetBytes(Encrypt(key, password, cost ?? ScryptCost.Standard)));
 
     /// <summary>The keystore JSON of a key.</summary>
     public static string Encrypt(EthereumKey key, string password, ScryptCost cost)

@@ -1,3 +1,4 @@
+using System.Text;
 using Rollup.Protocol;
 
 namespace Rollup.Crypto.Tests;
@@ -11,7 +12,7 @@ public class AccountKeyTests
     [Fact]
     public void Text_gives_the_same_key_back()
     {
-        AccountKey key = Key(), read = AccountKey.Parse(key.ToJson());
+        AccountKey key = Key(), read = Parse(key.ToJson());
         Assert.Equal((key.Owner, key.PublicKey, key.ViewKey), (read.Owner, read.PublicKey, read.ViewKey));
         Assert.DoesNotContain(ViewKey.ToHex(), key.ToString(), StringComparison.Ordinal);
     }
@@ -30,11 +31,28 @@ public class AccountKeyTests
     {
         string seed = $", \"seed\": \"0x{Convert.ToHexStringLower(Seed)}\" }}";
         string whole = Key().ToJson().TrimEnd().TrimEnd('}').TrimEnd() + seed;
-        Assert.Equal(Key().PublicKey, AccountKey.Parse(whole).PublicKey);
+        Assert.Equal(Key().PublicKey, Parse(whole).PublicKey);
         string alone = $$"""{ "format": "rollup-account-key-1", "owner": "{{Owner}}", "viewKey": "{{ViewKey}}"{{seed}}""";
-        Assert.Equal(Key().PublicKey, AccountKey.Parse(alone).PublicKey);
+        Assert.Equal(Key().PublicKey, Parse(alone).PublicKey);
         Assert.Contains("do not follow", Refusal(whole.Replace("0x0102", "0x0202", StringComparison.Ordinal)), StringComparison.Ordinal);
         Assert.Contains("'seed'", Refusal(whole.Replace("0x0102", "0x01", StringComparison.Ordinal)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_seed_is_written_and_read_only_where_it_is_asked_for()
+    {
+        using var signing = new EddsaPrivateKey(Seed);
+        byte[] text = Key().ToJson(signing);
+        AccountKey read = AccountKey.Parse(text, out EddsaPrivateKey? signer);
+        var seed = new byte[EddsaPrivateKey.SeedLength];
+        signer!.CopySeedTo(seed);
+        signer.Dispose();
+        Assert.Equal(Seed, seed);
+        Assert.Equal((Owner, signing.PublicKey, ViewKey), (read.Owner, read.PublicKey, read.ViewKey));
+        AccountKey.Parse(Encoding.UTF8.GetBytes(Key().ToJson()), out signer);
+        Assert.Null(signer);
+        using var other = new EddsaPrivateKey([.. Seed.Reverse()]);
+        Assert.Throws<ArgumentException>(() => Key().ToJson(other));
     }
 
     [Theory]
@@ -53,6 +71,11 @@ public class AccountKeyTests
     [InlineData("\"viewKey\": \"", "\"viewKey\": 5, \"x\": \"", "texts")]
     [InlineData("{ ", "{ \"more\": \"\", ", "besides")]
     [InlineData("{ ", "{ \"owner\": \"\", ", "repeated")]
+    [InlineData("{ ", "{ \"seed\": 5, ", "texts")]
+    [InlineData("{ ", "{ \"seed\": \"0x0102\", ", "'seed'")]
+    [InlineData("{ ", "{ \"seed\": \"0x0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20\", \"seed\": \"\", ", "repeated")]
+    [InlineData("{ ", "[{ ", "JSON")]
+    [InlineData("}", "} x", "JSON")]
     [InlineData("}", "", "JSON")]
     public void Another_form_is_refused_and_not_repeated(string from, string to, string expected)
     {
@@ -70,5 +93,7 @@ public class AccountKeyTests
         return new AccountKey(Owner, signing.PublicKey, ViewKey);
     }
 
-    private static string Refusal(string text) => Assert.Throws<FormatException>(() => AccountKey.Parse(text)).Message;
+    private static AccountKey Parse(string text) => AccountKey.Parse(Encoding.UTF8.GetBytes(text));
+
+    private static string Refusal(string text) => Assert.Throws<FormatException>(() => Parse(text)).Message;
 }

@@ -128,7 +128,7 @@ public sealed class ConfigurationTests : IDisposable
         Assert.Equal("correct horse", OperatorPassword.Read(file));
         File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
         Assert.Contains("chmod 600", Assert.Throws<ConfigurationException>(() => OperatorPassword.Read(file)).Message, StringComparison.Ordinal);
-        Assert.Throws<ConfigurationException>(() => OperatorPassword.Read(folder.File("none")));
+        Assert.StartsWith("ethereum.passwordFile: ", Assert.Throws<ConfigurationException>(() => OperatorPassword.Read(folder.File("none"))).Message, StringComparison.Ordinal);
     }
 
     private BridgeConfiguration Load(JsonObject configuration)

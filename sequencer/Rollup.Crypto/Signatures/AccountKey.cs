@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Rollup.Protocol;
 
@@ -13,7 +14,7 @@ namespace Rollup.Crypto;
 /// </summary>
 public sealed class AccountKey(Address owner, EddsaPublicKey publicKey, Fr viewKey)
 {
-    /// <summary>Longest text that is read.</summary>
+    /// <summary>Longest text that is read, bytes.</summary>
     public const int MaxLength = 4096;
 
     private const string Format = "rollup-account-key-1";
@@ -29,55 +30,108 @@ public sealed class AccountKey(Address owner, EddsaPublicKey publicKey, Fr viewK
     public Fr ViewKey { get; } = viewKey;
 
     /// <summary>The text without the seed: enough to look, not to sign.</summary>
-    public string ToJson() =>
-        $$"""{ "format": "{{Format}}", "owner": "{{Owner}}", "keyX": "{{PublicKey.X.ToHex()}}", "keyY": "{{PublicKey.Y.ToHex()}}", "viewKey": "{{ViewKey.ToHex()}}" }""" + "\n";
+    public string ToJson() => $"{{ {Members()} }}\n";
+
+    /// <summary>The text with the seed, as UTF-8; the caller zeroes it.</summary>
+    /// <exception cref="ArgumentException">The signing key is not this one's.</exception>
+    public byte[] ToJson(EddsaPrivateKey signingKey)
+    {
+        if (signingKey.PublicKey != PublicKey) throw new ArgumentException("The signing key has another public key.", nameof(signingKey));
+        Span<byte> seed = stackalloc byte[EddsaPrivateKey.SeedLength];
+        signingKey.CopySeedTo(seed);
+        byte[] start = Encoding.UTF8.GetBytes($"{{ {Members()}, \"seed\": \"0x"), text = [.. start, .. new byte[2 * seed.Length], .. "\" }\n"u8];
+        Convert.TryToHexStringLower(seed, text.AsSpan(start.Length), out _);
+        CryptographicOperations.ZeroMemory(seed);
+        return text;
+    }
+
+    /// <summary>Reads the text, and leaves out the seed.</summary>
+    /// <inheritdoc cref="Parse(ReadOnlySpan{byte}, out EddsaPrivateKey?)"/>
+    public static AccountKey Parse(ReadOnlySpan<byte> json)
+    {
+        AccountKey key = Parse(json, out EddsaPrivateKey? signingKey);
+        signingKey?.Dispose();
+        return key;
+    }
 
     /// <summary>Reads the text.</summary>
+    /// <param name="json">UTF-8.</param>
+    /// <param name="signingKey">The key of the seed; null if the text has none.</param>
     /// <exception cref="FormatException">Another form; the message says which member, and holds none of the text.</exception>
-    public static AccountKey Parse(string json)
+    public static AccountKey Parse(ReadOnlySpan<byte> json, out EddsaPrivateKey? signingKey)
     {
-        if (json.Length > MaxLength) throw new FormatException($"A key file has at most {MaxLength} characters, this one {json.Length}.");
-        Dictionary<string, string> members = ReadMembers(json);
-        if (Take("format") != Format) throw new FormatException($"The member 'format' is not \"{Format}\".");
-        if (!Address.TryParse(Take("owner"), out Address owner)) throw new FormatException("The member 'owner' is not an address.");
-        Fr viewKey = Element("viewKey");
-        EddsaPublicKey? ofSeed = members.ContainsKey("seed") ? FromSeed(Take("seed")) : null;
-        EddsaPublicKey key = ofSeed is not null && !members.ContainsKey("keyX") && !members.ContainsKey("keyY") ? ofSeed.Value : new(Element("keyX"), Element("keyY"));
-        if (ofSeed is not null && ofSeed != key) throw new FormatException("The members 'keyX' and 'keyY' do not follow from 'seed'.");
-        if (members.Count > 0) throw new FormatException("There are members besides format, owner, keyX, keyY, viewKey and seed.");
-        return new AccountKey(owner, key, viewKey);
+        if (json.Length > MaxLength) throw new FormatException($"A key file has at most {MaxLength} bytes, this one {json.Length}.");
+        EddsaPrivateKey? signer = null;
+        try
+        {
+            Dictionary<string, string> members = ReadMembers(json, out signer);
+            if (Take("format") != Format) throw new FormatException($"The member 'format' is not \"{Format}\".");
+            if (!Address.TryParse(Take("owner"), out Address owner)) throw new FormatException("The member 'owner' is not an address.");
+            Fr viewKey = Element("viewKey");
+            EddsaPublicKey key = signer is not null && !members.ContainsKey("keyX") && !members.ContainsKey("keyY") ? signer.PublicKey : new(Element("keyX"), Element("keyY"));
+            if (signer is not null && signer.PublicKey != key) throw new FormatException("The members 'keyX' and 'keyY' do not follow from 'seed'.");
+            if (members.Count > 0) throw new FormatException("There are members besides format, owner, keyX, keyY, viewKey and seed.");
+            (signingKey, signer) = (signer, null);
+            return new AccountKey(owner, key, viewKey);
 
-        string Take(string name) => members.Remove(name, out string? value) ? value : throw new FormatException($"The member '{name}' is missing.");
-        Fr Element(string name) => Fr.TryParse(Take(name), out Fr element) ? element : throw new FormatException($"The member '{name}' is not a field element.");
+            string Take(string name) => members.Remove(name, out string? value) ? value : throw new FormatException($"The member '{name}' is missing.");
+            Fr Element(string name) => Fr.TryParse(Take(name), out Fr element) ? element : throw new FormatException($"The member '{name}' is not a field element.");
+        }
+        finally
+        {
+            signer?.Dispose();
+        }
     }
 
     /// <summary>The owner and the public key; never a secret.</summary>
     public override string ToString() => $"key of {Owner}";
 
-    private static Dictionary<string, string> ReadMembers(string json)
+    private string Members() =>
+        $"""
+        "format": "{Format}", "owner": "{Owner}", "keyX": "{PublicKey.X.ToHex()}", "keyY": "{PublicKey.Y.ToHex()}", "viewKey": "{ViewKey.ToHex()}"
+        """;
+
+    // The seed goes from the bytes straight into the key: no string of it is ever made, because strings cannot be zeroed.
+    private static Dictionary<string, string> ReadMembers(ReadOnlySpan<byte> json, out EddsaPrivateKey? signer)
     {
+        signer = null;
+        var members = new Dictionary<string, string>();
+        var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = 1 });
         try
         {
-            using JsonDocument document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 2, AllowDuplicateProperties = false });
-            return document.RootElement.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetString() ?? "");
+            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) throw NotTexts();
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                string name = reader.GetString()!;
+                if (!reader.Read() || reader.TokenType != JsonTokenType.String) throw NotTexts();
+                if (name != "seed" ? !members.TryAdd(name, reader.GetString()!) : signer is not null) throw NotTexts();
+                if (name == "seed") signer = FromSeed(reader.ValueSpan);
+            }
+
+            // Past the closing brace only white space may stand; the reader throws at anything else.
+            reader.Read();
+            return members;
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
-            // The parser's own message may quote the text.
-            throw new FormatException("It is not a JSON object of texts without repeated members.");
+            signer?.Dispose();
+            signer = null;
+            if (e is FormatException) throw;
+            // The reader's own message may quote the text.
+            throw NotTexts();
         }
     }
 
-    private static EddsaPublicKey FromSeed(string text)
+    private static FormatException NotTexts() => new("It is not a JSON object of texts without repeated members.");
+
+    private static EddsaPrivateKey FromSeed(ReadOnlySpan<byte> text)
     {
-        var seed = new byte[EddsaPrivateKey.SeedLength];
+        Span<byte> seed = stackalloc byte[EddsaPrivateKey.SeedLength];
         try
         {
-            if (text.Length != 2 + 2 * seed.Length || !text.StartsWith("0x", StringComparison.Ordinal)
-                || Convert.FromHexString(text.AsSpan(2), seed, out _, out _) != System.Buffers.OperationStatus.Done)
+            if (text.Length != 2 + 2 * seed.Length || !text.StartsWith("0x"u8) || Convert.FromHexString(text[2..], seed, out _, out _) != System.Buffers.OperationStatus.Done)
                 throw new FormatException("The member 'seed' is not 0x and 64 hexadecimal digits.");
-            using var key = new EddsaPrivateKey(seed);
-            return key.PublicKey;
+            return new EddsaPrivateKey(seed);
         }
         finally
         {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
+using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -109,12 +110,17 @@ internal static class SequencerCommands
 
     private static string? ReadToken(string? file)
     {
-        const int Shortest = 32;
+        const int Shortest = 32, Longest = 4096;
         if (file is null) return null;
-        if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(file) & (UnixFileMode.GroupRead | UnixFileMode.OtherRead)) != 0)
-            throw new ConfigException($"operatorTokenFile: {file} may be read by others; run chmod 600 {file}.");
-        string token = File.ReadAllText(file).Trim();
-        return token.Length >= Shortest ? token : throw new ConfigException($"operatorTokenFile: the token in {file} has fewer than {Shortest} characters.");
+        try
+        {
+            string token = SecretFile.Read(file, Longest, bytes => Encoding.ASCII.GetString(bytes).Trim());
+            return token.Length >= Shortest ? token : throw new ConfigException($"operatorTokenFile: the token in {file} has fewer than {Shortest} characters.");
+        }
+        catch (SecretFileException error)
+        {
+            throw new ConfigException($"operatorTokenFile: {error.Message}.", error);
+        }
     }
 
     private static FileStream Lock(string path)

@@ -1,0 +1,57 @@
+using System.Security.Cryptography;
+
+namespace Rollup.Ethereum;
+
+/// <summary>A file of secrets that cannot be used; the message names the file and holds none of its text.</summary>
+public sealed class SecretFileException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>Files of secrets: passwords, tokens, keys. Only their owner may have rights on them, and they are short.</summary>
+public static class SecretFile
+{
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode OthersRights = (UnixFileMode)0b_000_111_111;
+
+    /// <summary>Reads a file whole, and zeroes what was read after <paramref name="parse"/>. A pipe will do.</summary>
+    /// <param name="maxBytes">Of a longer file nothing is parsed.</param>
+    /// <exception cref="SecretFileException">No such file, others have rights on it, or it is too long. What <paramref name="parse"/> throws comes through.</exception>
+    public static T Read<T>(string path, int maxBytes, Func<ReadOnlySpan<byte>, T> parse)
+    {
+        byte[] buffer = GC.AllocateUninitializedArray<byte>(maxBytes + 1, pinned: true);
+        try
+        {
+            return parse(buffer.AsSpan(0, Fill(path, buffer)));
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(buffer);
+        }
+    }
+
+    /// <summary>Writes a new file that only its owner may read and write.</summary>
+    /// <exception cref="IOException">The file exists, or cannot be written.</exception>
+    public static void Create(string path, ReadOnlySpan<byte> content)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, BufferSize = 0 };
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = OwnerOnly;
+        using var stream = new FileStream(path, options);
+        stream.Write(content);
+    }
+
+    private static int Fill(string path, byte[] buffer)
+    {
+        try
+        {
+            // No buffer of the stream's own: it would keep a copy.
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+            // The open file's own mode: a link swapped in between would show another's.
+            if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(stream.SafeFileHandle) & OthersRights) != 0)
+                throw new SecretFileException($"others may read or change {path}: run chmod 600 {path}");
+            int length = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
+            return length < buffer.Length ? length : throw new SecretFileException($"{path} has more than {buffer.Length - 1} bytes");
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new SecretFileException($"{path} cannot be read: {error.Message}", error);
+        }
+    }
+}
