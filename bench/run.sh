@@ -2,8 +2,8 @@
 # Measures and writes bench/results.md, and bench/constraints.json by the way.
 # usage: bench/run.sh [--standard] [--sections "NAME..."] [--no-circuits]
 #   --standard      the profile standard besides dev and demo (slow)
-#   --sections      only these sections of bench/Rollup.Bench instead of all
-#   --no-circuits   neither compiles circuits nor makes keys; the committed constraint counts are shown
+#   --sections      only these sections of bench/Rollup.Bench; the others keep their rows
+#   --no-circuits   neither compiles circuits nor makes keys; the committed constraint counts and times are shown
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
