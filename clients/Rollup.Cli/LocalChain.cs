@@ -30,9 +30,21 @@ internal sealed class LocalChain(Uri rpc, string folder)
 
     internal string KeystoreOf(string name) => Path.Combine(folder, $"{name}.keystore.json");
 
-    internal DeployedVault Deployment => File.Exists(DeploymentFile)
-        ? JsonSerializer.Deserialize(File.ReadAllText(DeploymentFile), CliJson.Default.DeploymentFile)!.ToVault()
-        : throw new CliException($"{DeploymentFile} is missing: run `rollup local deploy` first.");
+    internal DeployedVault Deployment
+    {
+        get
+        {
+            if (!File.Exists(DeploymentFile)) throw new CliException($"{DeploymentFile} is missing: run `rollup local deploy` first.");
+            try
+            {
+                return (JsonSerializer.Deserialize(File.ReadAllText(DeploymentFile), CliJson.Default.DeploymentFile) ?? throw new JsonException("It is null.")).ToVault();
+            }
+            catch (JsonException error)
+            {
+                throw new CliException($"{DeploymentFile} is no deployment: {error.Message}", error);
+            }
+        }
+    }
 
     internal EthereumKey WalletOf(string name) => Wallets.Load(KeystoreOf(name), PasswordFile);
 

@@ -1,7 +1,5 @@
-using System.Diagnostics;
 using System.Numerics;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using Rollup.Crypto;
 using Rollup.Crypto.Settlement;
 using Rollup.Ethereum;
@@ -18,12 +16,6 @@ internal sealed class VaultDeployment(EthereumClient ethereum, Wallet deployer, 
     internal const int EthSpot = 1;
     private static readonly BigInteger SpotUnitsPerLot = BigInteger.Pow(10, 14); // 10^-4 of an 18-decimal token
 
-    private static readonly AbiFunction Constructor = AbiFunction.Parse(
-        "c((uint256,address,address,address,uint32,uint32,uint32,uint64,uint64,uint64,uint64,uint64,uint64))");
-    private static readonly AbiFunction TokenConstructor = AbiFunction.Parse("c(string,string,uint8)");
-    private static readonly AbiFunction ListAsset = AbiFunction.Parse("listAsset(uint32,address,uint96)");
-    private static readonly AbiFunction Mint = AbiFunction.Parse("mint(address,uint256)");
-
     /// <param name="verifierSource">Groth16Verifier.sol of the proving key.</param>
     /// <param name="operatorAddress">Who commits batches.</param>
     /// <param name="cash">The stablecoin; null deploys a test token, and one of ether as asset 1.</param>
@@ -34,8 +26,8 @@ internal sealed class VaultDeployment(EthereumClient ethereum, Wallet deployer, 
         if (cash is null)
         {
             byte[] token = Artifact("TestToken");
-            cash = await Deploy([.. token, .. TokenConstructor.Encode("Test dollar", "TUSD", 6)[4..]], cancellation);
-            spot = await Deploy([.. token, .. TokenConstructor.Encode("Test ether", "TETH", 18)[4..]], cancellation);
+            cash = await Deploy([.. token, .. TokenAbi.Constructor.EncodeArguments("Test dollar", "TUSD", 6)], cancellation);
+            spot = await Deploy([.. token, .. TokenAbi.Constructor.EncodeArguments("Test ether", "TETH", 18)], cancellation);
         }
 
         Address verifier = await Deploy(CompileVerifier(verifierSource), cancellation);
@@ -45,17 +37,17 @@ internal sealed class VaultDeployment(EthereumClient ethereum, Wallet deployer, 
             // proof and operation deadlines (s), challenge window (s), longest epoch and clock tolerance (ms), gas of the verifier
             24 * 3600, 24 * 3600, 0, 60_000, 5_000, 700_000,
         ];
-        (Address vault, TransactionReceipt receipt) = await deployer.DeployAsync([.. Artifact("RollupVault"), .. Constructor.Encode([configuration])[4..]], cancellation);
-        if (spot is { } asset) await deployer.SendAsync(vault, ListAsset, [EthSpot, asset, SpotUnitsPerLot], cancellation: cancellation);
+        (Address vault, TransactionReceipt receipt) = await deployer.DeployAsync([.. Artifact("RollupVault"), .. VaultAbi.Constructor.EncodeArguments([configuration])], cancellation);
+        if (spot is { } asset) await deployer.SendAsync(vault, VaultAbi.ListAsset, [EthSpot, asset, SpotUnitsPerLot], cancellation: cancellation);
         return new DeployedVault(chainId, receipt.BlockNumber, vault, verifier, cash.Value, spot);
     }
 
     /// <summary>Test tokens for a trader: atoms of cash, lots of ether.</summary>
     internal async Task MintAsync(DeployedVault vault, Address owner, long cash, long spotLots, CancellationToken cancellation)
     {
-        await deployer.SendAsync(vault.Cash, Mint, [owner, (BigInteger)cash], cancellation: cancellation);
+        await deployer.SendAsync(vault.Cash, TokenAbi.Mint, [owner, (BigInteger)cash], cancellation: cancellation);
         if (vault.Spot is { } spot && spotLots > 0)
-            await deployer.SendAsync(spot, Mint, [owner, spotLots * SpotUnitsPerLot], cancellation: cancellation);
+            await deployer.SendAsync(spot, TokenAbi.Mint, [owner, spotLots * SpotUnitsPerLot], cancellation: cancellation);
     }
 
     /// <summary>Root of spec 3.4.</summary>
@@ -78,29 +70,8 @@ internal sealed class VaultDeployment(EthereumClient ethereum, Wallet deployer, 
 
     private byte[] CompileVerifier(string sourceFile)
     {
-        var input = new JsonObject
-        {
-            ["language"] = "Solidity",
-            ["sources"] = new JsonObject { ["Groth16Verifier.sol"] = new JsonObject { ["content"] = File.ReadAllText(sourceFile) } },
-            ["settings"] = new JsonObject
-            {
-                ["evmVersion"] = "cancun",
-                ["optimizer"] = new JsonObject { ["enabled"] = true, ["runs"] = 10_000 },
-                ["outputSelection"] = JsonNode.Parse("""{"*": {"*": ["evm.bytecode.object"]}}"""),
-            },
-        };
-        var start = new ProcessStartInfo("node", [Path.Combine(repository, "contracts", "tools", "solc"), "--standard-json"])
-        {
-            WorkingDirectory = Path.Combine(repository, "contracts"),
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-        };
-        using Process compiler = Process.Start(start) ?? throw new CliException("node cannot be started.");
-        compiler.StandardInput.Write(input.ToJsonString());
-        compiler.StandardInput.Close();
-        JsonNode? output = JsonNode.Parse(compiler.StandardOutput.ReadToEnd());
-        compiler.WaitForExit();
-        string? code = output?["contracts"]?["Groth16Verifier.sol"]?["Groth16Verifier"]?["evm"]?["bytecode"]?["object"]?.GetValue<string>();
-        return code is { Length: > 0 } ? Convert.FromHexString(code) : throw new CliException($"{sourceFile} does not compile: {output?["errors"]?[0]?["formattedMessage"]}");
+        var sources = new Dictionary<string, string> { [Path.GetFileName(sourceFile)] = File.ReadAllText(sourceFile) };
+        return SolidityCompiler.Compile(repository, sources).TryGetValue("Groth16Verifier", out CompiledContract? verifier)
+            ? verifier.Code : throw new CliException($"{sourceFile} holds no contract Groth16Verifier.");
     }
 }

@@ -13,11 +13,12 @@ public sealed class AbiFunction
 {
     private AbiFunction(string name, IReadOnlyList<AbiType> parameters, IReadOnlyList<AbiType> results)
     {
-        (Parameters, Results) = (parameters, results);
+        (Name, Parameters, Results) = (name, parameters, results);
         Signature = $"{name}({string.Join(',', parameters)})";
         Selector = Keccak.Hash256(Encoding.ASCII.GetBytes(Signature))[..4];
     }
 
+    public string Name { get; }
     public IReadOnlyList<AbiType> Parameters { get; }
     public IReadOnlyList<AbiType> Results { get; }
 
@@ -39,7 +40,10 @@ public sealed class AbiFunction
     }
 
     /// <summary>Call data: selector and encoded arguments.</summary>
-    public byte[] Encode(params IReadOnlyList<object> arguments) => [.. Selector, .. AbiCodec.Encode(Parameters, arguments)];
+    public byte[] Encode(params IReadOnlyList<object> arguments) => [.. Selector, .. EncodeArguments(arguments)];
+
+    /// <summary>The arguments without a selector, as they follow the creation code of a contract whose constructor this is.</summary>
+    public byte[] EncodeArguments(params IReadOnlyList<object> arguments) => AbiCodec.Encode(Parameters, arguments);
 
     /// <summary>The arguments of call data (or of revert data) that starts with this selector.</summary>
     /// <exception cref="AbiException">Another selector, or malformed arguments.</exception>
@@ -65,14 +69,14 @@ public sealed class AbiFunction
 /// <summary>An event by its signature, e.g. <c>Transfer(address indexed from,address indexed to,uint256 value)</c>.</summary>
 public sealed class AbiEvent
 {
-    private readonly IReadOnlyList<(AbiType Type, bool Indexed)> parameters;
-
     private AbiEvent(string name, IReadOnlyList<(AbiType Type, bool Indexed)> parameters)
     {
-        this.parameters = parameters;
+        Parameters = parameters;
         Signature = $"{name}({string.Join(',', parameters.Select(parameter => parameter.Type))})";
         Topic = Bytes32.FromBytes(Keccak.Hash256(Encoding.ASCII.GetBytes(Signature)));
     }
+
+    public IReadOnlyList<(AbiType Type, bool Indexed)> Parameters { get; }
 
     /// <summary>Canonical form, without <c>indexed</c>.</summary>
     public string Signature { get; }
@@ -107,10 +111,10 @@ public sealed class AbiEvent
     public object[] Decode(Log log)
     {
         if (!Matches(log)) throw new AbiException($"The log is not {Signature}.");
-        if (log.Topics.Count != 1 + parameters.Count(parameter => parameter.Indexed)) throw new AbiException($"A log of {Signature} has {log.Topics.Count} topics.");
-        var plain = new Queue<object>(AbiCodec.Decode([.. parameters.Where(parameter => !parameter.Indexed).Select(parameter => parameter.Type)], log.Data));
+        if (log.Topics.Count != 1 + Parameters.Count(parameter => parameter.Indexed)) throw new AbiException($"A log of {Signature} has {log.Topics.Count} topics.");
+        var plain = new Queue<object>(AbiCodec.Decode([.. Parameters.Where(parameter => !parameter.Indexed).Select(parameter => parameter.Type)], log.Data));
         var topics = new Queue<Bytes32>(log.Topics.Skip(1));
-        return [.. parameters.Select(parameter => !parameter.Indexed ? plain.Dequeue()
+        return [.. Parameters.Select(parameter => !parameter.Indexed ? plain.Dequeue()
             : parameter.Type.IsDynamic || parameter.Type is AbiType.Array or AbiType.Tuple ? topics.Dequeue()
             : AbiCodec.Decode([parameter.Type], topics.Dequeue().ToBytes())[0])];
     }

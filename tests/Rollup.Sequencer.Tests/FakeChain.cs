@@ -110,18 +110,18 @@ internal sealed class FakeChain : IAsyncDisposable
     internal JsonObject Queued(Operation operation, Address depositor, long? index = null)
     {
         long at = index ?? operations++;
-        return Log([VaultEvents.OperationQueued.Topic, Number(at), Bytes32.FromBytes([.. new byte[12], .. depositor.ToBytes()])],
+        return Log([VaultAbi.OperationQueued.Topic, Number(at), Bytes32.FromBytes([.. new byte[12], .. depositor.ToBytes()])],
             AbiCodec.Encode([AbiType.Parse("uint256[5]")], [Trader.Words(operation).Cast<object>().ToArray()]));
     }
 
     internal static JsonObject Committed(uint batch, Fr root) =>
-        Log([VaultEvents.BatchCommitted.Topic, Number(batch)], [.. root.ToBigEndianBytes(), .. new byte[32], .. new byte[32]]);
+        Log([VaultAbi.BatchCommitted.Topic, Number(batch)], [.. root.ToBigEndianBytes(), .. new byte[32], .. new byte[32]]);
 
-    internal static JsonObject Proven(uint batch) => Log([VaultEvents.BatchProven.Topic, Number(batch)], []);
+    internal static JsonObject Proven(uint batch) => Log([VaultAbi.BatchProven.Topic, Number(batch)], []);
 
-    internal static JsonObject Finalised(uint batch, Fr root) => Log([VaultEvents.BatchFinalized.Topic, Number(batch)], root.ToBigEndianBytes());
+    internal static JsonObject Finalised(uint batch, Fr root) => Log([VaultAbi.BatchFinalized.Topic, Number(batch)], root.ToBigEndianBytes());
 
-    internal static JsonObject Frozen() => Log([VaultEvents.Frozen.Topic], [.. new byte[63], 7]);
+    internal static JsonObject Frozen() => Log([VaultAbi.VaultFroze.Topic], [.. new byte[63], 7]);
 
     public async ValueTask DisposeAsync()
     {

@@ -42,7 +42,7 @@ internal sealed class CommitDraft
         .. Bounced.Select(words => Operation.TryDecode(words, out Operation operation) ? operation : throw new InvalidOperationException("These words are no operation.")).Where(o => o.Amount != 0).Select(o => new PublicWithdrawal(BatchFactory.OwnerOf(o.Account), o.Asset, o.Amount).Encode()),
     ]);
 
-    public byte[] Encode() => VaultContract.CommitBatch.Encode(
+    public byte[] Encode() => VaultAbi.CommitBatch.Encode(
         Numbers(Words), C.ToBigInteger(), RiskRoot.ToBigInteger(), RiskInputs, Bounced.Select(o => (object)Numbers(o)).ToArray());
 
     public CommitDraft Clone() => new()

@@ -35,26 +35,26 @@ internal sealed class FakeVault
         for (int i = 0; i < queue.Count; i++)
         {
             prefix = AbiHash(["bytes32", "address", "uint256[5]"], prefix, queue[i].Depositor, CommitDraft.Numbers(queue[i].Words));
-            AddLog("OperationQueued(uint40,address,uint256[5])", [Topic((ulong)i), Topic(queue[i].Depositor)], ["uint256[5]"], [CommitDraft.Numbers(queue[i].Words)], NextTransaction(Honest.Vault, []));
+            AddLog(VaultAbi.OperationQueued, [Topic((ulong)i), Topic(queue[i].Depositor)], [CommitDraft.Numbers(queue[i].Words)], NextTransaction(Honest.Vault, []));
         }
 
         long operations = 0;
         for (uint n = 1; n <= Drafts.Count; n++) Commit(n, Drafts[(int)n - 1], operations += Drafts[(int)n - 1].Operations.Length);
-        Answer(VaultContract.QueueTail, queue.Count);
-        Answer(VaultContract.QueuePrefix, [(BigInteger)queue.Count], prefix);
-        Answer(VaultContract.Domain, SettlementDomain.Of(31337, Honest.Vault).ToBigInteger());
-        Answer(VaultContract.GenesisRoot, Honest.Roots[0].ToBigInteger());
-        Answer(VaultContract.Verifier, Verifier);
-        Answer(VaultContract.Blocks, Honest.Profile.Blocks);
-        Answer(VaultContract.Rows, Honest.Profile.Rows);
-        Answer(VaultContract.Operations, Honest.Profile.Operations);
-        Answer(VaultContract.WordCount, Honest.Profile.DataWords);
-        Answer(VaultContract.ProofDeadline, 7_200);
-        Answer(VaultContract.MaxEpoch, 60_000);
-        Answer(VaultContract.ClockTolerance, 2_000);
-        Answer(VaultContract.Frozen, false);
-        Answer(VaultContract.LastCommitted, Drafts.Count);
-        Answer(VaultContract.LastFinal, Honest.Final);
+        Answer(VaultAbi.QueueTail, queue.Count);
+        Answer(VaultAbi.QueuePrefix, [(BigInteger)queue.Count], prefix);
+        Answer(VaultAbi.Domain, SettlementDomain.Of(31337, Honest.Vault).ToBigInteger());
+        Answer(VaultAbi.GenesisRoot, Honest.Roots[0].ToBigInteger());
+        Answer(VaultAbi.Verifier, Verifier);
+        Answer(VaultAbi.Blocks, Honest.Profile.Blocks);
+        Answer(VaultAbi.Rows, Honest.Profile.Rows);
+        Answer(VaultAbi.Operations, Honest.Profile.Operations);
+        Answer(VaultAbi.WordCount, Honest.Profile.DataWords);
+        Answer(VaultAbi.ProofDeadline, 7_200);
+        Answer(VaultAbi.MaxEpoch, 60_000);
+        Answer(VaultAbi.ClockTolerance, 2_000);
+        Answer(VaultAbi.Frozen, false);
+        Answer(VaultAbi.LastCommitted, Drafts.Count);
+        Answer(VaultAbi.LastFinal, Honest.Final);
         AnswerKey(KnownKey.Key.ToEvmWords());
         Chain.Latest = block;
     }
@@ -104,29 +104,29 @@ internal sealed class FakeVault
     public void Answer(AbiFunction view, object[] arguments, object result) =>
         Chain.Results[(Honest.Vault, Hex.Format(view.Encode(arguments)))] = AbiCodec.Encode(view.Results, [result]);
 
-    public void AnswerKey(byte[] words) => Chain.Results[(Verifier, Hex.Format(VaultContract.VerifyingKey.Encode()))] = AbiCodec.Encode(
-        VaultContract.VerifyingKey.Results, [words.Chunk(32).Select(w => (object)new BigInteger(w, isUnsigned: true, isBigEndian: true)).ToArray()]);
+    public void AnswerKey(byte[] words) => Chain.Results[(Verifier, Hex.Format(VerifierAbi.VerifyingKey.Encode()))] = AbiCodec.Encode(
+        VerifierAbi.VerifyingKey.Results, [words.Chunk(32).Select(w => (object)new BigInteger(w, isUnsigned: true, isBigEndian: true)).ToArray()]);
 
     /// <summary>Changes one field of the vault's record of a batch.</summary>
     public void SetRecord(uint batch, int field, Func<object, object> change)
     {
-        (Address, string) call = (Honest.Vault, Hex.Format(VaultContract.Batches.Encode(batch)));
-        var record = (object[])VaultContract.Batches.DecodeResults(Chain.Results[call])[0];
+        (Address, string) call = (Honest.Vault, Hex.Format(VaultAbi.Batches.Encode(batch)));
+        var record = (object[])VaultAbi.Batches.DecodeResults(Chain.Results[call])[0];
         record[field] = change(record[field]);
-        Chain.Results[call] = AbiCodec.Encode(VaultContract.Batches.Results, [record]);
+        Chain.Results[call] = AbiCodec.Encode(VaultAbi.Batches.Results, [record]);
     }
 
     /// <summary>The call of proveBatch with these 8 words.</summary>
     public static byte[] ProofInput(uint batch, byte[] proof)
     {
         object[] w = [.. proof.Chunk(32).Select(word => (object)new BigInteger(word, isUnsigned: true, isBigEndian: true))];
-        return VaultContract.ProveBatch.Encode(batch, new object[] { new[] { w[0], w[1] }, new object[] { new[] { w[2], w[3] }, new[] { w[4], w[5] } }, new[] { w[6], w[7] } });
+        return VaultAbi.ProveBatch.Encode(batch, new object[] { new[] { w[0], w[1] }, new object[] { new[] { w[2], w[3] }, new[] { w[4], w[5] } }, new[] { w[6], w[7] } });
     }
 
     /// <summary>For a history of no more than this many batches, all final.</summary>
     public FakeVault EndAt(uint lastFinal)
     {
-        Answer(VaultContract.LastFinal, lastFinal);
+        Answer(VaultAbi.LastFinal, lastFinal);
         return this;
     }
 
@@ -141,25 +141,25 @@ internal sealed class FakeVault
         byte[] dataHash = Keccak.Hash256(packed);
         Fr z = PublicData.EvaluationPoint(draft.C, draft.Words), y = PublicData.Evaluate(draft.Words, z);
         commits[batch] = NextTransaction(Honest.Vault, draft.Encode());
-        AddLog("BatchCommitted(uint32,uint256,uint256,bytes32)", [Topic(batch)], ["uint256", "uint256", "bytes32"],
+        AddLog(VaultAbi.BatchCommitted, [Topic(batch)],
             [draft.Words[3].ToBigInteger(), draft.RiskRoot.ToBigInteger(), dataHash], commits[batch]);
         ulong committedAt = Chain.Blocks[block].Timestamp;
         if (batch <= Honest.Proven)
         {
             NextBlock();
             proofs[batch] = NextTransaction(Honest.Vault, ProofInput(batch, KnownKey.Forge([draft.C, y, z, draft.RiskRoot]).ToEvmWords()));
-            AddLog("BatchProven(uint32)", [Topic(batch)], [], [], proofs[batch]);
+            AddLog(VaultAbi.BatchProven, [Topic(batch)], [], proofs[batch]);
         }
 
         if (batch <= Honest.Final)
         {
             NextBlock();
-            AddLog("BatchFinalized(uint32,uint256)", [Topic(batch)], ["uint256"], [draft.Words[3].ToBigInteger()], NextTransaction(Honest.Vault, []));
+            AddLog(VaultAbi.BatchFinalized, [Topic(batch)], [draft.Words[3].ToBigInteger()], NextTransaction(Honest.Vault, []));
         }
 
         BatchStatus status = batch <= Honest.Final ? BatchStatus.Final : batch <= Honest.Proven ? BatchStatus.Proven : BatchStatus.Committed;
         long close = BatchHeader.TryDecode(draft.Words[1], out BatchHeader header) ? header.Close : 0;
-        Answer(VaultContract.Batches, [batch], new object[]
+        Answer(VaultAbi.Batches, [batch], new object[]
         {
             draft.Words[3].ToBigInteger(), draft.RiskRoot.ToBigInteger(), draft.C.ToBigInteger(), z.ToBigInteger(), y.ToBigInteger(), new byte[32],
             (BigInteger)close, (BigInteger)committedAt, (BigInteger)operationEnd, (BigInteger)(int)status,
@@ -178,8 +178,8 @@ internal sealed class FakeVault
         return hash;
     }
 
-    private void AddLog(string signature, Bytes32[] topics, string[] types, object[] values, Bytes32 transaction) => Chain.Logs.Add(new Log(
-        Honest.Vault, [AbiEvent.Parse(signature).Topic, .. topics], AbiCodec.Encode([.. types.Select(AbiType.Parse)], values), block, HashOf("block", block), transaction, logIndex++));
+    private void AddLog(AbiEvent @event, Bytes32[] topics, object[] values, Bytes32 transaction) => Chain.Logs.Add(new Log(
+        Honest.Vault, [@event.Topic, .. topics], AbiCodec.Encode([.. @event.Parameters.Where(p => !p.Indexed).Select(p => p.Type)], values), block, HashOf("block", block), transaction, logIndex++));
 
     private static byte[] AbiHash(string[] types, params object[] values) => Keccak.Hash256(AbiCodec.Encode([.. types.Select(AbiType.Parse)], values));
 

@@ -12,7 +12,6 @@ namespace Rollup.StateVerifier.Tests;
 /// <summary><see cref="Honest"/> history settled by the real vault and verifier contracts on a local chain, and verified from it.</summary>
 public sealed class LocalChainTests : IDisposable
 {
-    private static readonly AbiFunction Finalize = AbiFunction.Parse("finalizeBatch(uint32,uint256[])");
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("rollup-verifier-");
     private readonly StringWriter output = new(), errors = new();
 
@@ -80,7 +79,7 @@ public sealed class LocalChainTests : IDisposable
             if (n == 4) await vault.DepositAsync(2, BatchFactory.EthSpot, 17);
             await SendAsync(draft.Encode());
             if (n <= Honest.Proven) await SendAsync(ProofOf(n, draft));
-            if (n <= Honest.Final) await SendAsync(Finalize.Encode(n, draft.Payouts));
+            if (n <= Honest.Final) await SendAsync(VaultAbi.FinalizeBatch.Encode(n, draft.Payouts));
         }
 
         await vault.RegisterAsync(6, 5_000_000_005);

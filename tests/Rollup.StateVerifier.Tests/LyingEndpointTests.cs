@@ -39,14 +39,14 @@ public class LyingEndpointTests
         CheckFailedException failure = await FailsAsync(Check.Data, 3, w =>
         {
             // The log of the finalisation has the root as well.
-            if (word == 0) w.SetLog(VaultContract.BatchFinalized, 3, l => l with { Data = Flip(l.Data, 31) });
-            w.SetLog(VaultContract.BatchCommitted, 3, l => l with { Data = Flip(l.Data, 32 * word + 31) });
+            if (word == 0) w.SetLog(VaultAbi.BatchFinalized, 3, l => l with { Data = Flip(l.Data, 31) });
+            w.SetLog(VaultAbi.BatchCommitted, 3, l => l with { Data = Flip(l.Data, 32 * word + 31) });
         });
         Assert.Contains(named, failure.Problem, StringComparison.Ordinal);
     }
 
     [Fact]
-    public Task Log_of_the_finalisation_changed() => FailsAsync(Check.Data, 3, w => w.SetLog(VaultContract.BatchFinalized, 3, l => l with { Data = Flip(l.Data, 31) }));
+    public Task Log_of_the_finalisation_changed() => FailsAsync(Check.Data, 3, w => w.SetLog(VaultAbi.BatchFinalized, 3, l => l with { Data = Flip(l.Data, 31) }));
 
     [Theory]
     [InlineData(0)]
@@ -177,7 +177,7 @@ public class LyingEndpointTests
     // ---- missing and repeated logs ----
 
     [Fact]
-    public Task Commit_log_missing_in_the_middle() => FailsAsync(Check.Sequence, 2, w => w.Chain.Logs.RemoveAt(w.FindLog(VaultContract.BatchCommitted, 2)));
+    public Task Commit_log_missing_in_the_middle() => FailsAsync(Check.Sequence, 2, w => w.Chain.Logs.RemoveAt(w.FindLog(VaultAbi.BatchCommitted, 2)));
 
     [Fact]
     public async Task Every_log_of_a_batch_missing_in_the_middle()
@@ -192,41 +192,41 @@ public class LyingEndpointTests
     [Fact]
     public async Task Newest_commit_hidden()
     {
-        CheckFailedException failure = await FailsAsync(Check.Sequence, null, w => w.Chain.Logs.RemoveAt(w.FindLog(VaultContract.BatchCommitted, 5)));
+        CheckFailedException failure = await FailsAsync(Check.Sequence, null, w => w.Chain.Logs.RemoveAt(w.FindLog(VaultAbi.BatchCommitted, 5)));
         Assert.Equal(("5", "4"), (failure.Expected, failure.Found));
     }
 
     [Fact]
-    public Task Newest_finalisation_hidden() => FailsAsync(Check.Sequence, null, w => w.Chain.Logs.RemoveAt(w.FindLog(VaultContract.BatchFinalized, 3)));
+    public Task Newest_finalisation_hidden() => FailsAsync(Check.Sequence, null, w => w.Chain.Logs.RemoveAt(w.FindLog(VaultAbi.BatchFinalized, 3)));
 
     [Fact]
-    public Task Proof_log_hidden() => FailsAsync(Check.Sequence, 2, w => w.Chain.Logs.RemoveAt(w.FindLog(VaultContract.BatchProven, 2)));
+    public Task Proof_log_hidden() => FailsAsync(Check.Sequence, 2, w => w.Chain.Logs.RemoveAt(w.FindLog(VaultAbi.BatchProven, 2)));
 
     [Fact]
-    public Task Proof_log_hidden_before_finality() => FailsAsync(Check.Record, 4, w => w.Chain.Logs.RemoveAt(w.FindLog(VaultContract.BatchProven, 4)));
+    public Task Proof_log_hidden_before_finality() => FailsAsync(Check.Record, 4, w => w.Chain.Logs.RemoveAt(w.FindLog(VaultAbi.BatchProven, 4)));
 
     [Fact]
     public Task Finality_invented() => FailsAsync(Check.Sequence, 5, w =>
     {
-        Log log = w.Chain.Logs[w.FindLog(VaultContract.BatchFinalized, 3)];
+        Log log = w.Chain.Logs[w.FindLog(VaultAbi.BatchFinalized, 3)];
         w.Chain.Logs.Add(log with { Topics = [log.Topics[0], FakeVault.Topic(5)], BlockNumber = w.Chain.Latest, LogIndex = 1_000 });
     });
 
     [Fact]
-    public Task Commit_log_repeated() => FailsAsync(Check.Sequence, 5, w => w.Chain.Logs.Add(w.Chain.Logs[w.FindLog(VaultContract.BatchCommitted, 5)] with { LogIndex = 1_000 }));
+    public Task Commit_log_repeated() => FailsAsync(Check.Sequence, 5, w => w.Chain.Logs.Add(w.Chain.Logs[w.FindLog(VaultAbi.BatchCommitted, 5)] with { LogIndex = 1_000 }));
 
     [Fact]
-    public Task Proof_log_repeated() => FailsAsync(Check.Sequence, 4, w => w.Chain.Logs.Add(w.Chain.Logs[w.FindLog(VaultContract.BatchProven, 4)] with { BlockNumber = w.Chain.Latest, LogIndex = 1_000 }));
+    public Task Proof_log_repeated() => FailsAsync(Check.Sequence, 4, w => w.Chain.Logs.Add(w.Chain.Logs[w.FindLog(VaultAbi.BatchProven, 4)] with { BlockNumber = w.Chain.Latest, LogIndex = 1_000 }));
 
     [Fact]
     public Task Proof_invented() => FailsAsync(Check.Sequence, 6, w =>
-        w.Chain.Logs.Add(w.Chain.Logs[w.FindLog(VaultContract.BatchProven, 4)] with { Topics = [VaultContract.BatchProven.Topic, FakeVault.Topic(6)], BlockNumber = w.Chain.Latest, LogIndex = 1_000 }));
+        w.Chain.Logs.Add(w.Chain.Logs[w.FindLog(VaultAbi.BatchProven, 4)] with { Topics = [VaultAbi.BatchProven.Topic, FakeVault.Topic(6)], BlockNumber = w.Chain.Latest, LogIndex = 1_000 }));
 
     [Fact]
-    public Task Log_of_another_contract() => FailsAsync(Check.Sequence, null, w => w.SetLog(VaultContract.BatchCommitted, 2, l => l with { Address = FakeVault.Verifier }));
+    public Task Log_of_another_contract() => FailsAsync(Check.Sequence, null, w => w.SetLog(VaultAbi.BatchCommitted, 2, l => l with { Address = FakeVault.Verifier }));
 
     [Fact]
-    public Task Log_that_does_not_decode() => FailsAsync(Check.Parameters, null, w => w.SetLog(VaultContract.BatchCommitted, 2, l => l with { Data = l.Data[..^1] }));
+    public Task Log_that_does_not_decode() => FailsAsync(Check.Parameters, null, w => w.SetLog(VaultAbi.BatchCommitted, 2, l => l with { Data = l.Data[..^1] }));
 
     [Fact]
     public async Task Logs_that_were_not_asked_for()
@@ -259,27 +259,27 @@ public class LyingEndpointTests
     // ---- the queue ----
 
     [Fact]
-    public Task Operation_log_missing_in_the_middle() => FailsAsync(Check.Operations, null, w => w.Chain.Logs.RemoveAt(w.FindLog(VaultContract.OperationQueued, 2)));
+    public Task Operation_log_missing_in_the_middle() => FailsAsync(Check.Operations, null, w => w.Chain.Logs.RemoveAt(w.FindLog(VaultAbi.OperationQueued, 2)));
 
     [Fact]
-    public Task Newest_operation_hidden() => FailsAsync(Check.Operations, null, w => w.Chain.Logs.RemoveAt(w.FindLog(VaultContract.OperationQueued, 5)));
+    public Task Newest_operation_hidden() => FailsAsync(Check.Operations, null, w => w.Chain.Logs.RemoveAt(w.FindLog(VaultAbi.OperationQueued, 5)));
 
     [Fact]
     public async Task Operation_changed_in_queue_and_batch_alike()
     {
         // One more atom for account 3, in the log as in the published words and everything that follows from them: the vault's prefix hash tells.
         var world = new FakeVault(d => d[0].Words[CommitDraft.Place(1)] += Fr.FromBigInteger(BigInteger.One << 44));
-        world.SetLog(VaultContract.OperationQueued, 1, l => l with { Data = [.. l.Data[..26], (byte)(l.Data[26] ^ 16), .. l.Data[27..]] });
+        world.SetLog(VaultAbi.OperationQueued, 1, l => l with { Data = [.. l.Data[..26], (byte)(l.Data[26] ^ 16), .. l.Data[27..]] });
         var failure = await Assert.ThrowsAsync<CheckFailedException>(() => world.VerifyAsync());
         Assert.Equal(Check.Operations, failure.Check);
         Assert.Contains("hash", failure.Problem, StringComparison.Ordinal);
     }
 
     [Fact]
-    public Task Depositor_changed() => FailsAsync(Check.Operations, null, w => w.SetLog(VaultContract.OperationQueued, 1, l => l with { Topics = [l.Topics[0], l.Topics[1], FakeVault.Topic(9)] }));
+    public Task Depositor_changed() => FailsAsync(Check.Operations, null, w => w.SetLog(VaultAbi.OperationQueued, 1, l => l with { Topics = [l.Topics[0], l.Topics[1], FakeVault.Topic(9)] }));
 
     [Fact]
-    public Task Queue_prefix_changed() => FailsAsync(Check.Operations, null, w => w.Answer(VaultContract.QueuePrefix, [(BigInteger)6], new byte[32]));
+    public Task Queue_prefix_changed() => FailsAsync(Check.Operations, null, w => w.Answer(VaultAbi.QueuePrefix, [(BigInteger)6], new byte[32]));
 
     // ---- parameters ----
 
@@ -298,16 +298,16 @@ public class LyingEndpointTests
     }
 
     [Fact]
-    public Task Another_domain() => FailsAsync(Check.Domain, null, w => w.Answer(VaultContract.Domain, 5));
+    public Task Another_domain() => FailsAsync(Check.Domain, null, w => w.Answer(VaultAbi.Domain, 5));
 
     [Fact]
-    public Task Another_genesis() => FailsAsync(Check.Genesis, null, w => w.Answer(VaultContract.GenesisRoot, Honest.Roots[1].ToBigInteger()));
+    public Task Another_genesis() => FailsAsync(Check.Genesis, null, w => w.Answer(VaultAbi.GenesisRoot, Honest.Roots[1].ToBigInteger()));
 
     [Fact]
-    public Task Unknown_capacities() => FailsAsync(Check.Parameters, null, w => w.Answer(VaultContract.Rows, Honest.Profile.Rows + 1));
+    public Task Unknown_capacities() => FailsAsync(Check.Parameters, null, w => w.Answer(VaultAbi.Rows, Honest.Profile.Rows + 1));
 
     [Fact]
-    public Task Another_word_count() => FailsAsync(Check.Parameters, null, w => w.Answer(VaultContract.WordCount, Honest.Profile.DataWords + 1));
+    public Task Another_word_count() => FailsAsync(Check.Parameters, null, w => w.Answer(VaultAbi.WordCount, Honest.Profile.DataWords + 1));
 
     [Fact]
     public Task No_contract_there() => FailsAsync(Check.Parameters, null, w =>
@@ -392,10 +392,10 @@ public class LyingEndpointTests
     public async Task Account_in_a_batch_that_is_not_final()
     {
         var world = new FakeVault();
-        world.Answer(VaultContract.LastFinal, 1);
+        world.Answer(VaultAbi.LastFinal, 1);
         foreach (uint batch in new uint[] { 2, 3 })
         {
-            world.Chain.Logs.RemoveAt(world.FindLog(VaultContract.BatchFinalized, batch));
+            world.Chain.Logs.RemoveAt(world.FindLog(VaultAbi.BatchFinalized, batch));
             world.SetRecord(batch, 9, _ => (BigInteger)(int)BatchStatus.Proven);
         }
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Rollup.Ethereum;
 using Rollup.StateVerifier.Accounts;
 using Rollup.StateVerifier.Chain;
 using Rollup.StateVerifier.Checks;
@@ -28,7 +29,7 @@ public sealed class SavedCopyTests : IDisposable
     [Fact]
     public Task One_root() => FailsAsync(Check.Data, 3, "vault.json", json =>
     {
-        JsonNode log = json["logs"]!.AsArray().Last(l => (string)l!["topics"]![0]! == VaultContract.BatchFinalized.Topic.ToString())!;
+        JsonNode log = json["logs"]!.AsArray().Last(l => (string)l!["topics"]![0]! == VaultAbi.BatchFinalized.Topic.ToString())!;
         FlipDigit(log, "data", 40);
     });
 

@@ -14,16 +14,6 @@ public sealed class LocalVault
     public const int OperatorKey = 1;
     public const long EthUnitsPerLot = 1_000_000_000_000_000;
 
-    private static readonly AbiFunction Configuration = AbiFunction.Parse(
-        "c((uint256,address,address,address,uint32,uint32,uint32,uint64,uint64,uint64,uint64,uint64,uint64))");
-    private static readonly AbiFunction Token = AbiFunction.Parse("c(string,string,uint8)");
-    private static readonly AbiFunction ListAsset = AbiFunction.Parse("listAsset(uint32,address,uint96)");
-    private static readonly AbiFunction Mint = AbiFunction.Parse("mint(address,uint256)");
-    private static readonly AbiFunction Approve = AbiFunction.Parse("approve(address,uint256)");
-    private static readonly AbiFunction RegisterFunction = AbiFunction.Parse("register(uint256,uint256,uint256,uint256)");
-    private static readonly AbiFunction DepositFunction = AbiFunction.Parse("deposit(uint32,uint32,uint256)");
-    private static readonly AbiFunction Credits = AbiFunction.Parse("credits(address,uint32)(uint256)");
-
     private readonly AnvilProcess anvil;
 
     private LocalVault(AnvilProcess anvil, Address address, Address cash, Address eth) => (this.anvil, Address, Cash, Eth) = (anvil, address, cash, eth);
@@ -48,17 +38,17 @@ public sealed class LocalVault
     public static async Task<LocalVault> DeployAsync(AnvilProcess anvil, CircuitProfile profile, VerifyingKey key, long challengeWindow = 0)
     {
         using Wallet deployer = anvil.Wallet(0);
-        byte[] token = SolidityCompiler.CodeOf("TestToken");
-        Address cash = (await deployer.DeployAsync([.. token, .. Token.Encode("Test dollar", "TUSD", 6)[4..]])).Contract;
-        Address eth = (await deployer.DeployAsync([.. token, .. Token.Encode("Test ether", "TETH", 18)[4..]])).Contract;
-        Address verifier = (await deployer.DeployAsync(SolidityCompiler.VerifierOf(key))).Contract;
+        byte[] token = CompiledContracts.TestToken.Code;
+        Address cash = (await deployer.DeployAsync([.. token, .. TokenAbi.Constructor.EncodeArguments("Test dollar", "TUSD", 6)])).Contract;
+        Address eth = (await deployer.DeployAsync([.. token, .. TokenAbi.Constructor.EncodeArguments("Test ether", "TETH", 18)])).Contract;
+        Address verifier = (await deployer.DeployAsync(CompiledContracts.VerifierOf(key).Code)).Contract;
         object[] configuration =
         [
             new BatchFactory(profile).Root.ToBigInteger(), verifier, AnvilProcess.Key(OperatorKey).Address, cash, profile.Blocks, profile.Rows, profile.Operations,
             7_200, 3_600, challengeWindow, 600_000, 2_000, 700_000,
         ];
-        Address vault = (await deployer.DeployAsync([.. SolidityCompiler.CodeOf("RollupVault"), .. Configuration.Encode([configuration])[4..]])).Contract;
-        await deployer.SendAsync(vault, ListAsset, [BatchFactory.EthSpot, eth, EthUnitsPerLot]);
+        Address vault = (await deployer.DeployAsync([.. CompiledContracts.Vault.Code, .. VaultAbi.Constructor.EncodeArguments([configuration])])).Contract;
+        await deployer.SendAsync(vault, VaultAbi.ListAsset, [BatchFactory.EthSpot, eth, EthUnitsPerLot]);
         return new LocalVault(anvil, vault, cash, eth);
     }
 
@@ -67,7 +57,7 @@ public sealed class LocalVault
     {
         AccountIdentity identity = BatchFactory.IdentityOf(account);
         await FundAsync(identity.Owner, Cash, cash);
-        await SendAsAsync(identity.Owner, Address, RegisterFunction.Encode(
+        await SendAsAsync(identity.Owner, Address, VaultAbi.Register.Encode(
             identity.KeyX.ToBigInteger(), identity.KeyY.ToBigInteger(), identity.ViewKeyHash.ToBigInteger(), cash));
     }
 
@@ -76,11 +66,11 @@ public sealed class LocalVault
     {
         Address owner = BatchFactory.OwnerOf(account);
         await FundAsync(owner, asset == 0 ? Cash : Eth, asset == 0 ? amount : amount * (BigInteger)EthUnitsPerLot);
-        await SendAsAsync(owner, Address, DepositFunction.Encode(account, asset, amount));
+        await SendAsAsync(owner, Address, VaultAbi.Deposit.Encode(account, asset, amount));
     }
 
     /// <summary>What <c>claim</c> would pay, in protocol units.</summary>
-    public async Task<BigInteger> CreditsAsync(Address owner, int asset) => (BigInteger)(await anvil.Client.CallAsync(Address, Credits, [owner, asset]))[0];
+    public async Task<BigInteger> CreditsAsync(Address owner, int asset) => (BigInteger)(await anvil.Client.CallAsync(Address, VaultAbi.Credits, [owner, asset]))[0];
 
     /// <summary>Sends a transaction in another's name: anvil lets one.</summary>
     public async Task SendAsAsync(Address from, Address to, byte[] data)
@@ -98,7 +88,7 @@ public sealed class LocalVault
 
     private async Task FundAsync(Address owner, Address token, BigInteger amount)
     {
-        await SendAsAsync(owner, token, Mint.Encode(owner, amount));
-        await SendAsAsync(owner, token, Approve.Encode(Address, amount));
+        await SendAsAsync(owner, token, TokenAbi.Mint.Encode(owner, amount));
+        await SendAsAsync(owner, token, TokenAbi.Approve.Encode(Address, amount));
     }
 }

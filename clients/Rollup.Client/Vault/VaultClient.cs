@@ -12,17 +12,6 @@ public sealed record VaultAsset(Address Token, BigInteger UnitsPerLot);
 /// <summary>What a trader does on the chain: registers, deposits, claims. Amounts are atoms of cash (asset 0) or lots.</summary>
 public sealed class VaultClient(IEthereum ethereum, Address vault)
 {
-    private static readonly AbiFunction Register = AbiFunction.Parse("register(uint256 keyX,uint256 keyY,uint256 viewKeyHash,uint256 amount)(uint32)");
-    private static readonly AbiFunction Deposit = AbiFunction.Parse("deposit(uint32 account,uint32 asset,uint256 amount)");
-    private static readonly AbiFunction Claim = AbiFunction.Parse("claim(address owner,uint32 asset)");
-    private static readonly AbiFunction Assets = AbiFunction.Parse("assets(uint32 asset)(address token,uint96 unitsPerLot)");
-    private static readonly AbiFunction Credits = AbiFunction.Parse("credits(address owner,uint32 asset)(uint256)");
-    private static readonly AbiFunction IsActive = AbiFunction.Parse("isActive(uint32 account)(bool)");
-    private static readonly AbiFunction Approve = AbiFunction.Parse("approve(address spender,uint256 amount)(bool)");
-    private static readonly AbiFunction Allowance = AbiFunction.Parse("allowance(address owner,address spender)(uint256)");
-    private static readonly AbiFunction BalanceOf = AbiFunction.Parse("balanceOf(address owner)(uint256)");
-    private static readonly AbiEvent OperationQueued = AbiEvent.Parse("OperationQueued(uint40 indexed index,address indexed depositor,uint256[5] words)");
-
     public Address Address => vault;
 
     /// <summary>Registers an account for the wallet, with a first deposit of cash. Disclose the view key to the operator before.</summary>
@@ -31,11 +20,11 @@ public sealed class VaultClient(IEthereum ethereum, Address vault)
     {
         if (wallet.Address != keys.Owner) throw new ArgumentException($"The keys are of {Eip55.Format(keys.Owner)}, and the wallet is {Eip55.Format(wallet.Address)}.", nameof(keys));
         await ApproveAsync(wallet, 0, cash, cancellation);
-        TransactionReceipt receipt = await wallet.SendAsync(vault, Register,
+        TransactionReceipt receipt = await wallet.SendAsync(vault, VaultAbi.Register,
             [keys.SigningKey.PublicKey.X.ToBigInteger(), keys.SigningKey.PublicKey.Y.ToBigInteger(), keys.ViewKeyHash.ToBigInteger(), (BigInteger)cash], cancellation: cancellation);
-        Log log = receipt.Logs.FirstOrDefault(l => l.Address == vault && OperationQueued.Matches(l))
+        Log log = receipt.Logs.FirstOrDefault(l => l.Address == vault && VaultAbi.OperationQueued.Matches(l))
             ?? throw new EthereumProtocolException($"Transaction {receipt.TransactionHash} queued no operation; is {Eip55.Format(vault)} the vault?");
-        var words = (object[])OperationQueued.Decode(log)[2];
+        var words = (object[])VaultAbi.OperationQueued.Decode(log)[2];
         var reader = new WordReader(Fr.FromBigInteger((BigInteger)words[0]));
         reader.ReadInt(Width.OperationKind);
         return reader.ReadInt(Width.Account);
@@ -45,25 +34,25 @@ public sealed class VaultClient(IEthereum ethereum, Address vault)
     public async Task DepositAsync(Wallet wallet, int account, int asset, long amount, CancellationToken cancellation = default)
     {
         await ApproveAsync(wallet, asset, amount, cancellation);
-        await wallet.SendAsync(vault, Deposit, [(BigInteger)account, (BigInteger)asset, (BigInteger)amount], cancellation: cancellation);
+        await wallet.SendAsync(vault, VaultAbi.Deposit, [(BigInteger)account, (BigInteger)asset, (BigInteger)amount], cancellation: cancellation);
     }
 
     /// <summary>Has the vault pay out what is credited to an owner; anyone may.</summary>
     public Task ClaimAsync(Wallet wallet, Address owner, int asset, CancellationToken cancellation = default) =>
-        wallet.SendAsync(vault, Claim, [owner, (BigInteger)asset], cancellation: cancellation);
+        wallet.SendAsync(vault, VaultAbi.Claim, [owner, (BigInteger)asset], cancellation: cancellation);
 
     /// <summary>What <see cref="ClaimAsync"/> would pay.</summary>
     public async Task<BigInteger> CreditsAsync(Address owner, int asset, CancellationToken cancellation = default) =>
-        (BigInteger)(await ethereum.CallAsync(vault, Credits, [owner, (BigInteger)asset], cancellation: cancellation))[0];
+        (BigInteger)(await ethereum.CallAsync(vault, VaultAbi.Credits, [owner, (BigInteger)asset], cancellation: cancellation))[0];
 
     /// <summary>Whether the account takes deposits.</summary>
     public async Task<bool> IsActiveAsync(int account, CancellationToken cancellation = default) =>
-        (bool)(await ethereum.CallAsync(vault, IsActive, [(BigInteger)account], cancellation: cancellation))[0];
+        (bool)(await ethereum.CallAsync(vault, VaultAbi.IsActive, [(BigInteger)account], cancellation: cancellation))[0];
 
     /// <summary>The token of an asset; null if it is not listed.</summary>
     public async Task<VaultAsset?> AssetAsync(int asset, CancellationToken cancellation = default)
     {
-        object[] values = await ethereum.CallAsync(vault, Assets, [(BigInteger)asset], cancellation: cancellation);
+        var values = (object[])(await ethereum.CallAsync(vault, VaultAbi.Assets, [(BigInteger)asset], cancellation: cancellation))[0];
         return ((Address)values[0]).IsZero ? null : new VaultAsset((Address)values[0], (BigInteger)values[1]);
     }
 
@@ -71,7 +60,7 @@ public sealed class VaultClient(IEthereum ethereum, Address vault)
     public async Task<BigInteger> BalanceAsync(Address owner, int asset, CancellationToken cancellation = default)
     {
         VaultAsset listed = await ListedAsync(asset, cancellation);
-        return (BigInteger)(await ethereum.CallAsync(listed.Token, BalanceOf, [owner], cancellation: cancellation))[0];
+        return (BigInteger)(await ethereum.CallAsync(listed.Token, TokenAbi.BalanceOf, [owner], cancellation: cancellation))[0];
     }
 
     private async Task ApproveAsync(Wallet wallet, int asset, long amount, CancellationToken cancellation)
@@ -80,8 +69,8 @@ public sealed class VaultClient(IEthereum ethereum, Address vault)
         if (amount == 0) return;
         VaultAsset listed = await ListedAsync(asset, cancellation);
         BigInteger units = amount * listed.UnitsPerLot;
-        var allowed = (BigInteger)(await ethereum.CallAsync(listed.Token, Allowance, [wallet.Address, vault], cancellation: cancellation))[0];
-        if (allowed < units) await wallet.SendAsync(listed.Token, Approve, [vault, units], cancellation: cancellation);
+        var allowed = (BigInteger)(await ethereum.CallAsync(listed.Token, TokenAbi.Allowance, [wallet.Address, vault], cancellation: cancellation))[0];
+        if (allowed < units) await wallet.SendAsync(listed.Token, TokenAbi.Approve, [vault, units], cancellation: cancellation);
     }
 
     private async Task<VaultAsset> ListedAsync(int asset, CancellationToken cancellation) =>

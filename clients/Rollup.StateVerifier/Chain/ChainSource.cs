@@ -25,15 +25,15 @@ public sealed class ChainSource(IEthereum ethereum, Address vault, ulong fromBlo
         var answers = new Dictionary<string, byte[]>();
         foreach (AbiFunction view in VaultContract.Views) answers[view.Signature] = await AskAsync(vault, view, [], at.Number, cancellation);
         object Result(AbiFunction view) => VaultContract.Decode(view, answers[view.Signature]);
-        answers[VaultContract.QueuePrefix.Signature] = await AskAsync(vault, VaultContract.QueuePrefix, [Result(VaultContract.QueueTail)], at.Number, cancellation);
-        answers[VaultContract.VerifyingKey.Signature] = await AskAsync((Address)Result(VaultContract.Verifier), VaultContract.VerifyingKey, [], at.Number, cancellation);
+        answers[VaultAbi.QueuePrefix.Signature] = await AskAsync(vault, VaultAbi.QueuePrefix, [Result(VaultAbi.QueueTail)], at.Number, cancellation);
+        answers[VerifierAbi.VerifyingKey.Signature] = await AskAsync((Address)Result(VaultAbi.Verifier), VerifierAbi.VerifyingKey, [], at.Number, cancellation);
 
         return new VaultSnapshot(chainId, vault, fromBlock, at, answers, await ReadLogsAsync(at.Number, progress, cancellation));
     }
 
     public async Task<BatchEvidence> ReadBatchAsync(VaultSnapshot snapshot, BatchEvents events, CancellationToken cancellation)
     {
-        Task<byte[]> record = AskAsync(vault, VaultContract.Batches, [events.Batch], snapshot.Head.Number, cancellation);
+        Task<byte[]> record = AskAsync(vault, VaultAbi.Batches, [events.Batch], snapshot.Head.Number, cancellation);
         Task<Transaction?> commit = ethereum.GetTransactionAsync(events.Committed.TransactionHash, cancellation);
         Task<Block?> block = ethereum.GetBlockAsync(events.Committed.BlockNumber, cancellation);
         Task<Transaction?> proof = events.Proven is null ? Task.FromResult<Transaction?>(null) : ethereum.GetTransactionAsync(events.Proven.TransactionHash, cancellation);

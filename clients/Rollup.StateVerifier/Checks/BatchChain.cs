@@ -175,7 +175,7 @@ public sealed class BatchChain(VaultParameters parameters, VaultEvents events, I
     /// <summary>What the vault stored, and verified the proof against, must be what its data says.</summary>
     private void CheckRecord(BatchEvents batch, byte[] answer, CommitCall call, PublicData data, Fr z, Fr y)
     {
-        var record = (object[])VaultContract.Decode(VaultContract.Batches, answer);
+        var record = (object[])VaultContract.Decode(VaultAbi.Batches, answer);
         (string Name, int Field, BigInteger Expected)[] fields =
         [
             ("root", 0, data.NewRoot.ToBigInteger()), ("risk root", 1, call.RiskRoot.ToBigInteger()), ("commitment C", 2, call.Commitment.ToBigInteger()),

@@ -34,7 +34,7 @@ internal sealed record CommitCall(
         object[] arguments;
         try
         {
-            arguments = VaultContract.CommitBatch.DecodeArguments(transaction.Input);
+            arguments = VaultAbi.CommitBatch.DecodeArguments(transaction.Input);
         }
         catch (AbiException e)
         {

@@ -40,8 +40,8 @@ internal static class ProofCall
     /// </summary>
     private static IEnumerable<int> Find(byte[] input, uint batch)
     {
-        var head = new byte[VaultContract.ProveBatch.Selector.Length + Bytes32.Size];
-        VaultContract.ProveBatch.Selector.CopyTo(head, 0);
+        var head = new byte[VaultAbi.ProveBatch.Selector.Length + Bytes32.Size];
+        VaultAbi.ProveBatch.Selector.CopyTo(head, 0);
         BinaryPrimitives.WriteUInt32BigEndian(head.AsSpan(head.Length - sizeof(uint)), batch);
         for (int at = 0; input.AsSpan(at).IndexOf(head) is >= 0 and var found; at += found + 1)
             if (at + found + head.Length + Proof.EvmLength <= input.Length) yield return at + found + head.Length;

@@ -33,10 +33,10 @@ public sealed class VaultEvents
         string hint = snapshot.FromBlock > 0 ? $" (was the vault deployed before block {snapshot.FromBlock}?)" : "";
         foreach (Log log in snapshot.Logs)
         {
-            if (VaultContract.BatchCommitted.Matches(log)) batches.Add(ReadCommit(log, batches.Count, hint));
-            else if (VaultContract.BatchProven.Matches(log)) AddProof(log, batches, hint);
-            else if (VaultContract.BatchFinalized.Matches(log)) AddFinality(log, batches, ++final, hint);
-            else if (VaultContract.OperationQueued.Matches(log)) operations.Add(ReadOperation(log, operations.Count, hint));
+            if (VaultAbi.BatchCommitted.Matches(log)) batches.Add(ReadCommit(log, batches.Count, hint));
+            else if (VaultAbi.BatchProven.Matches(log)) AddProof(log, batches, hint);
+            else if (VaultAbi.BatchFinalized.Matches(log)) AddFinality(log, batches, ++final, hint);
+            else if (VaultAbi.OperationQueued.Matches(log)) operations.Add(ReadOperation(log, operations.Count, hint));
             else throw new CheckFailedException(Check.Parameters, $"log {log.LogIndex} of block {log.BlockNumber} was not asked for");
         }
 
@@ -65,7 +65,7 @@ public sealed class VaultEvents
 
     private static BatchEvents ReadCommit(Log log, int before, string hint)
     {
-        object[] fields = Decode(VaultContract.BatchCommitted, log);
+        object[] fields = Decode(VaultAbi.BatchCommitted, log);
         var batch = (uint)(BigInteger)fields[0];
         return batch == before + 1
             ? new BatchEvents(batch, log, Word(fields[1]), Word(fields[2]), Bytes32.FromBytes((byte[])fields[3]), null, null)
@@ -74,7 +74,7 @@ public sealed class VaultEvents
 
     private static void AddProof(Log log, List<BatchEvents> batches, string hint)
     {
-        var batch = (uint)(BigInteger)Decode(VaultContract.BatchProven, log)[0];
+        var batch = (uint)(BigInteger)Decode(VaultAbi.BatchProven, log)[0];
         if (batch == 0 || batch > batches.Count) throw new CheckFailedException(Check.Sequence, $"it is proven and not committed{hint}", batch);
         if (batches[(int)batch - 1].Proven is not null) throw new CheckFailedException(Check.Sequence, "it is proven twice", batch);
         batches[(int)batch - 1] = batches[(int)batch - 1] with { Proven = log };
@@ -82,7 +82,7 @@ public sealed class VaultEvents
 
     private static void AddFinality(Log log, List<BatchEvents> batches, uint expected, string hint)
     {
-        object[] fields = Decode(VaultContract.BatchFinalized, log);
+        object[] fields = Decode(VaultAbi.BatchFinalized, log);
         var batch = (uint)(BigInteger)fields[0];
         if (batch != expected) throw new CheckFailedException(Check.Sequence, $"batches are not final in order{hint}", batch, $"batch {expected}", $"batch {batch}");
         if (batch > batches.Count || batches[(int)batch - 1].Proven is null) throw new CheckFailedException(Check.Sequence, $"it is final and not proven{hint}", batch);
@@ -94,7 +94,7 @@ public sealed class VaultEvents
 
     private static QueuedOperation ReadOperation(Log log, int before, string hint)
     {
-        object[] fields = Decode(VaultContract.OperationQueued, log);
+        object[] fields = Decode(VaultAbi.OperationQueued, log);
         var index = (ulong)(BigInteger)fields[0];
         if (index != (ulong)before) throw new CheckFailedException(Check.Operations, $"the log of an operation is missing or stands twice{hint}", null, $"operation {before}", $"operation {index}");
         return new QueuedOperation(index, (Address)fields[1], [.. ((object[])fields[2]).Cast<BigInteger>()]);

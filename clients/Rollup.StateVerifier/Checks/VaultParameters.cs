@@ -35,22 +35,22 @@ public sealed record VaultParameters(
         if (pins.ChainId is { } chain && chain != snapshot.ChainId)
             throw Fail(Check.Domain, "the endpoint is on another chain", chain, snapshot.ChainId);
         Fr domain = SettlementDomain.Of(snapshot.ChainId, snapshot.Vault);
-        var answered = snapshot.Read<BigInteger>(VaultContract.Domain);
+        var answered = snapshot.Read<BigInteger>(VaultAbi.Domain);
         if (answered != domain.ToBigInteger())
             throw Fail(Check.Domain,
                 $"the vault's domain is not that of chain {snapshot.ChainId}, vault {Eip55.Format(snapshot.Vault)} and circuit version {CircuitVersion.Value}", domain.ToHex(), Text(answered));
 
         CircuitProfile profile = ReadProfile(snapshot);
         Fr genesis = Genesis();
-        answered = snapshot.Read<BigInteger>(VaultContract.GenesisRoot);
+        answered = snapshot.Read<BigInteger>(VaultAbi.GenesisRoot);
         if (answered != genesis.ToBigInteger()) throw Fail(Check.Genesis, "the vault started from another state than the protocol's", genesis.ToHex(), Text(answered));
 
         (VerifyingKey key, Bytes32 keyHash) = ReadKey(snapshot, pins);
         return new VaultParameters(
-            snapshot.Vault, domain, profile, genesis, key, keyHash, snapshot.Read<BigInteger>(VaultContract.ProofDeadline),
-            snapshot.Read<BigInteger>(VaultContract.MaxEpoch), snapshot.Read<BigInteger>(VaultContract.ClockTolerance),
-            snapshot.Read<bool>(VaultContract.Frozen), (uint)snapshot.Read<BigInteger>(VaultContract.LastCommitted), (uint)snapshot.Read<BigInteger>(VaultContract.LastFinal),
-            (ulong)snapshot.Read<BigInteger>(VaultContract.QueueTail), Bytes32.FromBytes(snapshot.Read<byte[]>(VaultContract.QueuePrefix)));
+            snapshot.Vault, domain, profile, genesis, key, keyHash, snapshot.Read<BigInteger>(VaultAbi.ProofDeadline),
+            snapshot.Read<BigInteger>(VaultAbi.MaxEpoch), snapshot.Read<BigInteger>(VaultAbi.ClockTolerance),
+            snapshot.Read<bool>(VaultAbi.Frozen), (uint)snapshot.Read<BigInteger>(VaultAbi.LastCommitted), (uint)snapshot.Read<BigInteger>(VaultAbi.LastFinal),
+            (ulong)snapshot.Read<BigInteger>(VaultAbi.QueueTail), Bytes32.FromBytes(snapshot.Read<byte[]>(VaultAbi.QueuePrefix)));
     }
 
     /// <summary>The account tree before the first batch (spec 3.4).</summary>
@@ -66,19 +66,19 @@ public sealed record VaultParameters(
 
     private static CircuitProfile ReadProfile(VaultSnapshot snapshot)
     {
-        var blocks = snapshot.Read<BigInteger>(VaultContract.Blocks);
-        var rows = snapshot.Read<BigInteger>(VaultContract.Rows);
-        var operations = snapshot.Read<BigInteger>(VaultContract.Operations);
+        var blocks = snapshot.Read<BigInteger>(VaultAbi.Blocks);
+        var rows = snapshot.Read<BigInteger>(VaultAbi.Rows);
+        var operations = snapshot.Read<BigInteger>(VaultAbi.Operations);
         CircuitProfile profile = CircuitProfile.All.FirstOrDefault(p => p.Blocks == blocks && p.Rows == rows && p.Operations == operations)
             ?? throw Fail(Check.Parameters, "the vault's capacities are those of no known profile",
                 string.Join(" or ", CircuitProfile.All.Select(p => $"{p.Name} ({p.Blocks}, {p.Rows}, {p.Operations})")), $"blocks, rows, operations ({blocks}, {rows}, {operations})");
-        var words = snapshot.Read<BigInteger>(VaultContract.WordCount);
+        var words = snapshot.Read<BigInteger>(VaultAbi.WordCount);
         return words == profile.DataWords ? profile : throw Fail(Check.Parameters, "the vault counts the words of a batch differently", profile.DataWords, words);
     }
 
     private static (VerifyingKey Key, Bytes32 Hash) ReadKey(VaultSnapshot snapshot, Pins pins)
     {
-        byte[] words = [.. snapshot.Read<object[]>(VaultContract.VerifyingKey).SelectMany(word => VaultContract.Word((BigInteger)word))];
+        byte[] words = [.. snapshot.Read<object[]>(VerifierAbi.VerifyingKey).SelectMany(word => VaultContract.Word((BigInteger)word))];
         Bytes32 hash = Bytes32.FromBytes(Keccak.Hash256(words));
         if (pins.KeyHash is { } pinned && pinned != hash) throw Fail(Check.VerifyingKey, "the verifier contract holds another key than the pinned one", pinned, hash);
         VerifyingKey key;

@@ -149,13 +149,13 @@ public sealed class Settler(
         }
         catch (EthereumRpcException error) when (error.Revert is { } revert)
         {
-            Reverted(batch, action, VaultErrors.Describe(revert), VaultErrors.MayPass(revert));
+            Reverted(batch, action, VaultAbi.Describe(revert), VaultErrors.MayPass(revert));
             throw;
         }
         catch (TransactionRevertedException error)
         {
             // It cost gas, so it is not repeated for ever even where nobody knows the reason.
-            Reverted(batch, action, error.Revert is { } known ? VaultErrors.Describe(known) : error.Message, error.Revert is { } revert && VaultErrors.MayPass(revert));
+            Reverted(batch, action, error.Revert is { } known ? VaultAbi.Describe(known) : error.Message, error.Revert is { } revert && VaultErrors.MayPass(revert));
             throw;
         }
     }

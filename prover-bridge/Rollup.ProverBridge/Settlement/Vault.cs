@@ -22,54 +22,35 @@ public sealed record VaultFacts(Fr Domain, int Blocks, int Rows, int Operations,
 /// <summary>The vault's contract (spec 6), as far as the operator needs it.</summary>
 public sealed class Vault(IEthereum ethereum, Address address)
 {
-    private static readonly AbiFunction Domain = AbiFunction.Parse("domain()(uint256)");
-    private static readonly AbiFunction Blocks = AbiFunction.Parse("blocks()(uint256)");
-    private static readonly AbiFunction Rows = AbiFunction.Parse("rows()(uint256)");
-    private static readonly AbiFunction Operations = AbiFunction.Parse("operations()(uint256)");
-    private static readonly AbiFunction ChallengeWindow = AbiFunction.Parse("challengeWindow()(uint256)");
-    private static readonly AbiFunction VerifierOf = AbiFunction.Parse("verifier()(address)");
-    private static readonly AbiFunction VerifyingKeyOf = AbiFunction.Parse("verifyingKey()(uint256[])");
-    private static readonly AbiFunction OperatorOf = AbiFunction.Parse("operator()(address)");
-    private static readonly AbiFunction Frozen = AbiFunction.Parse("frozen()(bool)");
-    private static readonly AbiFunction LastCommitted = AbiFunction.Parse("lastCommitted()(uint32)");
-    private static readonly AbiFunction LastFinal = AbiFunction.Parse("lastFinal()(uint32)");
-
-    // root, riskRoot, commitment, challenge, evaluation, payouts, close, committedAt, operationEnd, status.
-    private static readonly AbiFunction Batches = AbiFunction.Parse("batches(uint32)((uint256,uint256,uint256,uint256,uint256,bytes32,uint64,uint64,uint40,uint8))");
-
-    private static readonly AbiFunction CommitBatch = AbiFunction.Parse("commitBatch(uint256[],uint256,uint256,bytes,uint256[5][])");
-    private static readonly AbiFunction ProveBatch = AbiFunction.Parse("proveBatch(uint32,(uint256[2],uint256[2][2],uint256[2]))");
-    private static readonly AbiFunction FinalizeBatch = AbiFunction.Parse("finalizeBatch(uint32,uint256[])");
-
     public Address Address => address;
 
     public async Task<VaultFacts> ReadFactsAsync(CancellationToken cancellation)
     {
-        var verifier = (Address)await AskAsync(VerifierOf, default, cancellation);
-        var words = (object[])(await ethereum.CallAsync(verifier, VerifyingKeyOf, [], default, cancellation))[0];
+        var verifier = (Address)await AskAsync(VaultAbi.Verifier, default, cancellation);
+        var words = (object[])(await ethereum.CallAsync(verifier, VerifierAbi.VerifyingKey, [], default, cancellation))[0];
         return new VaultFacts(
-            Field(await AskAsync(Domain, default, cancellation)), (int)(BigInteger)await AskAsync(Blocks, default, cancellation),
-            (int)(BigInteger)await AskAsync(Rows, default, cancellation), (int)(BigInteger)await AskAsync(Operations, default, cancellation),
-            (long)(BigInteger)await AskAsync(ChallengeWindow, default, cancellation), verifier, [.. words.SelectMany(Word)]);
+            Field(await AskAsync(VaultAbi.Domain, default, cancellation)), (int)(BigInteger)await AskAsync(VaultAbi.Blocks, default, cancellation),
+            (int)(BigInteger)await AskAsync(VaultAbi.Rows, default, cancellation), (int)(BigInteger)await AskAsync(VaultAbi.Operations, default, cancellation),
+            (long)(BigInteger)await AskAsync(VaultAbi.ChallengeWindow, default, cancellation), verifier, [.. words.SelectMany(Word)]);
     }
 
-    public async Task<Address> ReadOperatorAsync(CancellationToken cancellation) => (Address)await AskAsync(OperatorOf, default, cancellation);
+    public async Task<Address> ReadOperatorAsync(CancellationToken cancellation) => (Address)await AskAsync(VaultAbi.Operator, default, cancellation);
 
     public async Task<VaultState> ReadStateAsync(CancellationToken cancellation)
     {
         Ethereum.Block block = await ethereum.GetBlockAsync(BlockTag.Latest, cancellation) ?? throw new EthereumProtocolException("The endpoint has no latest block.");
-        return new VaultState(block, (uint)(BigInteger)await AskAsync(LastCommitted, block.Number, cancellation),
-            (uint)(BigInteger)await AskAsync(LastFinal, block.Number, cancellation), (bool)await AskAsync(Frozen, block.Number, cancellation));
+        return new VaultState(block, (uint)(BigInteger)await AskAsync(VaultAbi.LastCommitted, block.Number, cancellation),
+            (uint)(BigInteger)await AskAsync(VaultAbi.LastFinal, block.Number, cancellation), (bool)await AskAsync(VaultAbi.Frozen, block.Number, cancellation));
     }
 
     public async Task<VaultBatch> ReadBatchAsync(uint batch, CancellationToken cancellation)
     {
-        var fields = (object[])(await ethereum.CallAsync(address, Batches, [batch], default, cancellation))[0];
+        var fields = (object[])(await ethereum.CallAsync(address, VaultAbi.Batches, [batch], default, cancellation))[0];
         return new VaultBatch(Field(fields[0]), Field(fields[1]), Field(fields[2]), (long)(BigInteger)fields[7], (BatchStatus)(int)(BigInteger)fields[9]);
     }
 
     /// <summary>Call data of <c>commitBatch</c>.</summary>
-    public static byte[] Commit(BatchCalldata batch) => CommitBatch.Encode(
+    public static byte[] Commit(BatchCalldata batch) => VaultAbi.CommitBatch.Encode(
         Words(batch.Words), batch.Commitment.ToBigInteger(), batch.RiskRoot.ToBigInteger(), batch.RiskInputs.ToArray(), batch.Bounced.Select(o => (object)Words(o)).ToArray());
 
     /// <summary>Call data of <c>proveBatch</c>.</summary>
@@ -78,11 +59,11 @@ public sealed class Vault(IEthereum ethereum, Address address)
     {
         var w = new object[Proof.EvmLength / 32];
         for (int i = 0; i < w.Length; i++) w[i] = new BigInteger(proof.Slice(32 * i, 32), isUnsigned: true, isBigEndian: true);
-        return ProveBatch.Encode(batch, new object[] { new[] { w[0], w[1] }, new object[] { new[] { w[2], w[3] }, new[] { w[4], w[5] } }, new[] { w[6], w[7] } });
+        return VaultAbi.ProveBatch.Encode(batch, new object[] { new[] { w[0], w[1] }, new object[] { new[] { w[2], w[3] }, new[] { w[4], w[5] } }, new[] { w[6], w[7] } });
     }
 
     /// <summary>Call data of <c>finalizeBatch</c>.</summary>
-    public static byte[] Finalize(uint batch, ImmutableArray<Fr> payouts) => FinalizeBatch.Encode(batch, Words(payouts));
+    public static byte[] Finalize(uint batch, ImmutableArray<Fr> payouts) => VaultAbi.FinalizeBatch.Encode(batch, Words(payouts));
 
     private async Task<object> AskAsync(AbiFunction function, BlockTag block, CancellationToken cancellation) =>
         (await ethereum.CallAsync(address, function, [], block, cancellation))[0];

@@ -20,21 +20,21 @@ internal static class VaultCheck
             throw new SafeStopException($"There is no contract at chain.vault {Eip55.Format(config.Chain.Vault)}.");
 
         CircuitProfile profile = CircuitProfile.Named(config.Profile);
-        await Require("domain", config.ToEngine().Domain.ToBigInteger());
-        await Require("genesisRoot", genesisRoot.ToBigInteger());
-        await Require("blocks", profile.Blocks);
-        await Require("rows", profile.Rows);
-        await Require("operations", profile.Operations);
-        BigInteger maxEpoch = await Read("maxEpoch");
+        await Require(VaultAbi.Domain, config.ToEngine().Domain.ToBigInteger());
+        await Require(VaultAbi.GenesisRoot, genesisRoot.ToBigInteger());
+        await Require(VaultAbi.Blocks, profile.Blocks);
+        await Require(VaultAbi.Rows, profile.Rows);
+        await Require(VaultAbi.Operations, profile.Operations);
+        BigInteger maxEpoch = await Read(VaultAbi.MaxEpoch);
         if (maxEpoch < config.Epoch.Max) throw new SafeStopException($"The vault takes batches of at most {maxEpoch} ms, and epoch.max is {config.Epoch.Max}.");
 
-        async Task Require(string function, BigInteger expected)
+        async Task Require(AbiFunction view, BigInteger expected)
         {
-            BigInteger found = await Read(function);
-            if (found != expected) throw new SafeStopException($"The vault's {function} is {found}, and the configuration's is {expected}: the vault was deployed for another configuration.");
+            BigInteger found = await Read(view);
+            if (found != expected) throw new SafeStopException($"The vault's {view.Name} is {found}, and the configuration's is {expected}: the vault was deployed for another configuration.");
         }
 
-        async Task<BigInteger> Read(string function) =>
-            (BigInteger)(await ethereum.CallAsync(config.Chain.Vault, AbiFunction.Parse($"{function}()(uint256)"), [], cancellation: cancellation))[0];
+        async Task<BigInteger> Read(AbiFunction view) =>
+            (BigInteger)(await ethereum.CallAsync(config.Chain.Vault, view, [], cancellation: cancellation))[0];
     }
 }

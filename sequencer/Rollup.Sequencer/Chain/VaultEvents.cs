@@ -7,25 +7,20 @@ using Rollup.Sequencer.Core;
 
 namespace Rollup.Sequencer.Chain;
 
-/// <summary>The vault's events that the sequencer follows (contracts/src/interfaces/IRollupVault.sol).</summary>
+/// <summary>The vault's events that the sequencer follows.</summary>
 internal static class VaultEvents
 {
-    internal static readonly AbiEvent OperationQueued = AbiEvent.Parse("OperationQueued(uint40 indexed index,address indexed depositor,uint256[5] words)");
-    internal static readonly AbiEvent BatchCommitted = AbiEvent.Parse("BatchCommitted(uint32 indexed batch,uint256 newRoot,uint256 riskRoot,bytes32 dataHash)");
-    internal static readonly AbiEvent BatchProven = AbiEvent.Parse("BatchProven(uint32 indexed batch)");
-    internal static readonly AbiEvent BatchFinalized = AbiEvent.Parse("BatchFinalized(uint32 indexed batch,uint256 root)");
-    internal static readonly AbiEvent Frozen = AbiEvent.Parse("Frozen(uint32 batch,uint40 operation)");
-
     /// <summary>All of them, of one vault.</summary>
-    internal static LogFilter Filter(Address vault) => LogFilter.Events(vault, OperationQueued, BatchCommitted, BatchProven, BatchFinalized, Frozen);
+    internal static LogFilter Filter(Address vault) =>
+        LogFilter.Events(vault, VaultAbi.OperationQueued, VaultAbi.BatchCommitted, VaultAbi.BatchProven, VaultAbi.BatchFinalized, VaultAbi.VaultFroze);
 
     /// <summary>The operation a log queues; null for another event.</summary>
     /// <exception cref="AbiException">The log is malformed.</exception>
     /// <exception cref="SafeStopException">The words are no operation: this is not the vault of this protocol.</exception>
     internal static ChainOperation? ReadOperation(Log log, long seenAt)
     {
-        if (!OperationQueued.Matches(log)) return null;
-        object[] values = OperationQueued.Decode(log);
+        if (!VaultAbi.OperationQueued.Matches(log)) return null;
+        object[] values = VaultAbi.OperationQueued.Decode(log);
         var words = new Fr[Operation.Words];
         object[] raw = (object[])values[2];
         for (int i = 0; i < words.Length; i++)
@@ -41,9 +36,9 @@ internal static class VaultEvents
     /// <exception cref="AbiException">The log is malformed.</exception>
     internal static ChainStep? ReadStep(Log log)
     {
-        if (BatchCommitted.Matches(log)) return Step(BatchStage.Committed, BatchCommitted.Decode(log), hasRoot: true);
-        if (BatchProven.Matches(log)) return Step(BatchStage.Proven, BatchProven.Decode(log), hasRoot: false);
-        return BatchFinalized.Matches(log) ? Step(BatchStage.Final, BatchFinalized.Decode(log), hasRoot: true) : null;
+        if (VaultAbi.BatchCommitted.Matches(log)) return Step(BatchStage.Committed, VaultAbi.BatchCommitted.Decode(log), hasRoot: true);
+        if (VaultAbi.BatchProven.Matches(log)) return Step(BatchStage.Proven, VaultAbi.BatchProven.Decode(log), hasRoot: false);
+        return VaultAbi.BatchFinalized.Matches(log) ? Step(BatchStage.Final, VaultAbi.BatchFinalized.Decode(log), hasRoot: true) : null;
 
         ChainStep Step(BatchStage stage, object[] values, bool hasRoot) =>
             new(stage, (uint)(BigInteger)values[0], hasRoot ? Fr.FromBigInteger((BigInteger)values[1]) : null, log.BlockNumber);

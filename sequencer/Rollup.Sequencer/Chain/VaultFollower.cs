@@ -32,7 +32,7 @@ internal sealed class VaultFollower(
                 + "If the new chain queues the same operations in the same order, delete the snapshots and start again: the journal is then held against the new chain. Else the state has no ground any more.");
 
         long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-        if (update.Added.FirstOrDefault(VaultEvents.Frozen.Matches) is { } frozen)
+        if (update.Added.FirstOrDefault(VaultAbi.VaultFroze.Matches) is { } frozen)
             throw new SafeStopException($"The vault was frozen in block {frozen.BlockNumber}: nothing more can be settled.");
         var work = new ChainWork(
             [.. update.Added.Select(l => VaultEvents.ReadOperation(l, now)).OfType<ChainOperation>()], [.. update.Added.Select(VaultEvents.ReadStep).OfType<ChainStep>()],
