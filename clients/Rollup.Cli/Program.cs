@@ -13,19 +13,23 @@ using Rollup.MarketData;
 using Rollup.Protocol;
 using Spectre.Console;
 
-return await Commands.Build().Parse(args).InvokeAsync();
+ParseResult parsed = Commands.Build().Parse(args);
+int code = await parsed.InvokeAsync();
+return parsed.Errors.Count > 0 ? Commands.WrongUsage : code;
 
 /// <summary>The commands of `rollup`. Exit codes: 0 done, 1 refused or failed (the message says why), 2 wrong usage.</summary>
 internal static class Commands
 {
-    private static readonly Option<Uri> Rpc = new("--rpc") { Description = "L1 endpoint.", CustomParser = ParseUrl, DefaultValueFactory = _ => new Uri("http://127.0.0.1:8545") };
+    internal const int WrongUsage = 2;
+
+    internal static readonly Option<Uri> Rpc = new("--rpc") { Description = "L1 endpoint.", CustomParser = ParseUrl, DefaultValueFactory = _ => new Uri("http://127.0.0.1:8545") };
     private static readonly Option<Uri> Sequencer = new("--sequencer") { Description = "The sequencer's API.", CustomParser = ParseUrl, DefaultValueFactory = _ => new Uri("http://127.0.0.1:8080") };
     private static readonly Option<string> Folder = new("--folder") { Description = "Folder of a local session: deployment, wallets, key files.", Required = true };
     private static readonly Option<string> Key = new("--key") { Description = "Key file of the trader.", Required = true };
     private static readonly Option<int?> Account = new("--account") { Description = "Account number; the key's only one by default." };
-    private static readonly Option<string> Keystore = new("--keystore") { Description = "Encrypted wallet file.", Required = true };
-    private static readonly Option<string?> PasswordFile = new("--password-file") { Description = "File with the wallet's password; without it the terminal asks." };
-    private static readonly Option<string> Vault = new("--vault") { Description = "Address of the vault.", Required = true };
+    internal static readonly Option<string> Keystore = new("--keystore") { Description = "Encrypted wallet file.", Required = true };
+    internal static readonly Option<string?> PasswordFile = new("--password-file") { Description = "File with the wallet's password; without it the terminal asks." };
+    internal static readonly Option<Address> Vault = AddressOption("--vault", "Address of the vault.", isRequired: true);
     private static readonly Option<int> Asset = new("--asset") { Description = "0 for cash, else a spot instrument." };
     private static readonly Option<long> Amount = new("--amount") { Description = "Atoms of cash (10^-6 USD), or lots.", Required = true };
     private static readonly Option<byte> Slot = new("--slot") { Description = "Order slot, 0..255." };
@@ -37,14 +41,7 @@ internal static class Commands
 
     internal static RootCommand Build() => new("Trade on the rollup, settle with its vault, play market sessions.")
     {
-        Group("keys", "Wallets and trading keys.",
-            Make("wallet", "Make an encrypted wallet file.", [Keystore, PasswordFile], (p, _) =>
-            {
-                using EthereumKey key = Wallets.Create(p.GetRequiredValue(Keystore), p.GetValue(PasswordFile), isLight: false);
-                Console.WriteLine(Eip55.Format(key.Address));
-                return Task.CompletedTask;
-            }),
-            DeriveCommand()),
+        KeyCommands.Build(),
         Make("register", "Register an account on the vault, with a first deposit of cash.", [Rpc, Vault, Sequencer, Keystore, PasswordFile, Key, Amount], RegisterAsync),
         Make("deposit", "Deposit cash or spot into an account.", [Rpc, Vault, Keystore, PasswordFile, RequiredAccount, Asset, Amount], async (p, c) =>
             await OnVault(p, (client, wallet) => client.DepositAsync(wallet, p.GetValue(RequiredAccount), p.GetValue(Asset), p.GetValue(Amount), c))),
@@ -82,18 +79,6 @@ internal static class Commands
 
     private static readonly Option<int> RequiredAccount = new("--account") { Description = "Account number.", Required = true };
     private static readonly Option<bool> Prove = new("--prove") { Description = "Also spend the slot on the chain." };
-
-    private static Command DeriveCommand()
-    {
-        var output = new Option<string>("--out") { Description = "The key file to write.", Required = true };
-        return Make("derive", "Derive the trading and view keys of a wallet for a vault.", [Rpc, Vault, Keystore, PasswordFile, output], async (p, c) =>
-        {
-            using var ethereum = new EthereumClient(p.GetRequiredValue(Rpc));
-            using EthereumKey key = Wallets.Load(p.GetRequiredValue(Keystore), p.GetValue(PasswordFile));
-            using TraderKeys keys = TraderKeys.Derive(key, await ethereum.GetChainIdAsync(c), VaultOf(p));
-            keys.Save(p.GetRequiredValue(output));
-        });
-    }
 
     private static Command OrderCommand()
     {
@@ -215,7 +200,7 @@ internal static class Commands
         using var ethereum = new EthereumClient(p.GetRequiredValue(Rpc));
         using EthereumKey key = Wallets.Load(p.GetRequiredValue(Keystore), p.GetValue(PasswordFile));
         using var wallet = new Wallet(ethereum, key);
-        await action(new VaultClient(ethereum, VaultOf(p)), wallet);
+        await action(new VaultClient(ethereum, p.GetValue(Vault)), wallet);
     }
 
     private sealed record Trader(SequencerClient Api, TraderKeys Keys, MessageSigner Signer, AccountView View)
@@ -263,16 +248,32 @@ internal static class Commands
         return null;
     }
 
-    private static Address VaultOf(ParseResult p) => Eip55.Parse(p.GetRequiredValue(Vault));
+    internal static Option<Address> AddressOption(string name, string description, bool isRequired = false) => new(name)
+    {
+        Description = description,
+        Required = isRequired,
+        CustomParser = result =>
+        {
+            try
+            {
+                return Eip55.Parse(result.Tokens.Single().Value);
+            }
+            catch (FormatException error)
+            {
+                result.AddError($"{name}: {error.Message}");
+                return default;
+            }
+        },
+    };
 
-    private static Command Group(string name, string description, params Command[] commands)
+    internal static Command Group(string name, string description, params Command[] commands)
     {
         var group = new Command(name, description);
         foreach (Command command in commands) group.Subcommands.Add(command);
         return group;
     }
 
-    private static Command Make(string name, string description, Option[] options, Func<ParseResult, CancellationToken, Task> action)
+    internal static Command Make(string name, string description, Option[] options, Func<ParseResult, CancellationToken, Task> action)
     {
         var command = new Command(name, description);
         foreach (Option option in options) command.Options.Add(option);
@@ -284,14 +285,23 @@ internal static class Commands
                 return 0;
             }
             catch (Exception error) when (error is CliException or RefusedException or SequencerUnreachableException or EthereumException or KeyFileException
-                or KeystoreException or TapeException or FormatException or ArgumentException or IOException)
+                or KeystoreException or SolidityException or TapeException or FormatException or ArgumentException or IOException or UnauthorizedAccessException)
             {
-                await Console.Error.WriteLineAsync($"rollup: {error.Message}");
+                await Console.Error.WriteLineAsync($"rollup: {Text(error)}");
                 return 1;
             }
         });
         return command;
     }
+
+    private static string Text(Exception error) => error switch
+    {
+        EthereumRpcException { Revert: { } revert } => $"The chain refuses it: {VaultAbi.Describe(revert)}.",
+        TransactionRevertedException { Revert: { } revert } => $"{error.Message}; {VaultAbi.Describe(revert)}",
+        // The framework appends the name of a parameter, which nobody at a terminal knows.
+        ArgumentException { ParamName: { } name } => error.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal),
+        _ => error.Message,
+    };
 
     private sealed class Lines : IProgress<string>
     {

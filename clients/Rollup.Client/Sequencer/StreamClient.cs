@@ -65,7 +65,7 @@ public sealed class StreamClient : IDisposable
     }
 
     /// <summary>All messages until the sequencer closes the stream.</summary>
-    /// <exception cref="SequencerUnreachableException">The connection broke.</exception>
+    /// <exception cref="SequencerUnreachableException">The connection broke, or a message is too long or not of the API.</exception>
     public async IAsyncEnumerable<StreamEvent> ReadAsync([EnumeratorCancellation] CancellationToken cancellation = default)
     {
         var buffer = new byte[1 << 16];
@@ -82,7 +82,7 @@ public sealed class StreamClient : IDisposable
             while (!received.EndOfMessage);
 
             if (received.MessageType == WebSocketMessageType.Close) yield break;
-            yield return JsonSerializer.Deserialize(buffer.AsSpan(0, length), ApiJson.Lenient.StreamEvent) ?? throw new SequencerUnreachableException("The stream sent null.");
+            yield return Parse(buffer.AsSpan(0, length));
         }
     }
 
@@ -90,6 +90,18 @@ public sealed class StreamClient : IDisposable
     {
         socket.Dispose();
         sending.Dispose();
+    }
+
+    private static StreamEvent Parse(ReadOnlySpan<byte> message)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(message, ApiJson.Lenient.StreamEvent) ?? throw new JsonException("It is null.");
+        }
+        catch (JsonException error)
+        {
+            throw new SequencerUnreachableException($"The stream sent something that is not the sequencer's API: {error.Message}", error);
+        }
     }
 
     private async ValueTask<ValueWebSocketReceiveResult> Receive(Memory<byte> buffer, CancellationToken cancellation)

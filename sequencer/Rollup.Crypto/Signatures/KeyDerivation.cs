@@ -66,6 +66,29 @@ public static class KeyDerivation
         return Keccak.Hash256([0x19, 0x01, .. domainSeparator, .. structHash]);
     }
 
+    /// <summary>The typed data whose digest <see cref="Digest"/> is, as JSON for a wallet's <c>eth_signTypedData_v4</c>.</summary>
+    /// <inheritdoc cref="Digest"/>
+    public static string TypedData(ulong chainId, Address vault, Address owner) =>
+        $$"""
+        {
+          "types": {
+            "EIP712Domain": [
+              { "name": "name", "type": "string" },
+              { "name": "version", "type": "string" },
+              { "name": "chainId", "type": "uint256" },
+              { "name": "verifyingContract", "type": "address" }
+            ],
+            "DeriveKeys": [
+              { "name": "purpose", "type": "string" },
+              { "name": "owner", "type": "address" }
+            ]
+          },
+          "primaryType": "DeriveKeys",
+          "domain": { "name": "Rollup", "version": "1", "chainId": {{chainId}}, "verifyingContract": "{{vault}}" },
+          "message": { "purpose": "{{Purpose}}", "owner": "{{owner}}" }
+        }
+        """;
+
     /// <summary>The keys that follow from a wallet's signature of <see cref="Digest"/>. Does not recover the signer.</summary>
     /// <param name="signature">65 bytes r, s, v; the caller zeroes it.</param>
     /// <exception cref="ArgumentException">Not such a signature; the message says why.</exception>
