@@ -8,7 +8,6 @@ namespace Rollup.Groth16.Curve;
 /// </summary>
 /// <typeparam name="T">Coordinates.</typeparam>
 /// <typeparam name="TGroup">The group.</typeparam>
-[SuppressMessage("Design", "CA1000", Justification = "Used through aliases such as G1Point, where G1Point.Generator reads as intended.")]
 [SuppressMessage("Design", "CA1051", Justification = "Read-only fields are passed by reference; properties would be copied in the hottest code.")]
 public readonly struct AffinePoint<T, TGroup> : IEquatable<AffinePoint<T, TGroup>>
     where T : struct, IEquatable<T>

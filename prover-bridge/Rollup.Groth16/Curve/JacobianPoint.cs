@@ -9,7 +9,6 @@ namespace Rollup.Groth16.Curve;
 /// </summary>
 /// <typeparam name="T">Coordinates.</typeparam>
 /// <typeparam name="TGroup">The group.</typeparam>
-[SuppressMessage("Design", "CA1000", Justification = "Used through aliases such as G1Point, where G1Point.Generator reads as intended.")]
 public readonly struct JacobianPoint<T, TGroup>
     where T : struct, IEquatable<T>
     where TGroup : struct, IGroup<T>

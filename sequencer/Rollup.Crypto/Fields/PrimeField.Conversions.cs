@@ -177,6 +177,24 @@ public readonly partial struct PrimeField<TModulus>
             out element);
     }
 
+    /// <summary>The element whose Montgomery form is congruent to Σ d_i·2^(51·i): |d_i| ≤ 2^51, and the sum within ±p.</summary>
+    internal static PrimeField<TModulus> FromMontgomeryDigits(long d0, long d1, long d2, long d3, long d4)
+    {
+        unchecked
+        {
+            // Two's complement over 256 bits; digit i begins at bit 51·i.
+            Int128 low = d0 + ((Int128)d1 << 51), middle = d2 + ((Int128)d3 << 51);
+            UInt128 lower = (UInt128)low + ((UInt128)middle << 102);
+            ulong carry = lower < ((UInt128)middle << 102) ? 1UL : 0UL;
+            UInt128 upper = (UInt128)(low >> 127) + (UInt128)(middle >> 26) + ((UInt128)(Int128)d4 << 76) + carry;
+            ulong l0 = (ulong)lower, l1 = (ulong)(lower >> 64), l2 = (ulong)upper, l3 = (ulong)(upper >> 64), c = 0, mask = 0UL - (l3 >> 63);
+            l0 = AddCarry(l0, mask & TModulus.P0, ref c);
+            l1 = AddCarry(l1, mask & TModulus.P1, ref c);
+            l2 = AddCarry(l2, mask & TModulus.P2, ref c);
+            return Reduced(l0, l1, l2, l3 + (mask & TModulus.P3) + c);
+        }
+    }
+
     /// <summary>The four little-endian limbs of the Montgomery form.</summary>
     /// <param name="limbs">Receives 4 limbs.</param>
     public void WriteMontgomery(Span<ulong> limbs)

@@ -12,7 +12,6 @@ namespace Rollup.Crypto;
 /// their first call on.
 /// </summary>
 /// <typeparam name="TModulus">The field's constants.</typeparam>
-[SuppressMessage("Design", "CA1000", Justification = "Used through the aliases Fr and Fq, where Fr.One reads as intended.")]
 public readonly partial struct PrimeField<TModulus> : IEquatable<PrimeField<TModulus>>
     where TModulus : struct, IPrimeModulus
 {

@@ -36,7 +36,7 @@ public interface IPrimeModulus
 }
 
 /// <summary>r, the order of BN254's groups: the field that circom computes in, and BabyJubJub's base field.</summary>
-public readonly struct Bn254Scalar : IPrimeModulus
+public readonly struct Bn254Scalar : IDigitModulus
 {
     /// <inheritdoc/>
     public static ulong P0 => 0x43E1F593F0000001;
@@ -66,10 +66,28 @@ public readonly struct Bn254Scalar : IPrimeModulus
 
     /// <inheritdoc/>
     public static ulong NonResidue => 5;
+
+    /// <inheritdoc/>
+    public static double D0 => 551490712240129;
+
+    /// <inheritdoc/>
+    public static double D1 => 298204647270524;
+
+    /// <inheritdoc/>
+    public static double D2 => -557033826758751;
+
+    /// <inheritdoc/>
+    public static double D3 => 22935798733633;
+
+    /// <inheritdoc/>
+    public static double D4 => 851317936231194;
+
+    /// <inheritdoc/>
+    public static double NegativeInverse51 => 551490712240127;
 }
 
 /// <summary>q, the order of BN254's base field: coordinates of its points.</summary>
-public readonly struct Bn254Base : IPrimeModulus
+public readonly struct Bn254Base : IDigitModulus
 {
     /// <inheritdoc/>
     public static ulong P0 => 0x3C208C16D87CFD47;
@@ -99,6 +117,24 @@ public readonly struct Bn254Base : IPrimeModulus
 
     /// <inheritdoc/>
     public static ulong NonResidue => 3;
+
+    /// <inheritdoc/>
+    public static double D0 => 154029749239111;
+
+    /// <inheritdoc/>
+    public static double D1 => 612489067865988;
+
+    /// <inheritdoc/>
+    public static double D2 => -557033797581398;
+
+    /// <inheritdoc/>
+    public static double D3 => 22935798733633;
+
+    /// <inheritdoc/>
+    public static double D4 => 851317936231194;
+
+    /// <inheritdoc/>
+    public static double NegativeInverse51 => 571208714576777;
 }
 
 /// <summary>l, the order of BabyJubJub's large subgroup: the field of EdDSA's secret scalars and of S.</summary>
