@@ -537,16 +537,16 @@ public class SoundnessTests
 
     /// <summary>Whatever enters a fact, a numerator or a Q moves the second challenge: nothing is free after it.</summary>
     [Theory]
-    [InlineData("rowFill", 0)] [InlineData("rowQuote", 0)] [InlineData("rowFee", 0)] [InlineData("rowBlock", 0)] [InlineData("rowKeyX", 0)]
-    [InlineData("rowKeyY", 0)] [InlineData("rowOwner", 0)] [InlineData("rowAccount", 0)] [InlineData("rowInstrument", 0)] [InlineData("rowSide", 1)]
-    [InlineData("rowOldFilled", 0)] [InlineData("rowMeta", 0)] [InlineData("rowIndex", 0)] [InlineData("rowBase", 0)] [InlineData("rowFunding", 0)]
-    [InlineData("rowKindBit", 0, 1)] [InlineData("rowSlotSiblings", 0, 3, 2)] [InlineData("keyMultiplicity", 1, 0)] [InlineData("keyMultiplicity", 1, 1)]
-    [InlineData("accountMultiplicity", 1)] [InlineData("groupMargin", 1, 0)] [InlineData("slack", 1, 1, 23)] [InlineData("derivative", 1, 0)] [InlineData("derivative", 1, 2)] [InlineData("group", 1, 1)] [InlineData("used", 1)]
-    [InlineData("isNew", 1)] [InlineData("account", 1)] [InlineData("owner", 1)] [InlineData("keyX", 1)] [InlineData("keyY", 1)] [InlineData("viewKey", 1)]
-    [InlineData("newCash", 1)] [InlineData("newOrderRoot", 1)] [InlineData("newId", 1, 0)] [InlineData("newMagnitude", 1, 0)] [InlineData("newNegative", 1, 0)]
-    [InlineData("opAccount", 0)] [InlineData("opAsset", 0)] [InlineData("opAmount", 0)] [InlineData("opOwner", 0)] [InlineData("opKeyX", 0)] [InlineData("opKeyY", 0)]
-    [InlineData("opViewKeyHash", 0)] [InlineData("opBlock", 0)] [InlineData("opMeta", 0)] [InlineData("opMarket", 0)] [InlineData("opKindBit", 0, 0)]
-    [InlineData("multiplicity", 0, 2)] [InlineData("bucket", 0)] [InlineData("feeBlock")] [InlineData("feeEnabled")] [InlineData("riskRoot")] [InlineData("open")] [InlineData("oldRoot")]
+    [InlineData("rowFill", 0), InlineData("rowQuote", 0), InlineData("rowFee", 0), InlineData("rowBlock", 0), InlineData("rowKeyX", 0)]
+    [InlineData("rowKeyY", 0), InlineData("rowOwner", 0), InlineData("rowAccount", 0), InlineData("rowInstrument", 0), InlineData("rowSide", 1)]
+    [InlineData("rowOldFilled", 0), InlineData("rowMeta", 0), InlineData("rowIndex", 0), InlineData("rowBase", 0), InlineData("rowFunding", 0)]
+    [InlineData("rowKindBit", 0, 1), InlineData("rowSlotSiblings", 0, 3, 2), InlineData("keyMultiplicity", 1, 0), InlineData("keyMultiplicity", 1, 1)]
+    [InlineData("accountMultiplicity", 1), InlineData("groupMargin", 1, 0), InlineData("slack", 1, 1, 23), InlineData("derivative", 1, 0), InlineData("derivative", 1, 2), InlineData("group", 1, 1), InlineData("used", 1)]
+    [InlineData("isNew", 1), InlineData("account", 1), InlineData("owner", 1), InlineData("keyX", 1), InlineData("keyY", 1), InlineData("viewKey", 1)]
+    [InlineData("newCash", 1), InlineData("newOrderRoot", 1), InlineData("newId", 1, 0), InlineData("newMagnitude", 1, 0), InlineData("newNegative", 1, 0)]
+    [InlineData("opAccount", 0), InlineData("opAsset", 0), InlineData("opAmount", 0), InlineData("opOwner", 0), InlineData("opKeyX", 0), InlineData("opKeyY", 0)]
+    [InlineData("opViewKeyHash", 0), InlineData("opBlock", 0), InlineData("opMeta", 0), InlineData("opMarket", 0), InlineData("opKindBit", 0, 0)]
+    [InlineData("multiplicity", 0, 2), InlineData("bucket", 0), InlineData("feeBlock"), InlineData("feeEnabled"), InlineData("riskRoot"), InlineData("open"), InlineData("oldRoot")]
     public void Everything_in_a_fact_moves_the_challenge(string input, params int[] at)
     {
         (JsonObject honest, Fr gamma) = Shared.Value;

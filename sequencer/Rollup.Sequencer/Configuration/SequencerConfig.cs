@@ -185,8 +185,11 @@ public sealed record SequencerConfig(
         string At(string path) => Path.GetFullPath(path, folder);
         return this with
         {
-            Data = At(Data), Spool = At(Spool), OperatorTokenFile = OperatorTokenFile is { } token ? At(token) : null,
-            Instruments = Instruments.IsDefault ? [] : [.. Instruments.OrderBy(t => t.Id)], Groups = Groups.IsDefault ? [] : [.. Groups.OrderBy(g => g.Group)],
+            Data = At(Data),
+            Spool = At(Spool),
+            OperatorTokenFile = OperatorTokenFile is { } token ? At(token) : null,
+            Instruments = Instruments.IsDefault ? [] : [.. Instruments.OrderBy(t => t.Id)],
+            Groups = Groups.IsDefault ? [] : [.. Groups.OrderBy(g => g.Group)],
             Oracle = Oracle with { Files = Oracle.Files.IsDefault ? [] : [.. Oracle.Files.Select(At)] },
         };
     }

@@ -41,8 +41,13 @@ internal sealed class BatchBook
         BatchView open = batches.GetValueOrDefault(LastSealed) ?? new BatchView(LastSealed, BatchStage.Executed, batch.Header.Open, 0, 0);
         return Put(open with
         {
-            Stage = BatchStage.Sealed, Close = batch.Header.Close, Blocks = batch.Blocks.Length, Rows = batch.Rows.Length, Operations = batch.Operations.Length,
-            OldRoot = batch.OldRoot, NewRoot = batch.NewRoot,
+            Stage = BatchStage.Sealed,
+            Close = batch.Header.Close,
+            Blocks = batch.Blocks.Length,
+            Rows = batch.Rows.Length,
+            Operations = batch.Operations.Length,
+            OldRoot = batch.OldRoot,
+            NewRoot = batch.NewRoot,
         });
     }
 

@@ -115,7 +115,7 @@ internal sealed class Machine
         }
 
         if (!host.Genesis.AsSpan().SequenceEqual(genesis)) throw new SafeStopException(Explain(host.Genesis, genesis));
-        var machine = new Machine(config, genesis, viewKeys, ClearingEngine.Restore(config, snapshot[(8 + length)..])) 
+        var machine = new Machine(config, genesis, viewKeys, ClearingEngine.Restore(config, snapshot[(8 + length)..]))
         {
             hasGenesis = true, Sequence = host.Sequence, RiskInputs = host.RiskInputs, Chain = host.Chain,
         };
@@ -199,7 +199,13 @@ internal sealed class Machine
         sink.Fill(taker);
         sink.Fill(taker with
         {
-            Account = e.Maker.Value, Slot = e.MakerSlot, Nonce = e.MakerNonce.Value, Side = other, Role = FillRole.Maker, Remaining = e.MakerRemaining.Value, Fee = e.MakerFee.Atoms,
+            Account = e.Maker.Value,
+            Slot = e.MakerSlot,
+            Nonce = e.MakerNonce.Value,
+            Side = other,
+            Role = FillRole.Maker,
+            Remaining = e.MakerRemaining.Value,
+            Fee = e.MakerFee.Atoms,
         });
         sink.BookChanged(e.Instrument.Value);
         return taker;
