@@ -75,6 +75,10 @@ public sealed class BatchFactory
     /// <summary>Starts a batch; nothing changes until it is sealed.</summary>
     public Batch Begin() => new(this);
 
+    // A deposit to an account that never came to be is by its test owner.
+    private Address DepositorOf(in Operation operation) => operation.Kind == OperationKind.Register ? operation.Owner
+        : accounts.TryGetValue(operation.Account, out State? state) ? state.Identity.Owner : OwnerOf(operation.Account);
+
     private sealed class State(AccountIdentity identity, EddsaPrivateKey? key)
     {
         public AccountIdentity Identity => identity;
@@ -98,9 +102,10 @@ public sealed class BatchFactory
 
         public IReadOnlyList<SealedRow> Rows => rows;
 
-        public Batch Register(int account, long cash = 0, bool accepted = true)
+        /// <param name="as">Whom the account belongs to; its rows are signed with <see cref="KeyOf"/> all the same.</param>
+        public Batch Register(int account, long cash = 0, bool accepted = true, AccountIdentity? @as = null)
         {
-            AccountIdentity identity = IdentityOf(account);
+            AccountIdentity identity = @as ?? IdentityOf(account);
             if (accepted)
             {
                 factory.accounts.Add(account, new State(identity, KeyOf(account)));
@@ -180,7 +185,7 @@ public sealed class BatchFactory
             factory.clock += 6_000;
             factory.operations += operations.Count;
             return new SealedBatch(factory.Profile.Name, factory.Domain, header, oldRoot, factory.Root, [1, 2, 3], factory.RiskRows,
-                [.. operations.Select(o => new SealedOperation(o.Operation, OwnerOf(o.Operation.Account), o.Accepted ? Block(o.Operation.Account) : null))],
+                [.. operations.Select(o => new SealedOperation(o.Operation, factory.DepositorOf(o.Operation), o.Accepted ? Block(o.Operation.Account) : null))],
                 [.. blocks], [.. rows.Select(r => r with { Block = Block(r.Request.Account) })], fees > 0 ? Block(0) : null);
         }
 

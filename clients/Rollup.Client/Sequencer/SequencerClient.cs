@@ -135,7 +135,7 @@ public sealed class SequencerClient : IDisposable
     }
 
     private SequencerUnreachableException NotTheApi(HttpRequestMessage request, Exception? inner = null) =>
-        new($"{Endpoint} answered {request.RequestUri?.OriginalString.Split('?')[0]} with something that is not the sequencer's API.", inner);
+        new($"{new Uri(Endpoint, request.RequestUri!).GetLeftPart(UriPartial.Path)} answered with something that is not the sequencer's API.", inner);
 
     private static string Text(int value) => value.ToString(CultureInfo.InvariantCulture);
 }
