@@ -55,6 +55,15 @@ public sealed class ReferenceTests
     }
 
     [Fact]
+    public void Every_project_has_a_lock_file_and_none_names_a_registry()
+    {
+        string[] locks = [.. Sources.Tracked.Where(path => path.EndsWith(".csproj", StringComparison.Ordinal)).Select(path => $"{Path.GetDirectoryName(path)}/packages.lock.json")];
+        Assert.Contains("sequencer/Rollup.Engine/packages.lock.json", locks);
+        Assert.Empty(locks.Except(Sources.Tracked));
+        Assert.DoesNotContain(locks, path => Sources.Read(path).Contains("://", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Protocol_references_nothing() => Assert.Empty(References("Rollup.Protocol").Concat(Packages("Rollup.Protocol")));
 
     [Fact]
