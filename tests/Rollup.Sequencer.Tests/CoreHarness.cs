@@ -86,6 +86,13 @@ internal sealed class CoreHarness : IDisposable
 
     internal static string DigestOf(Machine machine) => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(machine.Snapshot()));
 
+    /// <summary>The whole state as a text that shows where two differ: the host's part, and the digest of the engine's.</summary>
+    internal static string TextOf(Machine machine)
+    {
+        byte[] snapshot = machine.Snapshot();
+        return $"{System.Text.Encoding.UTF8.GetString(snapshot, 8, BitConverter.ToInt32(snapshot, 4))} engine {Convert.ToHexString(machine.Engine.StateDigest())}";
+    }
+
     public void Dispose()
     {
         stop.Cancel();
@@ -115,6 +122,11 @@ internal sealed class RecordingSink : IEventSink
     internal IReadOnlyList<T> Of<T>()
     {
         lock (gate) return [.. all.OfType<T>()];
+    }
+
+    internal void Clear()
+    {
+        lock (gate) all.Clear();
     }
 
     private void Add(object e)

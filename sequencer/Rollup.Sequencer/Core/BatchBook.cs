@@ -28,10 +28,10 @@ internal sealed class BatchBook
 
     internal BatchView Open(uint batch, long time) => Put(new BatchView(batch, BatchStage.Accepted, time, 0, 0));
 
-    /// <summary>Counts what executed in the open batch.</summary>
+    /// <summary>Counts what executed in the open batch. A sealed one stays as it is: a cancel without proof works after it, and is not part of it.</summary>
     internal void Count(uint batch, int requests, int fills)
     {
-        if (batches.TryGetValue(batch, out BatchView? view))
+        if (batches.TryGetValue(batch, out BatchView? view) && view.Stage < BatchStage.Sealed)
             batches[batch] = view with { Stage = BatchStage.Executed, Requests = view.Requests + requests, Fills = view.Fills + fills };
     }
 

@@ -80,7 +80,7 @@ internal sealed class Machine
         }
     }
 
-    /// <summary>The whole state as bytes: version 4 | length 4 of the host's part, as JSON | the engine's snapshot.</summary>
+    /// <summary>The whole state as bytes: version 4 | length 4 of the host's part, as JSON | the engine's snapshot. Equal states have equal bytes.</summary>
     internal byte[] Snapshot()
     {
         byte[] host = JsonSerializer.SerializeToUtf8Bytes(

@@ -8,11 +8,13 @@ internal sealed class TradeHistory
     /// <summary>Kept for each instrument.</summary>
     internal const int MaxKept = 1000;
 
-    private readonly Dictionary<int, Queue<TradeView>> trades = [];
+    // Sorted, so that equal histories are listed in the same order whatever led to them.
+    private readonly SortedDictionary<int, Queue<TradeView>> trades = [];
 
     /// <summary>Trades ever.</summary>
     internal long Last { get; private set; }
 
+    /// <summary>All kept, by instrument, oldest first.</summary>
     internal IEnumerable<TradeView> All => trades.Values.SelectMany(t => t);
 
     /// <summary>The number of the next trade.</summary>

@@ -10,45 +10,34 @@ internal sealed record WaitingViewKey(Fr Key, long Since);
 internal sealed class ViewKeyStore(int capacity, TimeSpan lifetime)
 {
     private static readonly Fr PublicHash = Poseidon.Hash([Fr.Zero]);
-    private readonly Dictionary<Fr, WaitingViewKey> keys = [];
 
-    // In the order of arrival; an entry whose key has gone, or came again later, is stale.
-    private readonly Queue<(Fr Hash, long Since)> order = new();
+    // By number of arrival; and the number of each hash.
+    private readonly SortedDictionary<long, WaitingViewKey> keys = [];
+    private readonly Dictionary<Fr, long> numbers = [];
+    private long arrived;
 
-    internal IEnumerable<WaitingViewKey> All => order.Where(o => IsCurrent(o.Hash, o.Since)).Select(o => keys[o.Hash]);
+    /// <summary>In the order of arrival.</summary>
+    internal IEnumerable<WaitingViewKey> All => keys.Values;
 
-    /// <summary>Whether another key would be kept at this time.</summary>
-    internal bool HasRoom(long now)
-    {
-        Expire(now);
-        return keys.Count < capacity;
-    }
+    /// <summary>Whether another key would be kept at this time. Changes nothing: only the journal's commands do.</summary>
+    internal bool HasRoom(long now) => keys.Count < capacity || IsOldestExpired(now);
 
     internal static Fr HashOf(Fr key) => Poseidon.Hash([key]);
 
     internal void Add(WaitingViewKey key)
     {
-        Expire(key.Since);
-        Fr hash = HashOf(key.Key);
-        if (keys.TryAdd(hash, key)) order.Enqueue((hash, key.Since));
+        while (IsOldestExpired(key.Since)) Remove(HashOf(keys.First().Value.Key));
+        if (numbers.TryAdd(HashOf(key.Key), arrived)) keys.Add(arrived++, key);
     }
 
     /// <summary>The key with this hash; the key 0 of a public account is known to all.</summary>
-    internal Fr? Find(Fr hash) => hash == PublicHash ? Fr.Zero : keys.TryGetValue(hash, out WaitingViewKey? found) ? found.Key : null;
+    internal Fr? Find(Fr hash) => hash == PublicHash ? Fr.Zero : numbers.TryGetValue(hash, out long number) ? keys[number].Key : null;
 
     /// <summary>Forgets a key whose account now exists.</summary>
-    internal void Remove(Fr hash) => keys.Remove(hash);
-
-    private bool IsCurrent(Fr hash, long since) => keys.TryGetValue(hash, out WaitingViewKey? key) && key.Since == since;
-
-    private void Expire(long now)
+    internal void Remove(Fr hash)
     {
-        while (order.TryPeek(out (Fr Hash, long Since) oldest))
-        {
-            bool isCurrent = IsCurrent(oldest.Hash, oldest.Since);
-            if (isCurrent && oldest.Since + (long)lifetime.TotalMilliseconds > now) return;
-            if (isCurrent) keys.Remove(oldest.Hash);
-            order.Dequeue();
-        }
+        if (numbers.Remove(hash, out long number)) keys.Remove(number);
     }
+
+    private bool IsOldestExpired(long now) => keys.Count > 0 && keys.First().Value.Since + (long)lifetime.TotalMilliseconds <= now;
 }
