@@ -61,8 +61,11 @@ public sealed class CoreTests : IDisposable
             before = await core.DigestAsync();
         }
 
+        string unfinished = Path.Combine(folder.Path, "data", "snapshots", "00000000000000000099.snapshot.tmp");
+        File.WriteAllBytes(unfinished, [1]);
         Assert.Equal(before, Restore(out ulong snapshot));
         Assert.True(snapshot > 0);
+        Assert.False(File.Exists(unfinished));
         Directory.Delete(Path.Combine(folder.Path, "data", "snapshots"), recursive: true);
         Assert.Equal(before, Restore(out snapshot));
         Assert.Equal(0UL, snapshot);

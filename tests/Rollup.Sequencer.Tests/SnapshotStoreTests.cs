@@ -47,10 +47,15 @@ public sealed class SnapshotStoreTests : IDisposable
     }
 
     [Fact]
-    public void A_file_that_was_being_written_is_ignored()
+    public void A_file_that_was_being_written_is_ignored_and_removed_at_the_start()
     {
+        store.Prepare(); // Also before there is a directory.
         store.Save(Make(5));
-        File.WriteAllBytes(directory["snapshots/00000000000000000006.snapshot" + DurableFile.TemporarySuffix], [1, 2, 3]);
+        string unfinished = directory["snapshots/00000000000000000006.snapshot" + DurableFile.TemporarySuffix];
+        File.WriteAllBytes(unfinished, [1, 2, 3]);
+        Assert.Equal(5UL, store.NewestFirst(warnings.Add).First().Position.Sequence);
+        store.Prepare();
+        Assert.False(File.Exists(unfinished));
         Assert.Equal(5UL, store.NewestFirst(warnings.Add).First().Position.Sequence);
     }
 

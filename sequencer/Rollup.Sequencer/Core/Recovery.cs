@@ -30,9 +30,11 @@ internal static class Recovery
         ViewKeyStore NewKeys() => new(config.Limits.ViewKeys, TimeSpan.FromHours(config.Limits.ViewKeyHours));
         void Warn(string problem) => log.LogWarning("{Problem}", problem);
 
+        var snapshots = new SnapshotStore(Path.Combine(config.Data, SnapshotFolder));
+        snapshots.Prepare();
         Machine? restored = null;
         JournalPosition from = JournalPosition.Start;
-        foreach (Snapshot snapshot in new SnapshotStore(Path.Combine(config.Data, SnapshotFolder)).NewestFirst(Warn))
+        foreach (Snapshot snapshot in snapshots.NewestFirst(Warn))
         {
             try
             {

@@ -10,7 +10,7 @@ internal sealed class Spool(string folder)
     internal void Prepare()
     {
         DurableFile.CreateDirectory(folder);
-        foreach (string unfinished in Directory.EnumerateFiles(folder, "*" + DurableFile.TemporarySuffix)) File.Delete(unfinished);
+        DurableFile.RemoveUnfinished(folder);
     }
 
     /// <summary>Puts a batch in the folder, unless it is there.</summary>

@@ -39,6 +39,13 @@ public static class DurableFile
         FlushDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
 
+    /// <summary>Removes what a crash left half-written in a directory, if it exists. Only for who alone writes there.</summary>
+    public static void RemoveUnfinished(string directory)
+    {
+        if (!Directory.Exists(directory)) return;
+        foreach (string unfinished in Directory.EnumerateFiles(directory, "*" + TemporarySuffix)) File.Delete(unfinished);
+    }
+
     /// <summary>Forces a directory's entries to the disk: a new or renamed file survives a power cut only afterwards.</summary>
     public static void FlushDirectory(string path)
     {

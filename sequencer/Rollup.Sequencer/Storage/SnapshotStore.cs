@@ -16,6 +16,9 @@ public sealed class SnapshotStore(string directory, int keep = 2)
     private const ulong Magic = 0x01_50_41_4E_53_50_4C_52; // "RLPSNAP", version 1
     private const int HeaderSize = 8 + 8 + SHA256.HashSizeInBytes;
 
+    /// <summary>Removes what a crash left half-written.</summary>
+    public void Prepare() => DurableFile.RemoveUnfinished(directory);
+
     /// <summary>Writes a snapshot and deletes all but the newest ones.</summary>
     public void Save(Snapshot snapshot)
     {
