@@ -30,6 +30,30 @@ public static class Poseidon
     /// <summary>Poseidon(4), a node of the quad tree.</summary>
     public static Fr Hash(in Fr a, in Fr b, in Fr c, in Fr d) => FirstLane([Fr.Zero, a, b, c, d]);
 
+    /// <summary>One hash of every <paramref name="arity"/> inputs, as <see cref="Hash(ReadOnlySpan{Fr})"/> gives it, several at a time in the machine's vectors.</summary>
+    /// <param name="inputs">arity · outputs.Length elements, those of one hash next to each other.</param>
+    /// <param name="arity">1..16 inputs of each hash.</param>
+    /// <param name="outputs">Receives the hashes; apart from the inputs.</param>
+    /// <exception cref="ArgumentException">Another arity, or another number of inputs.</exception>
+    public static void HashMany(ReadOnlySpan<Fr> inputs, int arity, Span<Fr> outputs)
+    {
+        if (arity is < 1 or > MaxInputs) throw new ArgumentException($"Poseidon takes 1 to {MaxInputs} inputs, got {arity}.", nameof(arity));
+        if (inputs.Length != (long)arity * outputs.Length)
+            throw new ArgumentException($"{outputs.Length} hashes of {arity} inputs take {(long)arity * outputs.Length} elements, got {inputs.Length}.", nameof(inputs));
+        switch (FieldPath.Current)
+        {
+            case FieldPathKind.Avx512:
+                PoseidonLanes<FieldLanes<Lanes8, Bn254Scalar>>.HashMany(inputs, arity, outputs);
+                break;
+            case FieldPathKind.Avx2:
+                PoseidonLanes<FieldLanes<Lanes4, Bn254Scalar>>.HashMany(inputs, arity, outputs);
+                break;
+            default:
+                for (int i = 0; i < outputs.Length; i++) outputs[i] = Hash(inputs.Slice(i * arity, arity));
+                break;
+        }
+    }
+
     /// <summary>
     /// The whole permutation in place. With (initialState, inputs) in the state, the lanes afterwards are the outputs of circomlib's <c>PoseidonEx(n, nOuts)</c>.
     /// </summary>
@@ -38,7 +62,7 @@ public static class Poseidon
     public static void Permute(Span<Fr> state)
     {
         if (state.Length is < 2 or > MaxInputs + 1) throw new ArgumentException($"A Poseidon state has 2 to {MaxInputs + 1} lanes, got {state.Length}.", nameof(state));
-        PoseidonSchedule schedule = Schedules[state.Length - 2].Value;
+        PoseidonSchedule schedule = ScheduleOf(state.Length);
         BeforeLastMatrix(schedule, state);
         MultiplyDense(schedule.Mds, state);
     }
@@ -67,9 +91,11 @@ public static class Poseidon
         return h;
     }
 
+    internal static PoseidonSchedule ScheduleOf(int width) => Schedules[width - 2].Value;
+
     private static Fr FirstLane(Span<Fr> state)
     {
-        PoseidonSchedule schedule = Schedules[state.Length - 2].Value;
+        PoseidonSchedule schedule = ScheduleOf(state.Length);
         BeforeLastMatrix(schedule, state);
         return Dot(schedule.Mds.AsSpan(0, state.Length), state);
     }
