@@ -48,6 +48,7 @@ public sealed class Journal : IDisposable
     public static Journal Open(string directory, JournalPosition from, Action<JournalRecord> replay, Action<string> warn, long segmentBytes = DefaultSegmentBytes)
     {
         DurableFile.CreateDirectory(directory);
+        ForceToDisk(directory);
         JournalEnd end = JournalReader.Read(directory, from, replay);
         if (end.Torn > 0 || (end.Segment is not null && end.Length == 0))
             warn($"{end.Segment}, offset {end.Length}: the last {end.Torn} bytes are a write that was cut short before it was acknowledged; they are removed.");
@@ -84,6 +85,15 @@ public sealed class Journal : IDisposable
     }
 
     public void Dispose() => segment?.Dispose();
+
+    // A process that was killed between write and flush leaves records that are read back from the system's memory alone. What follows from them,
+    // a snapshot or a batch, must not outlive them.
+    private static void ForceToDisk(string directory)
+    {
+        if (JournalReader.Segments(directory) is [.., string last])
+            using (FileStream segment = DurableFile.Open(last, FileMode.Open)) segment.Flush(flushToDisk: true);
+        DurableFile.FlushDirectory(directory);
+    }
 
     private void StartSegment()
     {
