@@ -10,6 +10,7 @@ public sealed class PurityTests
     private const string Secret = "a secret comes from the system's generator, and only when a caller asks for a new one";
 
     private const string Digits = "whole numbers below 2^53, which doubles carry exactly: the widest multiplier that .NET has in a vector";
+    private const string Hashes = "nodes of one level are hashed on all cores; their hashes do not depend on how many";
     private const string Choice = "the environment may force one of several implementations that give the same elements";
 
     /// <summary>Type, the beginning of what it may use, and why. An entry that is not needed any more fails the test.</summary>
@@ -18,6 +19,7 @@ public sealed class PurityTests
         .. new[] { "ILanes`1", "Lanes8", "Lanes4", "IDigitModulus", "Bn254Scalar", "Bn254Base", "FieldLanes`2" }.Select(type => ("Rollup.Crypto", type, "System.Double", Digits)),
         .. new[] { "Bn254Scalar", "Bn254Base", "FieldLanes`2" }.Select(type => ("Rollup.Crypto", type, "ldc.r8", Digits)),
         ("Rollup.Crypto", "FieldLanes`2", "conv.r8", Digits),
+        ("Rollup.Crypto", "QuadTree", "System.Threading.Tasks.Parallel", Hashes),
         ("Rollup.Crypto", "FieldPath", "System.Environment", Choice),
         ("Rollup.Groth16", "FixedBaseTable`2", "System.Threading.Tasks.Parallel", Cores),
         ("Rollup.Groth16", "BinFile", "System.IO.File", Files),

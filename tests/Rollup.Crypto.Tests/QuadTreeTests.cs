@@ -53,6 +53,25 @@ public sealed class QuadTreeTests
         }
     }
 
+    // Enough leaves that the lower levels are hashed in several pieces, of which the last is not full.
+    [Theory]
+    [InlineData(600)]
+    [InlineData(3_000)]
+    public void Large_updates_agree_with_the_naive_tree(int updates)
+    {
+        const int Depth = 6;
+        var random = new Random(updates);
+        var tree = new QuadTree(Depth);
+        var leaves = new Fr[1 << 2 * Depth];
+        for (int step = 0; step < 3; step++)
+        {
+            (ulong, Fr)[] changes = [.. Enumerable.Range(0, updates).Select(_ => ((ulong)random.Next(leaves.Length), Value(random)))];
+            foreach ((ulong index, Fr value) in changes) leaves[index] = value;
+            tree.UpdateMany(changes);
+            Assert.Equal(Naive(leaves)[^1][0], tree.Root);
+        }
+    }
+
     [Fact]
     public void Updating_many_equals_setting_each_at_full_depth()
     {

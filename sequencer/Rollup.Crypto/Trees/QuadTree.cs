@@ -15,6 +15,9 @@ public sealed class QuadTree
     private const int PageBits = 4;
     private const int PageLength = 1 << PageBits;
 
+    // About a millisecond: nodes that one core hashes at a time when many change.
+    private const int ChunkLength = 128;
+
     private static readonly Lazy<Fr[]> EmptyRoots = new(() =>
     {
         var roots = new Fr[MaxDepth + 1];
@@ -67,7 +70,8 @@ public sealed class QuadTree
     }
 
     /// <summary>
-    /// Sets many leaves, hashing every node above them once. Of two values for one index the last counts. All indices are checked before anything changes.
+    /// Sets many leaves, hashing every node above them once: level by level, many nodes at a time, on all cores where a level has many.
+    /// Of two values for one index the last counts. All indices are checked before anything changes.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">An index is outside the tree; nothing changed.</exception>
     public void UpdateMany(IEnumerable<(ulong Index, Fr Value)> updates)
@@ -93,10 +97,14 @@ public sealed class QuadTree
                 ulong parent = dirty[i] >> 2;
                 if (parents > 0 && dirty[parents - 1] == parent) continue;
                 dirty[parents++] = parent;
-                Rehash(level, parent);
             }
 
             count = parents;
+            var hashes = new Fr[count];
+            if (count <= ChunkLength) HashNodes(level, dirty.AsSpan(0, count), hashes);
+            else Parallel.For(0, (count + ChunkLength - 1) / ChunkLength, chunk => HashNodes(
+                level, dirty.AsSpan(chunk * ChunkLength, Math.Min(ChunkLength, count - chunk * ChunkLength)), hashes.AsSpan(chunk * ChunkLength)));
+            for (int i = 0; i < count; i++) SetNode(level, dirty[i], hashes[i]);
         }
     }
 
@@ -174,10 +182,20 @@ public sealed class QuadTree
         nodes[(int)index & PageLength - 1] = value;
     }
 
-    // Four children stand in one page, which exists: one of them was just set.
     private void Rehash(int level, ulong index)
     {
-        ReadOnlySpan<Fr> children = _pages[level - 1][(int)(index >> PageBits - 2)].AsSpan((int)(index << 2) & PageLength - 1, 4);
+        ReadOnlySpan<Fr> children = Children(level, index);
         SetNode(level, index, Poseidon.Hash(children[0], children[1], children[2], children[3]));
     }
+
+    private void HashNodes(int level, ReadOnlySpan<ulong> indices, Span<Fr> hashes)
+    {
+        var children = new Fr[4 * indices.Length];
+        for (int i = 0; i < indices.Length; i++) Children(level, indices[i]).CopyTo(children.AsSpan(4 * i));
+        Poseidon.HashMany(children, 4, hashes[..indices.Length]);
+    }
+
+    // Four children stand in one page, which exists: one of them was just set.
+    private ReadOnlySpan<Fr> Children(int level, ulong index) =>
+        _pages[level - 1][(int)(index >> PageBits - 2)].AsSpan((int)(index << 2) & PageLength - 1, 4);
 }
