@@ -38,8 +38,12 @@ public sealed class VaultClient(IEthereum ethereum, Address vault)
     }
 
     /// <summary>Has the vault pay out what is credited to an owner; anyone may.</summary>
-    public Task ClaimAsync(Wallet wallet, Address owner, int asset, CancellationToken cancellation = default) =>
-        wallet.SendAsync(vault, VaultAbi.Claim, [owner, (BigInteger)asset], cancellation: cancellation);
+    public async Task ClaimAsync(Wallet wallet, Address owner, int asset, CancellationToken cancellation = default)
+    {
+        // Where no contract is a transaction would succeed and do nothing; a question fails.
+        await CreditsAsync(owner, asset, cancellation);
+        await wallet.SendAsync(vault, VaultAbi.Claim, [owner, (BigInteger)asset], cancellation: cancellation);
+    }
 
     /// <summary>What <see cref="ClaimAsync"/> would pay.</summary>
     public async Task<BigInteger> CreditsAsync(Address owner, int asset, CancellationToken cancellation = default) =>
