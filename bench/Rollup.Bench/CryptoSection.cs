@@ -23,6 +23,16 @@ public sealed class CryptoSection : ISection
             for (int i = 0; i < 10_000; i++) a *= y;
             _sink = a;
         });
+        foreach (FieldPathKind path in Enum.GetValues<FieldPathKind>().Where(FieldPath.IsSupported))
+        {
+            switch (path)
+            {
+                case FieldPathKind.Avx512: MeasureLanes<FieldLanes<Lanes8, Bn254Scalar>>(table, path, x); break;
+                case FieldPathKind.Avx2: MeasureLanes<FieldLanes<Lanes4, Bn254Scalar>>(table, path, x); break;
+                default: MeasureLanes<FieldScalar<Bn254Scalar>>(table, path, x); break;
+            }
+        }
+
         table.Time("Fr addition, dependent chain", "ns", 10_000, () =>
         {
             Fr a = x;
@@ -78,9 +88,36 @@ public sealed class CryptoSection : ISection
         {
             for (int i = 0; i < 10; i++) accepted &= key.PublicKey.Verify(y, signature);
         });
+        SignedMessage[] signed = [.. Enumerable.Range(0, Batch).AsParallel().AsOrdered().Select(i =>
+        {
+            using var signer = new EddsaPrivateKey(Fr.FromUInt64((ulong)i + 1).Pow(77).ToLittleEndianBytes());
+            return new SignedMessage(signer.PublicKey, y, signer.Sign(y));
+        })];
+        var answers = new bool[Batch];
+        table.Time($"EdDSA-Poseidon verify, {Batch} at once", "us", Batch, () =>
+        {
+            EddsaPublicKey.VerifyMany(signed, answers);
+            accepted &= !answers.Contains(false);
+        });
         if (!accepted) throw new InvalidOperationException("A good signature was refused.");
         MeasureTree(table, x, y);
         if (_sink.IsZero) throw new InvalidOperationException("The measured code gave zero.");
+    }
+
+    private void MeasureLanes<TVector>(Table table, FieldPathKind path, Fr x)
+        where TVector : struct, IFieldVector<TVector, Fr>
+    {
+        const int Length = 10_000;
+        var vectors = new TVector[2];
+        TVector.Broadcast(x, out vectors[0]);
+        TVector.Broadcast(x + Fr.One, out vectors[1]);
+        table.Time($"Fr multiplication, dependent chain, a lane of {TVector.Count} ({path.ToString().ToUpperInvariant()})", "ns", Length * TVector.Count, () =>
+        {
+            for (int i = 0; i < Length; i++) TVector.Multiply(vectors[0], vectors[1], out vectors[0]);
+        });
+        var last = new Fr[TVector.Count];
+        TVector.Store(vectors[0], last);
+        _sink = last[^1];
     }
 
     private void MeasureTree(Table table, Fr x, Fr y)

@@ -4,14 +4,16 @@ public sealed class EddsaTests
 {
     private sealed record SignCase(string Seed, string[] PublicKey, string Message, string[] R8, string S);
 
-    private sealed record EdgeCase(string Name, bool Valid, string[] PublicKey, string Message, string[] R8, string S)
+    internal sealed record EdgeCase(string Name, bool Valid, string[] PublicKey, string Message, string[] R8, string S)
     {
         public EddsaPublicKey Key => new(Fr.Parse(PublicKey[0]), Fr.Parse(PublicKey[1]));
 
         public EddsaSignature Signature => new(Fr.Parse(R8[0]), Fr.Parse(R8[1]), Fr.Parse(S));
+
+        public SignedMessage Item => new(Key, Fr.Parse(Message), Signature);
     }
 
-    private static byte[] Seed(byte first)
+    internal static byte[] Seed(byte first)
     {
         var seed = new byte[EddsaPrivateKey.SeedLength];
         for (int i = 0; i < seed.Length; i++) seed[i] = (byte)(first + 3 * i);
@@ -64,16 +66,24 @@ public sealed class EddsaTests
     [Fact]
     public void A_key_off_the_curve_whose_eightfold_has_order_4_accepts_no_forgery()
     {
-        Fr y = Fr.Parse("3893565056577138676880404713587288693691242021886213458306939154615778721599");
-        var key = new EddsaPublicKey(Fr.One, y);
-        EdwardsPoint eightfold = new EdwardsPoint(new BabyJubJubPoint(Fr.One, y)).MultiplyByCofactor();
+        EddsaPublicKey key = OffCurveKey;
+        EdwardsPoint eightfold = new EdwardsPoint(new BabyJubJubPoint(key.X, key.Y)).MultiplyByCofactor();
         Assert.False(eightfold.IsIdentity);
         Assert.True(eightfold.ToAffine().IsOnCurve);
         Assert.Equal(BabyJubJubPoint.Identity, eightfold.ToAffine().Multiply([4]));
 
-        BabyJubJubPoint r8 = BabyJubJubPoint.MultiplyBase8(PrimeField<BabyJubJubOrder>.FromUInt64(123_456_789));
-        var forgery = new EddsaSignature(r8.X, r8.Y, Fr.FromUInt64(123_456_789));
-        for (ulong message = 0; message < 32; message++) Assert.False(key.Verify(Fr.FromUInt64(message), forgery));
+        for (ulong message = 0; message < 32; message++) Assert.False(key.Verify(Fr.FromUInt64(message), OffCurveForgery));
+    }
+
+    internal static EddsaPublicKey OffCurveKey { get; } = new(Fr.One, Fr.Parse("3893565056577138676880404713587288693691242021886213458306939154615778721599"));
+
+    internal static EddsaSignature OffCurveForgery
+    {
+        get
+        {
+            BabyJubJubPoint r8 = BabyJubJubPoint.MultiplyBase8(PrimeField<BabyJubJubOrder>.FromUInt64(123_456_789));
+            return new EddsaSignature(r8.X, r8.Y, Fr.FromUInt64(123_456_789));
+        }
     }
 
     [Fact]
@@ -104,7 +114,7 @@ public sealed class EddsaTests
         }
     }
 
-    private static bool TryFlip(Fr value, int bit, out Fr flipped)
+    internal static bool TryFlip(Fr value, int bit, out Fr flipped)
     {
         byte[] bytes = value.ToLittleEndianBytes();
         bytes[bit / 8] ^= (byte)(1 << bit % 8);

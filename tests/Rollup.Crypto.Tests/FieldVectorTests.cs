@@ -94,6 +94,22 @@ public abstract class FieldVectorTests<TVector, TModulus>
         Assert.All(back, element => Assert.Equal(values[^1], element));
     }
 
+    [Fact]
+    public void Lanes_are_picked_each_from_a_vector_of_its_own()
+    {
+        const int Rows = 7, Stride = 3;
+        var table = new TVector[Rows * Stride];
+        for (int i = 0; i < table.Length; i++)
+            TVector.Load([.. Enumerable.Range(0, TVector.Count).Select(lane => PrimeField<TModulus>.FromInt64(100 * i - lane))], out table[i]);
+        int[] places = [.. Enumerable.Range(0, TVector.Count).Select(lane => (5 * lane + 2) % Rows)];
+        TVector.Pick(table.AsSpan(1), Stride, places, out TVector picked);
+        var back = new PrimeField<TModulus>[TVector.Count];
+        TVector.Store(picked, back);
+        Assert.Equal(places.Select((place, lane) => PrimeField<TModulus>.FromInt64(100 * (Stride * place + 1) - lane)), back);
+        places[^1] = Rows;
+        Assert.Throws<IndexOutOfRangeException>(() => TVector.Pick(table.AsSpan(1), Stride, places, out _));
+    }
+
     private static void Check(BigInteger[] left, BigInteger[] right)
     {
         Check(left, right, TVector.Multiply, (a, b) => a * b);

@@ -183,6 +183,20 @@ public struct FieldLanes<TLanes, TModulus> : IFieldVector<FieldLanes<TLanes, TMo
     }
 
     /// <inheritdoc/>
+    public static void Pick(
+        ReadOnlySpan<FieldLanes<TLanes, TModulus>> table, int stride, ReadOnlySpan<int> places, out FieldLanes<TLanes, TModulus> picked)
+    {
+        Unsafe.SkipInit(out picked);
+        ref double to = ref Unsafe.As<TLanes, double>(ref picked._x0);
+        int count = TLanes.Count;
+        for (int lane = 0; lane < count; lane++)
+        {
+            ref double from = ref Unsafe.As<TLanes, double>(ref Unsafe.AsRef(in table[stride * places[lane]]._x0));
+            for (int i = lane; i < 5 * count; i += count) Unsafe.Add(ref to, i) = Unsafe.Add(ref from, i);
+        }
+    }
+
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scale(in FieldLanes<TLanes, TModulus> a, out FieldLanes<TLanes, TModulus> scaled) => Add(a, a, out scaled);
 

@@ -31,6 +31,10 @@ public struct FieldScalar<TModulus> : IFieldVector<FieldScalar<TModulus>, PrimeF
     public static void Scale(in FieldScalar<TModulus> a, out FieldScalar<TModulus> scaled) => scaled = a;
 
     /// <inheritdoc/>
+    public static void Pick(ReadOnlySpan<FieldScalar<TModulus>> table, int stride, ReadOnlySpan<int> places, out FieldScalar<TModulus> picked) =>
+        picked = table[stride * places[0]];
+
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Multiply(in FieldScalar<TModulus> a, in FieldScalar<TModulus> b, out FieldScalar<TModulus> product) => product._value = a._value * b._value;
 

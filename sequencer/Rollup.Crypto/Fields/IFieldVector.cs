@@ -34,6 +34,9 @@ public interface IFieldVector<TSelf, TElement>
     /// <summary>Multiplies by the constant of <see cref="LoadScaled"/>.</summary>
     static abstract void Scale(in TSelf a, out TSelf scaled);
 
+    /// <summary>Each lane from a vector of its own: lane i gets lane i of table[stride · places[i]].</summary>
+    static abstract void Pick(ReadOnlySpan<TSelf> table, int stride, ReadOnlySpan<int> places, out TSelf picked);
+
     /// <summary>Products.</summary>
     static abstract void Multiply(in TSelf a, in TSelf b, out TSelf product);
 
