@@ -73,7 +73,7 @@ internal sealed class QapEvaluation
     }
 
     // snarkjs's choice: the non-residue 5 to the odd part of r - 1, squared down to order 2^power.
-    private static Fr RootOfUnity(int power)
+    internal static Fr RootOfUnity(int power)
     {
         var root = Fr.TwoAdicRoot;
         for (var i = power; i < Crypto.Bn254Scalar.TwoAdicity; i++)

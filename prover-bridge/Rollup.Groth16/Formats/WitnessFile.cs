@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Rollup.Groth16.Formats;
 
 /// <summary>Reads and writes snarkjs's .wtns (version 2): section 1 header (n8, r, count), 2 the values, wire 0 (always one) first.</summary>
@@ -12,6 +14,24 @@ public static class WitnessFile
     {
         using var file = BinFile.Open(path, "wtns", Version);
         return Read(file);
+    }
+
+    /// <summary>Reads a witness as integers below r: four little-endian limbs a wire.</summary>
+    /// <exception cref="BinaryFormatException">The file is malformed or of another curve.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static ulong[] LoadLimbs(string path)
+    {
+        using var file = BinFile.Open(path, "wtns", Version);
+        var reader = OpenValues(file, out var count);
+        var limbs = new ulong[4 * count];
+        var start = reader.Offset;
+        reader.ReadExactly(MemoryMarshal.AsBytes(limbs.AsSpan()));
+        for (var i = 0; i < limbs.Length; i += 4)
+        {
+            if (!Fr.TryFromMontgomery(limbs[i], limbs[i + 1], limbs[i + 2], limbs[i + 3], out _))
+                throw reader.Error("a field element is not below r", start + 8L * i);
+        }
+        return limbs;
     }
 
     /// <summary>As <see cref="Load"/>, over bytes in memory.</summary>
@@ -42,16 +62,22 @@ public static class WitnessFile
 
     private static Fr[] Read(BinFile file)
     {
-        var header = file.Read(HeaderSection);
-        header.RequireModulus<Crypto.Bn254Scalar>("prime");
-        var count = header.ReadCount("values", R1csFile.MaxCount);
-        header.RequireEnd();
-        var reader = file.Read(ValueSection);
-        if (reader.Remaining != count * (long)Fr.ByteLength)
-            throw reader.Error($"the section has {reader.Remaining} bytes; {count} values need {count * (long)Fr.ByteLength}");
+        var reader = OpenValues(file, out var count);
         var witness = new Fr[count];
         for (var i = 0; i < count; i++)
             witness[i] = reader.ReadFr();
         return witness;
+    }
+
+    private static SectionReader OpenValues(BinFile file, out int count)
+    {
+        var header = file.Read(HeaderSection);
+        header.RequireModulus<Crypto.Bn254Scalar>("prime");
+        count = header.ReadCount("values", R1csFile.MaxCount);
+        header.RequireEnd();
+        var reader = file.Read(ValueSection);
+        if (reader.Remaining != count * (long)Fr.ByteLength)
+            throw reader.Error($"the section has {reader.Remaining} bytes; {count} values need {count * (long)Fr.ByteLength}");
+        return reader;
     }
 }

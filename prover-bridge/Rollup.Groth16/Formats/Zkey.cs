@@ -164,6 +164,9 @@ public sealed class Zkey : IDisposable
             DevKeys.IsDevelopment(VerifyingKey), sha.GetHashAndReset());
     }
 
+    /// <summary>Start in the file and length in bytes of a section.</summary>
+    internal (long Start, long Length) Locate(uint section) => _file.Locate(section);
+
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 

@@ -200,6 +200,24 @@ public struct FieldLanes<TLanes, TModulus> : IFieldVector<FieldLanes<TLanes, TMo
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scale(in FieldLanes<TLanes, TModulus> a, out FieldLanes<TLanes, TModulus> scaled) => Add(a, a, out scaled);
 
+    /// <inheritdoc/>
+    public static void Transpose(Span<FieldLanes<TLanes, TModulus>> vectors)
+    {
+        int count = TLanes.Count, size = 5 * count;
+        ref double first = ref Unsafe.As<FieldLanes<TLanes, TModulus>, double>(ref MemoryMarshal.GetReference(vectors[..count]));
+        for (int digit = 0; digit < size; digit += count)
+        {
+            for (int i = 1; i < count; i++)
+            {
+                for (int j = 0; j < i; j++)
+                {
+                    ref double a = ref Unsafe.Add(ref first, i * size + digit + j), b = ref Unsafe.Add(ref first, j * size + digit + i);
+                    (a, b) = (b, a);
+                }
+            }
+        }
+    }
+
     // 2^52 plus the low 51 bits.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TLanes LowDigit(TLanes bits) => bits & TLanes.CreateBits(DigitMask) | TLanes.CreateBits(Two52Bits);

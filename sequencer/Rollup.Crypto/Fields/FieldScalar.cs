@@ -52,4 +52,7 @@ public struct FieldScalar<TModulus> : IFieldVector<FieldScalar<TModulus>, PrimeF
 
     /// <inheritdoc/>
     public static void Negate(in FieldScalar<TModulus> a, out FieldScalar<TModulus> negative) => negative._value = -a._value;
+
+    /// <inheritdoc/>
+    public static void Transpose(Span<FieldScalar<TModulus>> vectors) { }
 }

@@ -51,6 +51,10 @@ public interface IFieldVector<TSelf, TElement>
 
     /// <summary>Additive inverses.</summary>
     static abstract void Negate(in TSelf a, out TSelf negative);
+
+    /// <summary>Element i of vector j becomes element j of vector i.</summary>
+    /// <param name="vectors"><see cref="Count"/> vectors.</param>
+    static abstract void Transpose(Span<TSelf> vectors);
 }
 
 /// <summary>The constants of a field that <see cref="FieldLanes{TLanes, TModulus}"/> needs besides: p in digits of 51 bits.</summary>

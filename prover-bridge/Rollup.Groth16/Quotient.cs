@@ -1,0 +1,74 @@
+using System.Runtime.InteropServices;
+using Rollup.Crypto;
+
+namespace Rollup.Groth16;
+
+/// <summary>The step of a proof between the witness and the multi-scalar multiplications: the values of A·B - C that carry the quotient.</summary>
+internal interface IQuotient
+{
+    /// <summary>A·B - C on the odd coset, where C is the polynomial of the products of the given values.</summary>
+    /// <param name="a">Values of A on the domain: the one at ω^-i at index i.</param>
+    /// <param name="b">Values of B, likewise.</param>
+    /// <param name="canonical">Receives four limbs a value: integers below r.</param>
+    /// <param name="parallelism">Threads to use, and the token that stops them.</param>
+    void Compute(ReadOnlyMemory<Fr> a, ReadOnlyMemory<Fr> b, Memory<ulong> canonical, ParallelOptions parallelism);
+}
+
+/// <inheritdoc cref="IQuotient"/>
+internal static class Quotient
+{
+    /// <summary>Prepares a domain of 2^power points for the vectors that suit the machine and the size.</summary>
+    public static IQuotient Create(int power) => FieldPath.Current switch
+    {
+        FieldPathKind.Avx512 when 1 << power >= OddCoset<FieldLanes<Lanes8, Bn254Scalar>>.MinSize => new Quotient<FieldLanes<Lanes8, Bn254Scalar>>(power),
+        FieldPathKind.Avx2 when 1 << power >= OddCoset<FieldLanes<Lanes4, Bn254Scalar>>.MinSize => new Quotient<FieldLanes<Lanes4, Bn254Scalar>>(power),
+        _ => new Quotient<FieldScalar<Bn254Scalar>>(power),
+    };
+}
+
+/// <inheritdoc cref="IQuotient"/>
+/// <typeparam name="TVector">Vector of scalars.</typeparam>
+internal sealed class Quotient<TVector>(int power) : IQuotient
+    where TVector : struct, IFieldVector<TVector, Fr>
+{
+    private const int VectorsPerTask = 1024;
+
+    private readonly OddCoset<TVector> _coset = new(power);
+
+    /// <inheritdoc/>
+    public void Compute(ReadOnlyMemory<Fr> a, ReadOnlyMemory<Fr> b, Memory<ulong> canonical, ParallelOptions parallelism)
+    {
+        var count = (1 << power) / TVector.Count;
+        TVector[] va = new TVector[count], vb = new TVector[count], vc = new TVector[count];
+        InTasks(count, parallelism, i =>
+        {
+            TVector.Load(a.Span[(i * TVector.Count)..], out va[i]);
+            TVector.Load(b.Span[(i * TVector.Count)..], out vb[i]);
+            TVector.Multiply(va[i], vb[i], out vc[i]);
+        });
+        _coset.Transform(va, parallelism);
+        _coset.Transform(vb, parallelism);
+        _coset.Transform(vc, parallelism);
+
+        // The transforms give n·A, n·B and n·C. An element whose Montgomery limbs are the integer x is x/2^256: that is what is stored.
+        var inverseSize = Fr.FromUInt64(1UL << power).Inverse();
+        TVector.Broadcast(inverseSize, out var once);
+        TVector.Broadcast(inverseSize * Fr.FromBigInteger(System.Numerics.BigInteger.One << 256).Inverse(), out var last);
+        TVector.Scale(last, out last);
+        InTasks(count, parallelism, i =>
+        {
+            TVector.Multiply(va[i], vb[i], out var value);
+            TVector.Multiply(value, once, out value);
+            TVector.Subtract(value, vc[i], out value);
+            TVector.Multiply(value, last, out value);
+            TVector.StoreScaled(value, MemoryMarshal.Cast<ulong, Fr>(canonical.Span)[(i * TVector.Count)..]);
+        });
+    }
+
+    private static void InTasks(int count, ParallelOptions parallelism, Action<int> action) =>
+        Parallel.For(0, (count + VectorsPerTask - 1) / VectorsPerTask, parallelism, task =>
+        {
+            for (var i = task * VectorsPerTask; i < Math.Min(count, (task + 1) * VectorsPerTask); i++)
+                action(i);
+        });
+}
