@@ -8,9 +8,11 @@ using Rollup.ProverBridge.Jobs;
 var configuration = new Option<string>("--config", "-c") { Description = "Configuration file (see README.md beside the project).", Required = true };
 var batch = new Argument<uint>("batch") { Description = "Number of the batch." };
 
+var prover = new Option<ProverKind?>("--prover") { Description = "native, snarkjs or external, whatever the file's prover.kind says." };
 var logFormat = new Option<bool>("--json-log") { Description = "Log one JSON object a line instead of text." };
-var run = new Command("run", "Take sealed batches from the spool, prove them, and bring them to the vault. Exit code 3 after a safe stop.") { configuration, logFormat };
-run.SetAction((arguments, cancellation) => GuardAsync(() => RunCommand.RunAsync(BridgeConfiguration.Load(arguments.GetRequiredValue(configuration)), arguments.GetValue(logFormat), cancellation)));
+var run = new Command("run", "Take sealed batches from the spool, prove them, and bring them to the vault. Exit code 3 after a safe stop.") { configuration, prover, logFormat };
+run.SetAction((arguments, cancellation) => GuardAsync(() => RunCommand.RunAsync(
+    BridgeConfiguration.Load(arguments.GetRequiredValue(configuration), arguments.GetValue(prover)), arguments.GetValue(logFormat), cancellation)));
 
 var json = new Option<bool>("--json") { Description = "Print a JSON array." };
 var list = new Command("list", "List all batches: state of proof and chain, attempts, why one is set aside.") { configuration, json };

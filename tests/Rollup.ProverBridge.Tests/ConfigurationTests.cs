@@ -23,7 +23,7 @@ public sealed class ConfigurationTests : IDisposable
         BridgeConfiguration configuration = Load(Minimal());
         Assert.Equal((folder.File("batches"), folder.File("state"), folder.File("state/jobs.db")), (configuration.Spool, configuration.State, configuration.JobsFile));
         Assert.Equal(folder.File("circuit.wasm"), configuration.Circuit.Wasm);
-        Assert.Equal((ProverKind.Snarkjs, 1, 900.0, 6144), (configuration.Prover.Kind, configuration.Prover.Workers, configuration.Prover.TimeoutSeconds, configuration.Prover.MemoryLimitMb));
+        Assert.Equal((ProverKind.Native, 1, 900.0, 6144), (configuration.Prover.Kind, configuration.Prover.Workers, configuration.Prover.TimeoutSeconds, configuration.Prover.MemoryLimitMb));
         Assert.Equal((5, 2.0, 300.0, 30.0), (configuration.Retry.MaxAttempts, configuration.Retry.BaseSeconds, configuration.Retry.MaxSeconds, configuration.Retry.LeaseSeconds));
         Assert.Equal((2.0, 500.0, 9464), (configuration.Ethereum.PollSeconds, configuration.Ethereum.MaxFeeGwei, configuration.Monitoring.Port));
     }
@@ -109,6 +109,17 @@ public sealed class ConfigurationTests : IDisposable
         Assert.Equal(5, Load(configuration).Prover.Command!.Count);
         configuration["prover"]!["command"]!.AsArray().RemoveAt(4);
         Assert.Contains("{zkey}, {wtns}, {proof}, {public}", Assert.Throws<ConfigurationException>(() => Load(configuration)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_command_line_s_prover_takes_the_place_of_the_file_s()
+    {
+        JsonObject configuration = Minimal();
+        configuration["prover"] = JsonNode.Parse("""{"kind": "external", "worker": "worker.mjs", "command": ["p", "{zkey}", "{wtns}", "{proof}", "{public}"]}""");
+        Assert.Equal(ProverKind.External, Load(configuration).Prover.Kind);
+        Assert.Equal(ProverKind.Snarkjs, BridgeConfiguration.Load(folder.File("bridge.json"), ProverKind.Snarkjs).Prover.Kind);
+        Load(Minimal());
+        Assert.Contains("prover.command", Assert.Throws<ConfigurationException>(() => BridgeConfiguration.Load(folder.File("bridge.json"), ProverKind.External)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

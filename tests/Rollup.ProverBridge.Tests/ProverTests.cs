@@ -38,6 +38,55 @@ public sealed class ProverTests : IDisposable
     }
 
     [Fact]
+    public async Task Our_own_prover_proves_two_batches_asked_for_at_once()
+    {
+        FactorsCircuit circuit = await FactorsCircuit.GetAsync();
+        await using SnarkjsPool witnesses = circuit.Pool(size: 2, withKey: false);
+        using NativeProver prover = Native(circuit.Files.Zkey);
+        ProofMaker maker = circuit.Maker(witnesses, folder.File("work"), prover);
+        Proof[] proofs = await Task.WhenAll(
+            maker.MakeAsync(1, FactorsCircuit.Input(11, 13, 17), FactorsCircuit.Publics(11, 13, 17), () => { }, default),
+            maker.MakeAsync(2, FactorsCircuit.Input(19, 23, 29), FactorsCircuit.Publics(19, 23, 29), () => { }, default));
+        var verifier = new Groth16Verifier(circuit.Key);
+        Assert.True(verifier.Verify(proofs[0], FactorsCircuit.Publics(11, 13, 17).AsSpan()).IsValid);
+        Assert.True(verifier.Verify(proofs[1], FactorsCircuit.Publics(19, 23, 29).AsSpan()).IsValid);
+        Assert.False(verifier.Verify(proofs[0], FactorsCircuit.Publics(19, 23, 29).AsSpan()).IsValid);
+    }
+
+    [Fact]
+    public async Task Our_own_prover_says_why_there_is_no_proof_and_goes_on()
+    {
+        FactorsCircuit circuit = await FactorsCircuit.GetAsync();
+        await using SnarkjsPool witnesses = circuit.Pool(withKey: false);
+        string input = folder.File("input.json"), wtns = folder.File("w.wtns"), proof = folder.File("p.json"), publics = folder.File("q.json");
+        File.WriteAllText(input, FactorsCircuit.Input(11, 13, 17).ToJsonString());
+        await witnesses.WitnessAsync(input, wtns, default);
+        byte[] good = File.ReadAllBytes(wtns);
+        using NativeProver prover = Native(circuit.Files.Zkey);
+
+        await RefusedAsync(prover, ProverFault.Refused, "breaks a constraint", [.. good[..^32], (byte)(good[^32] ^ 1), .. good[^31..]]);
+        await RefusedAsync(prover, ProverFault.Refused, "w.wtns", good[..^1]);
+        await RefusedAsync(Native(folder.File("no.zkey")), ProverFault.Refused, "no.zkey", good);
+        await RefusedAsync(Native(circuit.Files.Zkey, TimeSpan.Zero), ProverFault.TimedOut, "not made within 0 s", good);
+        File.WriteAllBytes(wtns, good);
+        await prover.ProveAsync(wtns, proof, publics, default);
+        Assert.Equal(FactorsCircuit.Publics(11, 13, 17), SnarkJson.ReadPublicInputs(File.ReadAllBytes(publics), "q"));
+        using var cancelled = new CancellationTokenSource();
+        await cancelled.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => prover.ProveAsync(wtns, proof, publics, cancelled.Token));
+
+        async Task RefusedAsync(NativeProver by, ProverFault fault, string reason, byte[] witness)
+        {
+            File.WriteAllBytes(wtns, witness);
+            var error = await Assert.ThrowsAsync<ProverException>(() => by.ProveAsync(wtns, proof, publics, default));
+            Assert.Equal(fault, error.Fault);
+            Assert.Contains(reason, error.Message, StringComparison.Ordinal);
+            Assert.False(File.Exists(proof));
+            if (by != prover) by.Dispose();
+        }
+    }
+
+    [Fact]
     public async Task A_program_that_is_not_there_is_named()
     {
         var prover = new ExternalProver("k", ["/no/such/prover", "{wtns}"], TimeSpan.FromSeconds(5));
@@ -69,6 +118,8 @@ public sealed class ProverTests : IDisposable
         Assert.Equal(ProverFault.WrongProof, error.Fault);
         Assert.Contains("wrote something else than a proof", error.Message, StringComparison.Ordinal);
     }
+
+    private static NativeProver Native(string zkey, TimeSpan? timeout = null) => new(zkey, timeout ?? TimeSpan.FromSeconds(120), new MemoryLog<NativeProver>());
 
     private static ExternalProver External(FactorsCircuit circuit, string behaviour) => new(
         circuit.Files.Zkey, ["node", FactorsCircuit.StandIn("external-prover.mjs"), behaviour, "{zkey}", "{wtns}", "{proof}", "{public}"],

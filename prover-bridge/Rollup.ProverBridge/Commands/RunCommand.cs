@@ -88,12 +88,9 @@ internal static class RunCommand
                 configuration.Prover.Kind == ProverKind.Snarkjs ? configuration.Circuit.Zkey : null,
                 TimeSpan.FromSeconds(configuration.Prover.TimeoutSeconds), (long)configuration.Prover.MemoryLimitMb << 20),
             configuration.Prover.Workers, services.GetRequiredService<ILogger<SnarkjsPool>>(), metrics));
+        builder.Services.AddSingleton(services => ProverOf(configuration, services));
         builder.Services.AddSingleton(services => new ProofMaker(
-            services.GetRequiredService<SnarkjsPool>(),
-            configuration.Prover.Kind == ProverKind.External
-                ? new ExternalProver(configuration.Circuit.Zkey, configuration.Prover.Command!, TimeSpan.FromSeconds(configuration.Prover.TimeoutSeconds))
-                : services.GetRequiredService<SnarkjsPool>(),
-            verifier, Path.Combine(configuration.State, "work")));
+            services.GetRequiredService<SnarkjsPool>(), services.GetRequiredService<IProver>(), verifier, Path.Combine(configuration.State, "work")));
         builder.Services.AddSingleton<IEthereum>(_ => new EthereumClient(chain.Rpc));
         builder.Services.AddSingleton(services => new Wallet(services.GetRequiredService<IEthereum>(), key, new WalletOptions { MaxFeePerGasLimit = new BigInteger(chain.MaxFeeGwei * 1e9) }));
 
@@ -122,5 +119,16 @@ internal static class RunCommand
         WebApplication app = builder.Build();
         MonitoringEndpoints.Use(app, store, metrics, app.Services.GetRequiredService<BridgeStatus>());
         return app;
+    }
+
+    private static IProver ProverOf(BridgeConfiguration configuration, IServiceProvider services)
+    {
+        TimeSpan timeout = TimeSpan.FromSeconds(configuration.Prover.TimeoutSeconds);
+        return configuration.Prover.Kind switch
+        {
+            ProverKind.Native => new NativeProver(configuration.Circuit.Zkey, timeout, services.GetRequiredService<ILogger<NativeProver>>()),
+            ProverKind.External => new ExternalProver(configuration.Circuit.Zkey, configuration.Prover.Command!, timeout),
+            _ => services.GetRequiredService<SnarkjsPool>(),
+        };
     }
 }

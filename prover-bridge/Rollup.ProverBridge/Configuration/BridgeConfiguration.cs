@@ -47,8 +47,9 @@ public sealed record BridgeConfiguration
     public string JobsFile => Path.Combine(State, "jobs.db");
 
     /// <summary>Reads and checks a file.</summary>
+    /// <param name="prover">Takes the place of the file's prover.kind.</param>
     /// <exception cref="ConfigurationException"/>
-    public static BridgeConfiguration Load(string file)
+    public static BridgeConfiguration Load(string file, ProverKind? prover = null)
     {
         try
         {
@@ -58,6 +59,7 @@ public sealed record BridgeConfiguration
             BridgeConfiguration read = JsonSerializer.Deserialize<BridgeConfiguration>(File.ReadAllBytes(file), Json)
                 ?? throw new ConfigurationException($"{file}: must be a JSON object.");
             BridgeConfiguration configuration = read.Under(info.DirectoryName!);
+            if (prover is { } kind) configuration = configuration with { Prover = configuration.Prover with { Kind = kind, Command = kind == ProverKind.External ? configuration.Prover.Command : null } };
             if (configuration.FindProblem() is { } problem) throw new ConfigurationException($"{file}: {problem}.");
             return configuration;
         }
@@ -138,7 +140,10 @@ public sealed record CircuitSection
 
 public enum ProverKind
 {
-    /// <summary>The snarkjs workers.</summary>
+    /// <summary>Our own, in the bridge's process.</summary>
+    Native,
+
+    /// <summary>The snarkjs workers: the reference.</summary>
     Snarkjs,
 
     /// <summary>The program named by <see cref="ProverSection.Command"/>.</summary>
@@ -147,15 +152,15 @@ public enum ProverKind
 
 public sealed record ProverSection
 {
-    public ProverKind Kind { get; init; } = ProverKind.Snarkjs;
+    public ProverKind Kind { get; init; }
 
     /// <summary>For an external prover: program and arguments with {zkey}, {wtns}, {proof} and {public}.</summary>
     public IReadOnlyList<string>? Command { get; init; }
 
-    /// <summary>Worker processes, and batches proven at a time.</summary>
+    /// <summary>Worker processes for witnesses (and proofs, where snarkjs makes them), and batches worked on at a time.</summary>
     public int Workers { get; init; } = 1;
 
-    /// <summary>For one request to a worker (load, witness, proof) or one run of the external prover.</summary>
+    /// <summary>For one request to a worker (load, witness, proof), one proof of our own, or one run of the external prover.</summary>
     public double TimeoutSeconds { get; init; } = 900;
 
     public int MemoryLimitMb { get; init; } = 6144;
@@ -170,7 +175,7 @@ public sealed record ProverSection
         BridgeConfiguration.Outside("prover.workers", Workers, 1, 64)
         ?? BridgeConfiguration.Outside("prover.timeoutSeconds", TimeoutSeconds, 1, 86_400)
         ?? BridgeConfiguration.Outside("prover.memoryLimitMb", MemoryLimitMb, 128, 1 << 20)
-        ?? (Kind == ProverKind.Snarkjs && Command is not null ? "prover.command: is for the kind 'external'"
+        ?? (Kind != ProverKind.External && Command is not null ? "prover.command: is for the kind 'external'"
             : Kind == ProverKind.External && (Command is not { Count: > 0 } command || ExternalProver.Placeholders.Any(p => !command.Any(a => a.Contains(p, StringComparison.Ordinal))))
                 ? $"prover.command: an external prover needs a program and arguments with {string.Join(", ", ExternalProver.Placeholders)}" : null);
 }

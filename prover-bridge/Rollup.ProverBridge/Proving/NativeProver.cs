@@ -1,0 +1,59 @@
+using Microsoft.Extensions.Logging;
+using Rollup.Groth16;
+using Rollup.Groth16.Formats;
+
+namespace Rollup.ProverBridge.Proving;
+
+/// <summary>Our own prover, in this process. The key is mapped and checked when the first proof is asked for; proofs are made one after another, each on all cores.</summary>
+/// <param name="zkey">The proving key.</param>
+/// <param name="timeout">For one proof, the key's preparation included.</param>
+public sealed class NativeProver(string zkey, TimeSpan timeout, ILogger log) : IProver, IDisposable
+{
+    private readonly SemaphoreSlim turn = new(1);
+    private Groth16Prover? prover;
+
+    public string Name => "native";
+
+    /// <inheritdoc/>
+    public async Task ProveAsync(string wtns, string proof, string publics, CancellationToken cancellation)
+    {
+        await turn.WaitAsync(cancellation);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        deadline.CancelAfter(timeout);
+        try
+        {
+            ProvenStatement made = await Task.Run(() => Prove(wtns, deadline.Token), deadline.Token);
+            await File.WriteAllBytesAsync(proof, SnarkJson.Write(made.Proof), cancellation);
+            await File.WriteAllBytesAsync(publics, SnarkJson.Write(made.PublicInputs), cancellation);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            throw new ProverException(ProverFault.TimedOut, $"The proof was not made within {timeout.TotalSeconds:0.#} s and was stopped.");
+        }
+        catch (Exception error) when (error is InvalidWitnessException or InvalidKeyException or FormatException or IOException or UnauthorizedAccessException)
+        {
+            throw new ProverException(ProverFault.Refused, error.Message, error);
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+
+    public void Dispose()
+    {
+        prover?.Dispose();
+        turn.Dispose();
+    }
+
+    private ProvenStatement Prove(string wtns, CancellationToken cancellation)
+    {
+        if (prover is null)
+        {
+            prover = Groth16Prover.Open(zkey, Environment.ProcessorCount, cancellation);
+            log.LogInformation("Proving key {Key} mapped and checked: {Wires} wires", zkey, prover.WireCount);
+        }
+
+        return prover.Prove(WitnessFile.LoadLimbs(wtns), cancellation: cancellation);
+    }
+}
