@@ -6,6 +6,7 @@ namespace Rollup.Architecture.Tests;
 public sealed class PurityTests
 {
     private const string Cores = "development keys are made on all cores; the file does not depend on how many";
+    private const string Proofs = "a proof is made on the threads that the caller allows; nothing in it depends on how many";
     private const string Files = "keys and witnesses of gigabytes are read from disk piece by piece, where a caller names a file";
     private const string Secret = "a secret comes from the system's generator, and only when a caller asks for a new one";
 
@@ -22,6 +23,13 @@ public sealed class PurityTests
         ("Rollup.Crypto", "QuadTree", "System.Threading.Tasks.Parallel", Hashes),
         ("Rollup.Crypto", "FieldPath", "System.Environment", Choice),
         ("Rollup.Groth16", "FixedBaseTable`2", "System.Threading.Tasks.Parallel", Cores),
+        ("Rollup.Groth16", "MultiScalar", "System.Threading.Tasks.Parallel", Proofs),
+        ("Rollup.Groth16", "MultiScalar`3", "System.Threading.Tasks.Parallel", Proofs),
+        ("Rollup.Groth16", "OddCoset`1", "System.Threading.Tasks.Parallel", Proofs),
+        ("Rollup.Groth16", "IQuotient", "System.Threading.Tasks.Parallel", Proofs),
+        ("Rollup.Groth16", "Quotient`1", "System.Threading.Tasks.Parallel", Proofs),
+        ("Rollup.Groth16", "Groth16Prover", "System.Threading.Tasks.Parallel", Proofs),
+        ("Rollup.Groth16", "Groth16Prover", "System.Security.Cryptography.RandomNumberGenerator", "a proof is blinded afresh each time"),
         ("Rollup.Groth16", "BinFile", "System.IO.File", Files),
         ("Rollup.Groth16", "BinFile", "System.IO.RandomAccess", Files),
         ("Rollup.Groth16", "SnarkJson", "System.IO.File", Files),
