@@ -18,15 +18,6 @@ public class AccountKeyTests
     }
 
     [Fact]
-    public void Derived_keys_give_it()
-    {
-        byte[] signature = [.. Enumerable.Repeat((byte)0x21, 64), 27];
-        using DerivedKeys derived = KeyDerivation.FromSignature(signature);
-        var key = new AccountKey(Owner, derived);
-        Assert.Equal((derived.SigningKey.PublicKey, derived.ViewKey), (key.PublicKey, key.ViewKey));
-    }
-
-    [Fact]
     public void The_public_key_follows_from_a_seed()
     {
         string seed = $", \"seed\": \"0x{Convert.ToHexStringLower(Seed)}\" }}";

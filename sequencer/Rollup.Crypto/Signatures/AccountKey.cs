@@ -19,9 +19,6 @@ public sealed class AccountKey(Address owner, EddsaPublicKey publicKey, Fr viewK
 
     private const string Format = "rollup-account-key-1";
 
-    /// <summary>The keys that follow from a wallet's signature.</summary>
-    public AccountKey(Address owner, DerivedKeys keys) : this(owner, keys.SigningKey.PublicKey, keys.ViewKey) { }
-
     public Address Owner { get; } = owner;
 
     public EddsaPublicKey PublicKey { get; } = publicKey;
