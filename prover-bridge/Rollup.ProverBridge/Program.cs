@@ -36,13 +36,21 @@ dev.SetAction((arguments, cancellation) => GuardAsync(async () =>
     }.ToJsonString());
     return 0;
 }));
-var zkey = new Option<string>("--zkey") { Description = "Proving key of a ceremony.", Required = true };
+var zkey = new Option<string>("--zkey") { Description = "Proving key.", Required = true };
 var folder = new Option<string>("--out") { Description = "Folder for verification_key.json and Groth16Verifier.sol.", Required = true };
 var export = new Command("export", "Check a proving key, and write its verification key and verifier contract.") { zkey, folder };
 export.SetAction(arguments => Guard(() => KeysCommand.Export(arguments.GetRequiredValue(zkey), arguments.GetRequiredValue(folder), Console.Error)));
 var keysCommand = new Command("keys", "Proving keys.") { dev, export };
 
-var root = new RootCommand("Proves the rollup's sealed batches and settles them on the vault.") { run, jobs, keysCommand };
+var wtns = new Option<string>("--wtns") { Description = "Witness file.", Required = true };
+var proofFile = new Option<string>("--proof") { Description = "Where proof.json goes.", Required = true };
+var publicFile = new Option<string>("--public") { Description = "Where public.json goes.", Required = true };
+var prove = new Command("prove", "Prove one witness file with our own prover, and verify the proof.") { zkey, wtns, proofFile, publicFile };
+prove.SetAction((arguments, cancellation) => GuardAsync(() => Task.Run(() => ProveCommand.Run(
+    arguments.GetRequiredValue(zkey), arguments.GetRequiredValue(wtns), arguments.GetRequiredValue(proofFile), arguments.GetRequiredValue(publicFile),
+    Console.Error, !Console.IsErrorRedirected, cancellation), cancellation)));
+
+var root = new RootCommand("Proves the rollup's sealed batches and settles them on the vault.") { run, prove, jobs, keysCommand };
 return await root.Parse(args).InvokeAsync(new InvocationConfiguration
 {
     EnableDefaultExceptionHandler = false,
