@@ -9,7 +9,7 @@ namespace Rollup.Groth16;
 /// </summary>
 /// <typeparam name="TVector">Vector of scalars.</typeparam>
 internal sealed class OddCoset<TVector>
-    where TVector : struct, IFieldVector<TVector, Fr>
+    where TVector : struct, IPrimeFieldVector<TVector, Bn254Scalar>
 {
     // Vectors of a part that stays in the second-level cache with its factors (2 · 320 bytes a vector).
     private const int CachedVectors = 1024;

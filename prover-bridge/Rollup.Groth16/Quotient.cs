@@ -29,7 +29,7 @@ internal static class Quotient
 /// <inheritdoc cref="IQuotient"/>
 /// <typeparam name="TVector">Vector of scalars.</typeparam>
 internal sealed class Quotient<TVector>(int power) : IQuotient
-    where TVector : struct, IFieldVector<TVector, Fr>
+    where TVector : struct, IPrimeFieldVector<TVector, Bn254Scalar>
 {
     private const int VectorsPerTask = 1024;
 

@@ -30,7 +30,7 @@ public sealed class FieldPathTests
 
 /// <summary>Every operation of a vector against BigInteger, lane by lane.</summary>
 public abstract class FieldVectorTests<TVector, TModulus>
-    where TVector : unmanaged, IFieldVector<TVector, PrimeField<TModulus>>
+    where TVector : unmanaged, IPrimeFieldVector<TVector, TModulus>
     where TModulus : struct, IPrimeModulus
 {
     private const int RandomValues = 1_000_000;

@@ -10,7 +10,7 @@ public sealed class OddCosetOneByOneTests : OddCosetTests<FieldScalar<Bn254Scala
 
 /// <summary>Transforms against polynomials evaluated by Horner's rule.</summary>
 public abstract class OddCosetTests<TVector>
-    where TVector : struct, IFieldVector<TVector, Fr>
+    where TVector : struct, IPrimeFieldVector<TVector, Bn254Scalar>
 {
     private static readonly ParallelOptions TwoThreads = new() { MaxDegreeOfParallelism = 2 };
 

@@ -110,10 +110,6 @@ public struct Fq2Vector<TVector> : IFieldVector<Fq2Vector<TVector>, Fq2>
         TVector.Negate(a._c1, out negative._c1);
     }
 
-    /// <inheritdoc/>
-    public static void Transpose(Span<Fq2Vector<TVector>> vectors) =>
-        throw new NotSupportedException("Nothing transforms vectors of Fq2.");
-
     private static void Split(ReadOnlySpan<Fq2> values, Span<Fq> c0, Span<Fq> c1)
     {
         for (var i = 0; i < c0.Length; i++)

@@ -17,7 +17,7 @@ namespace Rollup.Crypto;
 /// </remarks>
 /// <typeparam name="TLanes">The hardware vector.</typeparam>
 /// <typeparam name="TModulus">The field.</typeparam>
-public struct FieldLanes<TLanes, TModulus> : IFieldVector<FieldLanes<TLanes, TModulus>, PrimeField<TModulus>>
+public struct FieldLanes<TLanes, TModulus> : IPrimeFieldVector<FieldLanes<TLanes, TModulus>, TModulus>
     where TLanes : struct, ILanes<TLanes>
     where TModulus : struct, IDigitModulus
 {

@@ -4,7 +4,7 @@ namespace Rollup.Crypto;
 
 /// <summary>One element at a time: the vector for machines without suitable instructions.</summary>
 /// <typeparam name="TModulus">The field.</typeparam>
-public struct FieldScalar<TModulus> : IFieldVector<FieldScalar<TModulus>, PrimeField<TModulus>>
+public struct FieldScalar<TModulus> : IPrimeFieldVector<FieldScalar<TModulus>, TModulus>
     where TModulus : struct, IPrimeModulus
 {
     private PrimeField<TModulus> _value;

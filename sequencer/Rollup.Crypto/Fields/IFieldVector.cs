@@ -34,9 +34,6 @@ public interface IFieldVector<TSelf, TElement>
     /// <summary>Multiplies by the constant of <see cref="LoadScaled"/>.</summary>
     static abstract void Scale(in TSelf a, out TSelf scaled);
 
-    /// <summary>Each lane from a vector of its own: lane i gets lane i of table[stride · places[i]].</summary>
-    static abstract void Pick(ReadOnlySpan<TSelf> table, int stride, ReadOnlySpan<int> places, out TSelf picked);
-
     /// <summary>Products.</summary>
     static abstract void Multiply(in TSelf a, in TSelf b, out TSelf product);
 
@@ -51,9 +48,20 @@ public interface IFieldVector<TSelf, TElement>
 
     /// <summary>Additive inverses.</summary>
     static abstract void Negate(in TSelf a, out TSelf negative);
+}
+
+/// <summary>A vector of elements of a prime field, which can also be moved between the lanes of several vectors.</summary>
+/// <typeparam name="TSelf">The implementing type.</typeparam>
+/// <typeparam name="TModulus">The field.</typeparam>
+public interface IPrimeFieldVector<TSelf, TModulus> : IFieldVector<TSelf, PrimeField<TModulus>>
+    where TSelf : struct, IPrimeFieldVector<TSelf, TModulus>
+    where TModulus : struct, IPrimeModulus
+{
+    /// <summary>Each lane from a vector of its own: lane i gets lane i of table[stride · places[i]].</summary>
+    static abstract void Pick(ReadOnlySpan<TSelf> table, int stride, ReadOnlySpan<int> places, out TSelf picked);
 
     /// <summary>Element i of vector j becomes element j of vector i.</summary>
-    /// <param name="vectors"><see cref="Count"/> vectors.</param>
+    /// <param name="vectors">As many as a vector has elements.</param>
     static abstract void Transpose(Span<TSelf> vectors);
 }
 

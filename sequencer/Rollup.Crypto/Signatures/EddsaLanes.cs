@@ -9,7 +9,7 @@ namespace Rollup.Crypto;
 /// </summary>
 /// <typeparam name="TVector">Where the coordinates are.</typeparam>
 internal sealed class EddsaLanes<TVector>
-    where TVector : struct, IFieldVector<TVector, Fr>
+    where TVector : struct, IPrimeFieldVector<TVector, Bn254Scalar>
 {
     // Bits of a digit of h, whose table is made anew for each key, and of S.
     private const int KeyBits = 4, BaseBits = 6;
