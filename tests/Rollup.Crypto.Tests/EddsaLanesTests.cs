@@ -10,7 +10,7 @@ public sealed class EddsaOneByOneTests : EddsaLanesTests<FieldScalar<Bn254Scalar
 
 /// <summary>Many signatures at once: each must be decided as it is alone, whatever stands beside it.</summary>
 public abstract class EddsaLanesTests<TVector>
-    where TVector : struct, IFieldVector<TVector, Fr>
+    where TVector : struct, IPrimeFieldVector<TVector, Bn254Scalar>
 {
     private static readonly Lazy<SignedMessage[]> Good = new(() => [.. Enumerable.Range(0, 40).Select(i =>
     {
