@@ -8,7 +8,7 @@ namespace Rollup.Bench;
 /// <summary>Curve arithmetic and verification on one core; development keys of a synthetic circuit on one core and on all.</summary>
 public sealed class Groth16Section : ISection
 {
-    private const int Constraints = 250_000, TermsPerRow = 6, PublicInputs = 4;
+    private const int Constraints = 250_000, TermsPerRow = 6, PublicInputs = SyntheticCircuit.PublicInputs;
 
     private readonly byte[] _sink = new byte[G2Point.ByteLength];
 
@@ -33,7 +33,7 @@ public sealed class Groth16Section : ISection
         FixedBase<Fq, Bn254G1>(table, "G1", 200_000);
         FixedBase<Fq2, Bn254G2>(table, "G2", 50_000);
 
-        byte[] file = SyntheticCircuit(Constraints);
+        byte[] file = SyntheticCircuit.File(Constraints, TermsPerRow);
         long start = Stopwatch.GetTimestamp();
         R1cs r1cs = R1csFile.Parse(file, "synthetic");
         table.Add($"read .r1cs, {Constraints} constraints", Stopwatch.GetElapsedTime(start).TotalSeconds, "s");
@@ -61,48 +61,6 @@ public sealed class Groth16Section : ISection
         }
         var points = new AffinePoint<T, TGroup>[count];
         table.Time($"{name} fixed-base multiplication in a batch", "us", count, () => prepared.Multiply(scalars, points, 1));
-    }
-
-    // A chain of products: every row multiplies two sums of earlier wires into a new wire, so that no column of A or B is empty.
-    private static byte[] SyntheticCircuit(int constraints)
-    {
-        var stream = new MemoryStream();
-        var writer = new BinFileWriter(stream, "r1cs", 1, 3);
-        int wires = constraints + PublicInputs + 1;
-        var random = new Random(3);
-        byte[][] coefficients = [.. Enumerable.Range(1, 1000).Select(i => Fr.FromInt64(500 - i).Pow(5).ToLittleEndianBytes())];
-        writer.Begin(1);
-        writer.Write((uint)Fr.ByteLength);
-        writer.Write(Fr.Modulus.ToByteArray(isUnsigned: true));
-        foreach (uint count in (uint[])[(uint)wires, 0, PublicInputs, 0])
-            writer.Write(count);
-        writer.Write((ulong)wires);
-        writer.Write((uint)constraints);
-        writer.End();
-        writer.Begin(2);
-        for (int row = 0; row < constraints; row++)
-        {
-            int earlier = row + PublicInputs + 1;
-            foreach (int terms in (int[])[TermsPerRow, TermsPerRow])
-            {
-                writer.Write((uint)terms);
-                for (int i = 0; i < terms; i++)
-                {
-                    writer.Write((uint)(i == 0 ? earlier - 1 : random.Next(earlier)));
-                    writer.Write(coefficients[random.Next(coefficients.Length)]);
-                }
-            }
-            writer.Write(1u);
-            writer.Write((uint)earlier);
-            writer.Write(Fr.One.ToLittleEndianBytes());
-        }
-        writer.End();
-        writer.Begin(3);
-        for (int i = 0; i < wires; i++)
-            writer.Write((ulong)i);
-        writer.End();
-        writer.Complete();
-        return stream.ToArray();
     }
 
     // A key with known exponents and a proof made of them: e(A, B) = e(alpha, beta)·e(S, gamma)·e(C, delta).

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
@@ -38,6 +39,10 @@ public sealed class Groth16Prover : IDisposable
     private readonly ReadOnlyMemory<G2Point> _b2;
     private readonly ReadOnlyMemory<Coefficient> _coefficients;
 
+    // Kept for the next proof.
+    private readonly Fr[] _rowsA, _rowsB;
+    private readonly ulong[] _quotientValues;
+
     private Groth16Prover(Zkey key, MappedFile file, int parallelism)
     {
         (_key, _file, _parallelism) = (key, file, parallelism);
@@ -49,6 +54,9 @@ public sealed class Groth16Prover : IDisposable
         _coefficients = Map<Coefficient>(Zkey.CoefficientSection, sizeof(uint));
         _quotient = Quotient.Create(System.Numerics.BitOperations.Log2((uint)key.DomainSize));
         _verifier = new Groth16Verifier(key.VerifyingKey);
+        _rowsA = new Fr[key.DomainSize];
+        _rowsB = new Fr[key.DomainSize];
+        _quotientValues = new ulong[4 * key.DomainSize];
     }
 
     /// <summary>The key that the proofs are verified with.</summary>
@@ -97,12 +105,10 @@ public sealed class Groth16Prover : IDisposable
         var done = 0;
         var parallelism = new ParallelOptions { MaxDegreeOfParallelism = _parallelism, CancellationToken = cancellation };
 
-        Fr[] a = new Fr[_key.DomainSize], b = new Fr[_key.DomainSize];
         Report();
-        Parallel.For(0, 2, parallelism, matrix => Evaluate((uint)matrix, witness.Span, matrix == 0 ? a : b, cancellation));
-        var quotient = new ulong[4 * _key.DomainSize];
+        Parallel.For(0, 2, parallelism, matrix => Evaluate((uint)matrix, witness.Span, matrix == 0 ? _rowsA : _rowsB, cancellation));
         Report();
-        _quotient.Compute(a, b, quotient, parallelism);
+        _quotient.Compute(_rowsA, _rowsB, _quotientValues, parallelism);
         Report();
         var sumA = MultiScalar.Sum(_a, witness, parallelism);
         Report();
@@ -112,7 +118,7 @@ public sealed class Groth16Prover : IDisposable
         Report();
         var sumC = MultiScalar.Sum(_c, witness[(4 * (_key.PublicCount + 1))..], parallelism);
         Report();
-        sumC += MultiScalar.Sum(_h, quotient, parallelism);
+        sumC += MultiScalar.Sum(_h, _quotientValues, parallelism);
 
         var (r, s) = (Draw(), Draw());
         var delta = _key.Delta1;
@@ -201,9 +207,11 @@ public sealed class Groth16Prover : IDisposable
     }
 
     // rows[-row mod n] = Σ coefficient · value over the coefficients of one matrix.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Evaluate(uint matrix, ReadOnlySpan<ulong> witness, Span<Fr> rows, CancellationToken cancellation)
     {
         const int Block = 1 << 16;
+        rows.Clear();
         // A coefficient v lies in the file as the limbs of v·R², which as Montgomery form are v·R; the plain limbs of a value w are w/R as Montgomery form.
         var values = MemoryMarshal.Cast<ulong, Fr>(witness);
         var coefficients = _coefficients.Span;

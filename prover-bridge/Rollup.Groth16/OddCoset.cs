@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Rollup.Crypto;
 
 namespace Rollup.Groth16;
@@ -101,6 +102,7 @@ internal sealed class OddCoset<TVector>
     }
 
     // (a, b) to (a + b, (a - b)·factor).
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Decimate(Span<TVector> a, Span<TVector> b, ReadOnlySpan<TVector> factors)
     {
         for (var i = 0; i < a.Length; i++)
@@ -112,6 +114,7 @@ internal sealed class OddCoset<TVector>
     }
 
     // (a, b) to (a + b·factor, a - b·factor).
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Combine(Span<TVector> a, Span<TVector> b, ReadOnlySpan<TVector> factors)
     {
         for (var i = 0; i < a.Length; i++)

@@ -3,7 +3,10 @@ using Rollup.Crypto;
 
 namespace Rollup.Groth16;
 
-/// <summary>The step of a proof between the witness and the multi-scalar multiplications: the values of A·B - C that carry the quotient.</summary>
+/// <summary>
+/// The step of a proof between the witness and the multi-scalar multiplications: the values of A·B - C that carry the quotient. Keeps its memory for the
+/// next proof; one computation at a time.
+/// </summary>
 internal interface IQuotient
 {
     /// <summary>A·B - C on the odd coset, where C is the polynomial of the products of the given values.</summary>
@@ -34,41 +37,40 @@ internal sealed class Quotient<TVector>(int power) : IQuotient
     private const int VectorsPerTask = 1024;
 
     private readonly OddCoset<TVector> _coset = new(power);
+    private readonly TVector[] _a = new TVector[(1 << power) / TVector.Count], _b = new TVector[(1 << power) / TVector.Count], _c = new TVector[(1 << power) / TVector.Count];
 
     /// <inheritdoc/>
     public void Compute(ReadOnlyMemory<Fr> a, ReadOnlyMemory<Fr> b, Memory<ulong> canonical, ParallelOptions parallelism)
     {
-        var count = (1 << power) / TVector.Count;
-        TVector[] va = new TVector[count], vb = new TVector[count], vc = new TVector[count];
-        InTasks(count, parallelism, i =>
+        InTasks(parallelism, i =>
         {
-            TVector.Load(a.Span[(i * TVector.Count)..], out va[i]);
-            TVector.Load(b.Span[(i * TVector.Count)..], out vb[i]);
-            TVector.Multiply(va[i], vb[i], out vc[i]);
+            TVector.Load(a.Span[(i * TVector.Count)..], out _a[i]);
+            TVector.Load(b.Span[(i * TVector.Count)..], out _b[i]);
+            TVector.Multiply(_a[i], _b[i], out _c[i]);
         });
-        _coset.Transform(va, parallelism);
-        _coset.Transform(vb, parallelism);
-        _coset.Transform(vc, parallelism);
+        _coset.Transform(_a, parallelism);
+        _coset.Transform(_b, parallelism);
+        _coset.Transform(_c, parallelism);
 
         // The transforms give n·A, n·B and n·C. An element whose Montgomery limbs are the integer x is x/2^256: that is what is stored.
         var inverseSize = Fr.FromUInt64(1UL << power).Inverse();
         TVector.Broadcast(inverseSize, out var once);
         TVector.Broadcast(inverseSize * Fr.FromBigInteger(System.Numerics.BigInteger.One << 256).Inverse(), out var last);
         TVector.Scale(last, out last);
-        InTasks(count, parallelism, i =>
+        InTasks(parallelism, i =>
         {
-            TVector.Multiply(va[i], vb[i], out var value);
+            TVector.Multiply(_a[i], _b[i], out var value);
             TVector.Multiply(value, once, out value);
-            TVector.Subtract(value, vc[i], out value);
+            TVector.Subtract(value, _c[i], out value);
             TVector.Multiply(value, last, out value);
             TVector.StoreScaled(value, MemoryMarshal.Cast<ulong, Fr>(canonical.Span)[(i * TVector.Count)..]);
         });
     }
 
-    private static void InTasks(int count, ParallelOptions parallelism, Action<int> action) =>
-        Parallel.For(0, (count + VectorsPerTask - 1) / VectorsPerTask, parallelism, task =>
+    private void InTasks(ParallelOptions parallelism, Action<int> action) =>
+        Parallel.For(0, (_a.Length + VectorsPerTask - 1) / VectorsPerTask, parallelism, task =>
         {
-            for (var i = task * VectorsPerTask; i < Math.Min(count, (task + 1) * VectorsPerTask); i++)
+            for (var i = task * VectorsPerTask; i < Math.Min(_a.Length, (task + 1) * VectorsPerTask); i++)
                 action(i);
         });
 }

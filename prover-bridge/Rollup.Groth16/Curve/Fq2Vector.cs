@@ -110,6 +110,13 @@ public struct Fq2Vector<TVector> : IFieldVector<Fq2Vector<TVector>, Fq2>
         TVector.Negate(a._c1, out negative._c1);
     }
 
+    /// <inheritdoc/>
+    public static void NegateWhere(in Fq2Vector<TVector> a, ReadOnlySpan<ulong> signs, out Fq2Vector<TVector> result)
+    {
+        TVector.NegateWhere(a._c0, signs, out result._c0);
+        TVector.NegateWhere(a._c1, signs, out result._c1);
+    }
+
     private static void Split(ReadOnlySpan<Fq2> values, Span<Fq> c0, Span<Fq> c1)
     {
         for (var i = 0; i < c0.Length; i++)

@@ -54,11 +54,12 @@ internal static class MultiScalar<T, TGroup, TVector>
         ArgumentOutOfRangeException.ThrowIfNotEqual(scalars.Length, points.Length * Limbs);
         var width = WindowWidth(points.Length);
         var windows = ScalarBits / width + 1;
-        var biased = Bias(points.Span, scalars.Span, width, windows);
+        var bias = Bias(width, windows);
+        var nothing = Nothing(points.Span, scalars.Span);
         var sums = new JacobianPoint<T, TGroup>[windows];
-        Parallel.For(0, windows, parallelism, () => new Worker(points.Length, width), (window, _, worker) =>
+        Parallel.For(0, windows, parallelism, () => new Worker(points.Length, width, bias, nothing), (window, _, worker) =>
         {
-            sums[window] = worker.Window(points.Span, biased, window, window == windows - 1);
+            sums[window] = worker.Window(points.Span, scalars.Span, window, window == windows - 1);
             return worker;
         }, _ => { });
 
@@ -77,33 +78,30 @@ internal static class MultiScalar<T, TGroup, TVector>
 
     // Adding 2^(w-1) in each window below the top one turns digits of 0 to 2^w - 1 into digits of -2^(w-1) to 2^(w-1) - 1 that need no carry
     // from window to window. The top window has at least one bit less than the others, so that its digit stays below 2^(w-1) with what is added.
-    // A point at infinity gets the scalar zero: no digit of it is visited.
-    private static ulong[] Bias(ReadOnlySpan<AffinePoint<T, TGroup>> points, ReadOnlySpan<ulong> scalars, int width, int windows)
+    private static ulong[] Bias(int width, int windows)
     {
-        Span<ulong> bias = stackalloc ulong[Limbs];
-        bias.Clear();
+        var bias = new ulong[Limbs];
         for (var window = 0; window < windows - 1; window++)
         {
             var bit = window * width + width - 1;
             bias[bit / 64] |= 1UL << (bit % 64);
         }
-        var biased = new ulong[scalars.Length];
-        for (var i = 0; i < points.Length; i++)
-        {
-            var scalar = scalars.Slice(i * Limbs, Limbs);
-            var isInfinity = points[i].IsInfinity;
-            UInt128 carry = 0;
-            for (var limb = 0; limb < Limbs; limb++)
-            {
-                carry += (UInt128)(isInfinity ? 0 : scalar[limb]) + bias[limb];
-                biased[i * Limbs + limb] = unchecked((ulong)carry);
-                carry >>= 64;
-            }
-        }
-        return biased;
+        return bias;
     }
 
-    private sealed class Worker(int points, int width)
+    // One bit a point: 1 where its multiples need not be added.
+    private static ulong[] Nothing(ReadOnlySpan<AffinePoint<T, TGroup>> points, ReadOnlySpan<ulong> scalars)
+    {
+        var nothing = new ulong[(points.Length + 63) / 64];
+        for (var i = 0; i < points.Length; i++)
+        {
+            if (points[i].IsInfinity || !scalars.Slice(i * Limbs, Limbs).ContainsAnyExcept(0UL))
+                nothing[i / 64] |= 1UL << (i % 64);
+        }
+        return nothing;
+    }
+
+    private sealed class Worker(int points, int width, ulong[] bias, ulong[] nothing)
     {
         private readonly int _half = 1 << (width - 1);
         private readonly int[] _digits = new int[points];
@@ -114,9 +112,9 @@ internal static class MultiScalar<T, TGroup, TVector>
         private AffinePoint<T, TGroup>[] _bucketSums = [];
 
         /// <summary>Σ digit_i · point_i for the digits of one window.</summary>
-        public JacobianPoint<T, TGroup> Window(ReadOnlySpan<AffinePoint<T, TGroup>> points, ulong[] biased, int window, bool isTop)
+        public JacobianPoint<T, TGroup> Window(ReadOnlySpan<AffinePoint<T, TGroup>> points, ReadOnlySpan<ulong> scalars, int window, bool isTop)
         {
-            SortByDigit(biased, window * width, isTop);
+            SortByDigit(scalars, window * width, isTop);
             _runs.Clear();
             for (var digit = 1; digit <= _half; digit++)
                 AddRuns(_starts[digit], _starts[digit + 1], digit);
@@ -129,18 +127,43 @@ internal static class MultiScalar<T, TGroup, TVector>
         }
 
         // Entries 2·index + sign, grouped by the digit's size; digits of zero left out.
-        private void SortByDigit(ulong[] biased, int shift, bool isTop)
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void SortByDigit(ReadOnlySpan<ulong> scalars, int shift, bool isTop)
         {
             var (limb, bit) = (shift / 64, shift % 64);
             var mask = isTop ? ulong.MaxValue : (1UL << width) - 1;
             var offset = isTop ? 0 : _half;
+            ulong b0 = bias[0], b1 = bias[1], b2 = bias[2], b3 = bias[3];
+            Span<ulong> sum = stackalloc ulong[Limbs + 1];
+            sum[Limbs] = 0;
             Array.Clear(_starts);
             for (var i = 0; i < _digits.Length; i++)
             {
-                var low = biased[i * Limbs + limb] >> bit;
+                if ((nothing[i / 64] >> (i % 64) & 1) != 0)
+                {
+                    _digits[i] = 0;
+                    continue;
+                }
+                unchecked
+                {
+                    var scalar = scalars.Slice(i * Limbs, Limbs);
+                    var s0 = scalar[0] + b0;
+                    var carry = s0 < b0 ? 1UL : 0UL;
+                    var s1 = scalar[1] + carry;
+                    carry = s1 < carry ? 1UL : 0UL;
+                    s1 += b1;
+                    carry += s1 < b1 ? 1UL : 0UL;
+                    var s2 = scalar[2] + carry;
+                    carry = s2 < carry ? 1UL : 0UL;
+                    s2 += b2;
+                    carry += s2 < b2 ? 1UL : 0UL;
+                    sum[0] = s0;
+                    sum[1] = s1;
+                    sum[2] = s2;
+                    sum[3] = scalar[3] + b3 + carry;
+                }
                 // Shifted in two steps: by 64 would be by none.
-                var high = limb + 1 < Limbs ? biased[i * Limbs + limb + 1] << 1 << (63 - bit) : 0;
-                var digit = (int)((low | high) & mask) - offset;
+                var digit = (int)((sum[limb] >> bit | sum[limb + 1] << 1 << (63 - bit)) & mask) - offset;
                 _digits[i] = digit;
                 _starts[Math.Abs(digit) + 1]++;
             }

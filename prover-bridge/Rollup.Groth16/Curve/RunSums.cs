@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using Rollup.Crypto;
 
 namespace Rollup.Groth16.Curve;
@@ -28,13 +30,16 @@ internal sealed class RunSums<T, TGroup, TVector>
     // Points of a batch whose slopes share inversions: enough that one inversion (250 multiplications of single elements) hardly counts.
     private const int BatchPoints = 16384;
 
+    // Points ahead in a run; the points lie anywhere in tens of megabytes.
+    private const int PrefetchDistance = 6;
+
     private static readonly AffinePoint<T, TGroup>[] Fillers = PowersOfTwo();
 
     private readonly int _blocks = Math.Max(MaxLength, BatchPoints / TVector.Count);
     private readonly TVector[] _x, _y, _differences, _prefixes;
     private readonly int[] _pairs;
-    private readonly AffinePoint<T, TGroup>[] _loaded = new AffinePoint<T, TGroup>[TVector.Count];
-    private readonly T[] _coordinates = new T[TVector.Count];
+    private readonly T[] _coordinates = new T[TVector.Count], _otherCoordinates = new T[TVector.Count], _lanePrefixes = new T[TVector.Count];
+    private readonly ulong[] _signs = new ulong[TVector.Count];
     private readonly List<(int Block, int Length, int FirstRun)> _groups = [];
     private int[] _order = [];
 
@@ -88,6 +93,7 @@ internal sealed class RunSums<T, TGroup, TVector>
             _order[next[MaxLength - runs[i].Length]++] = i;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void LoadGroup(ReadOnlySpan<AffinePoint<T, TGroup>> points, ReadOnlySpan<int> entries, ReadOnlySpan<Run> runs, int first, int length, int block)
     {
         Span<(int Start, int Length)> lanes = stackalloc (int, int)[TVector.Count];
@@ -102,15 +108,29 @@ internal sealed class RunSums<T, TGroup, TVector>
             for (var lane = 0; lane < lanes.Length; lane++)
             {
                 var (start, own) = lanes[lane];
-                _loaded[lane] = i < own ? Point(points, entries[start + i]) : Fillers[i];
+                if (i + PrefetchDistance < own)
+                    Prefetch(points, entries[start + i + PrefetchDistance] >> 1);
+                var entry = i < own ? entries[start + i] : 2 * i;
+                ref readonly var point = ref i < own ? ref points[entry >> 1] : ref Fillers[i];
+                _coordinates[lane] = point.X;
+                _otherCoordinates[lane] = point.Y;
+                // Without a branch: the signs are as good as random.
+                _signs[lane] = (ulong)(entry & 1) << 63;
             }
-            for (var lane = 0; lane < lanes.Length; lane++)
-                _coordinates[lane] = _loaded[lane].X;
             TVector.LoadScaled(_coordinates, out _x[block + i]);
-            for (var lane = 0; lane < lanes.Length; lane++)
-                _coordinates[lane] = _loaded[lane].Y;
-            TVector.LoadScaled(_coordinates, out _y[block + i]);
+            TVector.LoadScaled(_otherCoordinates, out _y[block + i]);
+            TVector.NegateWhere(_y[block + i], _signs, out _y[block + i]);
         }
+    }
+
+    // A point is one or two lines of the cache, wherever it begins.
+    private static unsafe void Prefetch(ReadOnlySpan<AffinePoint<T, TGroup>> points, int index)
+    {
+        if (!Sse.IsSupported)
+            return;
+        var address = (byte*)Unsafe.AsPointer(ref Unsafe.AsRef(in points[index]));
+        Sse.Prefetch0(address);
+        Sse.Prefetch0(address + Unsafe.SizeOf<AffinePoint<T, TGroup>>() - 1);
     }
 
     private static AffinePoint<T, TGroup> Point(ReadOnlySpan<AffinePoint<T, TGroup>> points, int entry)
@@ -120,6 +140,7 @@ internal sealed class RunSums<T, TGroup, TVector>
     }
 
     // Sums what is loaded, stores the sums, and empties the batch.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private Fr Finish(ReadOnlySpan<AffinePoint<T, TGroup>> points, ReadOnlySpan<int> entries, ReadOnlySpan<Run> runs, Span<AffinePoint<T, TGroup>> sums)
     {
         var filled = Fr.Zero;
@@ -127,20 +148,15 @@ internal sealed class RunSums<T, TGroup, TVector>
         foreach (var (block, length, first) in _groups)
         {
             var count = Math.Min(TVector.Count, runs.Length - first);
-            if (regular)
-            {
-                TVector.StoreScaled(_x[block], _coordinates);
-                for (var lane = 0; lane < count; lane++)
-                    _loaded[lane] = new(_coordinates[lane], default);
-                TVector.StoreScaled(_y[block], _coordinates);
-            }
+            TVector.StoreScaled(_x[block], _coordinates);
+            TVector.StoreScaled(_y[block], _otherCoordinates);
             for (var lane = 0; lane < count; lane++)
             {
                 var index = _order[first + lane];
                 var run = runs[index];
                 if (regular)
                 {
-                    sums[index] = new(_loaded[lane].X, _coordinates[lane]);
+                    sums[index] = new(_coordinates[lane], _otherCoordinates[lane]);
                     if (run.Length < length)
                         filled += FillerSum(run.Length, length) * Fr.FromUInt64((ulong)run.Weight);
                 }
@@ -182,6 +198,7 @@ internal sealed class RunSums<T, TGroup, TVector>
     }
 
     // Point[i] += Point[i + stride] for each i of pairs.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool AddPairs(ReadOnlySpan<int> pairs, int stride)
     {
         TVector.Broadcast(TGroup.One, out var product);
@@ -218,10 +235,9 @@ internal sealed class RunSums<T, TGroup, TVector>
     {
         TVector.Store(values, _coordinates);
         var product = _coordinates[0];
-        var prefixes = _lanePrefixes;
         for (var lane = 1; lane < _coordinates.Length; lane++)
         {
-            prefixes[lane] = product;
+            _lanePrefixes[lane] = product;
             product = TGroup.Multiply(product, _coordinates[lane]);
         }
         inverses = default;
@@ -231,15 +247,13 @@ internal sealed class RunSums<T, TGroup, TVector>
         for (var lane = _coordinates.Length - 1; lane > 0; lane--)
         {
             var value = _coordinates[lane];
-            _coordinates[lane] = TGroup.Multiply(inverse, prefixes[lane]);
+            _coordinates[lane] = TGroup.Multiply(inverse, _lanePrefixes[lane]);
             inverse = TGroup.Multiply(inverse, value);
         }
         _coordinates[0] = inverse;
         TVector.Load(_coordinates, out inverses);
         return true;
     }
-
-    private readonly T[] _lanePrefixes = new T[TVector.Count];
 
     // Σ 2^j for from ≤ j < to.
     private static Fr FillerSum(int from, int to)

@@ -130,6 +130,18 @@ public struct FieldLanes<TLanes, TModulus> : IPrimeFieldVector<FieldLanes<TLanes
     }
 
     /// <inheritdoc/>
+    public static void NegateWhere(in FieldLanes<TLanes, TModulus> a, ReadOnlySpan<ulong> signs, out FieldLanes<TLanes, TModulus> result)
+    {
+        // The highest bit of a double is its sign.
+        TLanes sign = TLanes.LoadBits(in MemoryMarshal.GetReference(signs[..TLanes.Count]));
+        result._x0 = a._x0 ^ sign;
+        result._x1 = a._x1 ^ sign;
+        result._x2 = a._x2 ^ sign;
+        result._x3 = a._x3 ^ sign;
+        result._x4 = a._x4 ^ sign;
+    }
+
+    /// <inheritdoc/>
     public static void Broadcast(in PrimeField<TModulus> value, out FieldLanes<TLanes, TModulus> vector)
     {
         Span<PrimeField<TModulus>> values = stackalloc PrimeField<TModulus>[TLanes.Count];

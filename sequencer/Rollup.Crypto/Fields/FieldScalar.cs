@@ -54,5 +54,9 @@ public struct FieldScalar<TModulus> : IPrimeFieldVector<FieldScalar<TModulus>, T
     public static void Negate(in FieldScalar<TModulus> a, out FieldScalar<TModulus> negative) => negative._value = -a._value;
 
     /// <inheritdoc/>
+    public static void NegateWhere(in FieldScalar<TModulus> a, ReadOnlySpan<ulong> signs, out FieldScalar<TModulus> result) =>
+        result._value = a._value.Select(signs[0] != 0, -a._value);
+
+    /// <inheritdoc/>
     public static void Transpose(Span<FieldScalar<TModulus>> vectors) { }
 }

@@ -48,6 +48,12 @@ public interface IFieldVector<TSelf, TElement>
 
     /// <summary>Additive inverses.</summary>
     static abstract void Negate(in TSelf a, out TSelf negative);
+
+    /// <summary>Additive inverses of some.</summary>
+    /// <param name="a">Elements.</param>
+    /// <param name="signs">For each element 1 in the highest bit to negate it, or zero.</param>
+    /// <param name="result">The elements, negated or not.</param>
+    static abstract void NegateWhere(in TSelf a, ReadOnlySpan<ulong> signs, out TSelf result);
 }
 
 /// <summary>A vector of elements of a prime field, which can also be moved between the lanes of several vectors.</summary>

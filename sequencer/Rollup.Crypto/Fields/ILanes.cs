@@ -23,6 +23,9 @@ public interface ILanes<TSelf>
     /// <summary>The 64 bits in all lanes.</summary>
     static abstract TSelf CreateBits(long bits);
 
+    /// <summary>Lane i gets the 64 bits at first + i.</summary>
+    static abstract TSelf LoadBits(ref readonly ulong first);
+
     /// <summary>Lane i gets the 64 bits at first + 4·i.</summary>
     static abstract TSelf GatherBitsByFour(ref readonly ulong first);
 
@@ -43,6 +46,9 @@ public interface ILanes<TSelf>
 
     /// <summary>Bitwise and.</summary>
     static abstract TSelf operator &(TSelf a, TSelf b);
+
+    /// <summary>Bitwise exclusive or.</summary>
+    static abstract TSelf operator ^(TSelf a, TSelf b);
 
     /// <summary>Bitwise or.</summary>
     static abstract TSelf operator |(TSelf a, TSelf b);
@@ -87,6 +93,10 @@ public readonly struct Lanes8 : ILanes<Lanes8>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes8 LoadBits(ref readonly ulong first) => new(Vector512.LoadUnsafe(in first).AsInt64());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 GatherBitsByFour(ref readonly ulong first)
     {
         ref ulong at = ref Unsafe.AsRef(in first);
@@ -118,6 +128,10 @@ public readonly struct Lanes8 : ILanes<Lanes8>
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 operator &(Lanes8 a, Lanes8 b) => new(a.Bits & b.Bits);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes8 operator ^(Lanes8 a, Lanes8 b) => new(a.Bits ^ b.Bits);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -165,6 +179,10 @@ public readonly struct Lanes4 : ILanes<Lanes4>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 LoadBits(ref readonly ulong first) => new(Vector256.LoadUnsafe(in first).AsInt64());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes4 GatherBitsByFour(ref readonly ulong first)
     {
         ref ulong at = ref Unsafe.AsRef(in first);
@@ -194,6 +212,10 @@ public readonly struct Lanes4 : ILanes<Lanes4>
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes4 operator &(Lanes4 a, Lanes4 b) => new(a.Bits & b.Bits);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 operator ^(Lanes4 a, Lanes4 b) => new(a.Bits ^ b.Bits);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,0 +1,80 @@
+using System.Diagnostics;
+using Rollup.Groth16;
+using Rollup.Groth16.Formats;
+
+namespace Rollup.Bench;
+
+/// <summary>
+/// Our own prover on synthetic circuits of the sizes that other provers were measured at, every value of the witness of full size; peak memory by the
+/// program <c>prover-bridge prove</c>, in a process of its own.
+/// </summary>
+public sealed class ProofSection : ISection
+{
+    private const int TermsPerRow = 4, Proofs = 5;
+
+    private static readonly int[] Sizes = [60_000, 253_000, 1_040_000];
+
+    /// <inheritdoc/>
+    public string Name => "proof";
+
+    /// <inheritdoc/>
+    public void Run(Table table)
+    {
+        string folder = Directory.CreateTempSubdirectory("rollup-bench-").FullName;
+        try
+        {
+            foreach (int size in Sizes) Measure(table, size, Path.Combine(folder, "circuit.zkey"), Path.Combine(folder, "witness.wtns"));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static void Measure(Table table, int size, string zkey, string wtns)
+    {
+        Write(size, zkey, wtns);
+        string what = $"{size / 1000}k constraints";
+        long start = Stopwatch.GetTimestamp();
+        using var prover = Groth16Prover.Open(zkey, Environment.ProcessorCount);
+        table.Add($"key mapped and checked, {what}", Stopwatch.GetElapsedTime(start).TotalSeconds, "s");
+        ulong[] witness = WitnessFile.LoadLimbs(wtns);
+        var samples = new List<(double, double)>();
+        for (int i = 0; i < Proofs; i++)
+        {
+            TimeSpan used = Environment.CpuUsage.TotalTime;
+            start = Stopwatch.GetTimestamp();
+            prover.Prove(witness);
+            samples.Add((Stopwatch.GetElapsedTime(start).TotalSeconds, (Environment.CpuUsage.TotalTime - used).TotalSeconds));
+        }
+
+        table.AddSamples($"proof, verified, {what}", "s", samples);
+        table.Add($"peak memory of one proof, {what}", PeakMegabytes(zkey, wtns), "MB");
+    }
+
+    private static void Write(int size, string zkey, string wtns)
+    {
+        R1cs r1cs = R1csFile.Parse(SyntheticCircuit.File(size, TermsPerRow), "synthetic");
+        using (var secret = DevSecret.Draw())
+        using (FileStream stream = File.Create(zkey))
+            DevKeys.Write(r1cs, secret, stream, Environment.ProcessorCount);
+        using FileStream witness = File.Create(wtns);
+        WitnessFile.Write(witness, SyntheticCircuit.Witness(r1cs));
+    }
+
+    private static long PeakMegabytes(string zkey, string wtns)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "prover-bridge.dll"), "prove", "--zkey", zkey, "--wtns", wtns, "--proof", wtns + ".proof", "--public", wtns + ".public"])
+        {
+            RedirectStandardError = true,
+        };
+        using Process process = Process.Start(start) ?? throw new InvalidOperationException("dotnet did not start.");
+        string output = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        const string Before = "peak memory ";
+        int at = output.IndexOf(Before, StringComparison.Ordinal);
+        return process.ExitCode == 0 && at >= 0
+            ? long.Parse(output.AsSpan(at + Before.Length, output.IndexOf(" MB", at, StringComparison.Ordinal) - at - Before.Length), System.Globalization.CultureInfo.InvariantCulture)
+            : throw new InvalidOperationException($"prover-bridge prove ended with {process.ExitCode}: {output}");
+    }
+}
