@@ -3,11 +3,13 @@ using System.Security.Cryptography;
 using Rollup.Client.Keys;
 using Rollup.Crypto;
 using Rollup.Ethereum;
+using Rollup.Groth16;
+using Rollup.Groth16.Formats;
 using Rollup.Protocol;
 
 namespace Rollup.Cli;
 
-/// <summary>`rollup keys`: wallets, and the trading keys that follow from them. No secret is ever an argument.</summary>
+/// <summary>`rollup keys`: wallets, the trading keys that follow from them, and whether to trust a proving key. No secret is ever an argument.</summary>
 internal static class KeyCommands
 {
     private const string StandardInput = "-";
@@ -15,7 +17,7 @@ internal static class KeyCommands
 
     private static readonly Option<ulong?> ChainId = new("--chain-id") { Description = "Chain number; without it the endpoint is asked." };
 
-    internal static Command Build() => Commands.Group("keys", "Wallets and trading keys.", WalletCommand(), MessageCommand(), DeriveCommand());
+    internal static Command Build() => Commands.Group("keys", "Wallets and trading keys; the check of a proving key.", WalletCommand(), MessageCommand(), DeriveCommand(), CheckCommand());
 
     private static Command WalletCommand() => Commands.Make("wallet", "Make an encrypted wallet file.", [Commands.Keystore, Commands.PasswordFile], (p, _) =>
     {
@@ -64,6 +66,35 @@ internal static class KeyCommands
         });
         return command;
     }
+
+    private static Command CheckCommand()
+    {
+        var zkey = new Option<string>("--zkey") { Description = "The proving key.", Required = true };
+        var r1cs = new Option<string?>("--r1cs") { Description = "The circuit that it should be for." };
+        var verificationKey = new Option<string?>("--verification-key") { Description = "The verification_key.json that should be its own." };
+        var chainId = new Option<ulong?>("--chain-id") { Description = "The chain that it is for. Development keys are for local ones (31337, 1337); without it they are refused." };
+        return Commands.Make("check", "Check whether a proving key may be trusted; lists every fault. Exit code 1 if there is one.", [zkey, r1cs, verificationKey, chainId], (p, c) => Task.Run(() =>
+        {
+            KeyReport report = KeyChecker.Check(p.GetRequiredValue(zkey), p.GetValue(r1cs), p.GetValue(verificationKey),
+                p.GetValue(chainId) is { } chain && DevKeys.IsLocalChain(chain), Environment.ProcessorCount, c);
+            if (report.Info is { } info) Show(info, report.CircuitComparison);
+            if (report.Findings.Count > 0) throw new CliException(string.Join("\nrollup: ", report.Findings.Select(f => $"{f.Fault}: {f.Detail}")));
+            Console.WriteLine("no fault found");
+        }, c));
+    }
+
+    private static void Show(ZkeyInfo info, string circuitComparison)
+    {
+        Console.WriteLine($"file SHA-256 {Convert.ToHexStringLower(info.FileHash.Span)}");
+        Console.WriteLine($"circuit hash {Convert.ToHexStringLower(info.CircuitHash.Span)}");
+        Console.WriteLine($"{info.ConstraintCount} constraints, {info.WireCount} wires, {info.PublicCount} public inputs, domain of {info.DomainSize}{(info.IsDevelopment ? ", development key" : "")}");
+        foreach (ZkeyContribution contribution in info.Contributions)
+            Console.WriteLine($"{(contribution.IsBeacon ? "beacon" : "contribution")} {Printable(contribution.Name)}");
+        Console.WriteLine($"compared with the circuit: {(circuitComparison.Length > 0 ? circuitComparison : "nothing; name it with --r1cs")}");
+    }
+
+    // Names are the contributors' own: no control characters on the terminal.
+    private static string Printable(string name) => new([.. name.Select(c => char.IsControl(c) ? '?' : c)]);
 
     private static async Task<ulong> ChainIdOf(ParseResult p, CancellationToken cancellation)
     {

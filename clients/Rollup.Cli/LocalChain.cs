@@ -5,6 +5,7 @@ using Rollup.Client.Keys;
 using Rollup.Client.Sequencer;
 using Rollup.Client.Vault;
 using Rollup.Ethereum;
+using Rollup.Groth16;
 using Rollup.MarketData;
 using Rollup.Protocol;
 
@@ -16,7 +17,6 @@ namespace Rollup.Cli;
 /// </summary>
 internal sealed class LocalChain(Uri rpc, string folder)
 {
-    private static readonly ulong[] LocalChains = [31337, 1337];
     private static readonly BigInteger GasMoney = BigInteger.Pow(10, 18);
 
     // Published with anvil and worth nothing anywhere: the key of account 0 of "test test ... junk".
@@ -106,7 +106,7 @@ internal sealed class LocalChain(Uri rpc, string folder)
     {
         var ethereum = new EthereumClient(rpc);
         ulong chainId = await ethereum.GetChainIdAsync(cancellation);
-        if (LocalChains.Contains(chainId)) return ethereum;
+        if (DevKeys.IsLocalChain(chainId)) return ethereum;
         ethereum.Dispose();
         throw new CliException($"Chain {chainId} is not a local one (31337 or 1337): these commands use published keys and test tokens.");
     }

@@ -26,7 +26,12 @@ public static class DevKeys
     public static G2Point MarkGamma2 { get; } = G2Point.Generator * Gamma;
 
     /// <summary>Whether a key was made here. Such a key must not be used where anybody relies on it.</summary>
-    public static bool IsDevelopment(VerifyingKey key) => key.Gamma2 == MarkGamma2;
+    public static bool IsDevelopment(VerifyingKey key) => IsMark(key.Gamma2);
+
+    /// <summary>Whether a chain is a local one by its number (anvil's and geth's development chains), where development keys may be used.</summary>
+    public static bool IsLocalChain(ulong chainId) => chainId is 31337 or 1337;
+
+    internal static bool IsMark(in G2Point gamma) => gamma == MarkGamma2;
 
     /// <summary>Writes a snarkjs-compatible .zkey for a circuit. Its circuit hash is SHA-512 of the .r1cs file; it has no contributions.</summary>
     /// <param name="r1cs">The circuit.</param>

@@ -81,7 +81,8 @@ public sealed class Groth16Prover : IDisposable
         try
         {
             key = Zkey.Open(path);
-            Check(key, parallelism, cancellation);
+            if (KeyScan.FindFaults(key, new ParallelOptions { MaxDegreeOfParallelism = parallelism, CancellationToken = cancellation }) is [var fault, ..])
+                ExceptionDispatchInfo.Throw(fault);
             file = new MappedFile(path);
             return new Groth16Prover(key, file, parallelism);
         }
@@ -154,43 +155,6 @@ public sealed class Groth16Prover : IDisposable
     {
         var (start, length) = _key.Locate(section);
         return _file.Read<T>(start + skip, (int)((length - skip) / System.Runtime.CompilerServices.Unsafe.SizeOf<T>()));
-    }
-
-    // Every point and coefficient is read once through the format's own checks.
-    private static void Check(Zkey key, int parallelism, CancellationToken cancellation)
-    {
-        var options = new ParallelOptions { MaxDegreeOfParallelism = parallelism, CancellationToken = cancellation };
-        try
-        {
-            Parallel.Invoke(
-                options,
-                () => ReadAll<G2Point>(key.WireCount, key.ReadB2, cancellation),
-                () => ReadAll<G1Point>(key.DomainSize, (first, points) => key.ReadPoints(Zkey.HSection, first, points), cancellation),
-                () => ReadAll<G1Point>(key.WireCount, (first, points) => key.ReadPoints(Zkey.ASection, first, points), cancellation),
-                () => ReadAll<G1Point>(key.WireCount, (first, points) => key.ReadPoints(Zkey.B1Section, first, points), cancellation),
-                () => ReadAll<G1Point>(key.WireCount - key.PublicCount - 1, (first, points) => key.ReadPoints(Zkey.CSection, first, points), cancellation),
-                () =>
-                {
-                    foreach (var _ in key.ReadCoefficients())
-                        cancellation.ThrowIfCancellationRequested();
-                });
-        }
-        catch (AggregateException errors)
-        {
-            ExceptionDispatchInfo.Throw(errors.InnerExceptions[0]);
-        }
-    }
-
-    private delegate void Reader<T>(int first, Span<T> points);
-
-    private static void ReadAll<T>(int count, Reader<T> read, CancellationToken cancellation)
-    {
-        var block = new T[Math.Min(count, 4096)];
-        for (var first = 0; first < count; first += block.Length)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            read(first, block.AsSpan(0, Math.Min(block.Length, count - first)));
-        }
     }
 
     private void RequireWellFormed(ReadOnlySpan<ulong> witness)

@@ -29,8 +29,8 @@ public sealed class VerifyingKey : IEquatable<VerifyingKey>
         Gamma2 = gamma2;
         Delta2 = delta2;
         _ic = ic.ToArray();
-        if (FindFault() is { } fault)
-            throw new InvalidKeyException(fault);
+        if (new KeyPoints(alpha1, beta2, gamma2, delta2, _ic).FindFaults().FirstOrDefault() is { } finding)
+            throw new InvalidKeyException(finding.Detail);
     }
 
     /// <summary>α in G1.</summary>
@@ -102,29 +102,4 @@ public sealed class VerifyingKey : IEquatable<VerifyingKey>
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Alpha1, Delta2);
-
-    private string? FindFault()
-    {
-        if (_ic.Length is 0 or > MaxPublicInputs + 1)
-            return $"{_ic.Length} IC points; 1 to {MaxPublicInputs + 1} are accepted.";
-        if (!IsProper(Alpha1) || Alpha1 == G1Point.Generator)
-            return "alpha is not a point of G1, or is infinity or the generator.";
-        foreach (var (name, point) in (ReadOnlySpan<(string, G2Point)>)[("beta", Beta2), ("gamma", Gamma2), ("delta", Delta2)])
-        {
-            if (point.IsInfinity || !point.IsInGroup)
-                return $"{name} is not a point of G2, or is infinity.";
-        }
-        if (Beta2 == G2Point.Generator || Delta2 == G2Point.Generator)
-            return "beta or delta is the generator: the key had no contribution.";
-        if (Gamma2 == Delta2)
-            return "gamma equals delta: anybody can make proofs for it.";
-        for (var i = 0; i < _ic.Length; i++)
-        {
-            if (!IsProper(_ic[i]))
-                return $"IC point {i} is not a point of G1, or is infinity.";
-        }
-        return null;
-
-        static bool IsProper(in G1Point point) => !point.IsInfinity && point.IsInGroup;
-    }
 }

@@ -7,6 +7,7 @@ public sealed class PurityTests
 {
     private const string Cores = "development keys are made on all cores; the file does not depend on how many";
     private const string Proofs = "a proof is made on the threads that the caller allows; nothing in it depends on how many";
+    private const string Checks = "a key is read on the threads that the caller allows; what is found does not depend on how many";
     private const string Files = "keys and witnesses of gigabytes are read from disk piece by piece, where a caller names a file";
     private const string Secret = "a secret comes from the system's generator, and only when a caller asks for a new one";
 
@@ -30,6 +31,9 @@ public sealed class PurityTests
         ("Rollup.Groth16", "Quotient`1", "System.Threading.Tasks.Parallel", Proofs),
         ("Rollup.Groth16", "Groth16Prover", "System.Threading.Tasks.Parallel", Proofs),
         ("Rollup.Groth16", "Groth16Prover", "System.Security.Cryptography.RandomNumberGenerator", "a proof is blinded afresh each time"),
+        ("Rollup.Groth16", "KeyScan", "System.Threading.Tasks.Parallel", Checks),
+        ("Rollup.Groth16", "KeyChecker", "System.Threading.Tasks.Parallel", Checks),
+        ("Rollup.Groth16", "KeyChecker", "System.Security.Cryptography.RandomNumberGenerator", "points are checked together by coefficients that nobody can foresee"),
         ("Rollup.Groth16", "BinFile", "System.IO.File", Files),
         ("Rollup.Groth16", "BinFile", "System.IO.RandomAccess", Files),
         ("Rollup.Groth16", "SnarkJson", "System.IO.File", Files),

@@ -14,7 +14,7 @@ public sealed class UsageTests : IDisposable
 
     [Fact]
     public void The_commands_are_those_of_the_documents() => Assert.Equal(
-        ["", "account", "batches", "book", "cancel", "claim", "deposit", "generate", "keys", "keys derive", "keys message", "keys wallet", "local", "local deploy", "local traders",
+        ["", "account", "batches", "book", "cancel", "claim", "deposit", "generate", "keys", "keys check", "keys derive", "keys message", "keys wallet", "local", "local deploy", "local traders",
             "order", "register", "replay", "withdraw"],
         Paths(Commands.Build(), "").Order(StringComparer.Ordinal));
 
@@ -59,6 +59,8 @@ public sealed class UsageTests : IDisposable
     [InlineData($"keys derive {Vault} --out k --keystore w --owner 0x5fbdb2315678afecb367f032d93f642f64180aa3", "--signature and --owner belong together")]
     [InlineData($"keys derive {Vault} --keystore w", "'--out' is required")]
     [InlineData($"keys derive {Vault} --out k --keystore w --chain-id -1", "-1")]
+    [InlineData("keys check", "'--zkey' is required")]
+    [InlineData("keys check --zkey k --chain-id local", "local")]
     public async Task Wrong_usage_ends_with_2_and_says_why(string arguments, string reason)
     {
         Outcome outcome = await cli.RunAsync(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));

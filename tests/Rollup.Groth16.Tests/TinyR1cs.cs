@@ -3,12 +3,13 @@ using Rollup.Groth16.Formats;
 namespace Rollup.Groth16.Tests;
 
 /// <summary>
-/// A hand-made system over wires (1, out, pub, x): x·x = out - 3·pub and (2·x + 5)·pub = out + 7·x; its file is small enough to
+/// A hand-made system over wires (1, out, pub, x): x·x = out - 3·pub and (2·x + 5)·pub = out + 7·x, of which (1, 13, 3, 2) is a solution; its file is small enough to
 /// flip every bit.
 /// </summary>
 internal static class TinyR1cs
 {
-    public static byte[] Bytes()
+    /// <param name="constant">In place of the 5.</param>
+    public static byte[] Bytes(int constant = 5)
     {
         var stream = new MemoryStream();
         var writer = new BinFileWriter(stream, "r1cs", 1, 3);
@@ -16,7 +17,7 @@ internal static class TinyR1cs
         Row(writer, (3, 1));
         Row(writer, (3, 1));
         Row(writer, (1, 1), (2, -3));
-        Row(writer, (3, 2), (0, 5));
+        Row(writer, (3, 2), (0, constant));
         Row(writer, (2, 1));
         Row(writer, (1, 1), (3, 7));
         writer.End();

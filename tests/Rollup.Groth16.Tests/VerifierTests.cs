@@ -157,16 +157,16 @@ public class VerifierTests(SampleProof sample)
     }
 
     [Theory]
-    [InlineData("alpha off the curve", "alpha")]
-    [InlineData("alpha infinite", "alpha")]
-    [InlineData("alpha trivial", "alpha")]
-    [InlineData("beta outside", "beta is not")]
-    [InlineData("beta trivial", "no contribution")]
-    [InlineData("gamma infinite", "gamma is not")]
+    [InlineData("alpha off the curve", "alpha is not on the curve")]
+    [InlineData("alpha infinite", "alpha is infinity")]
+    [InlineData("alpha trivial", "alpha is the generator")]
+    [InlineData("beta outside", "beta is on the curve, but not in the group")]
+    [InlineData("beta trivial", "beta is the generator")]
+    [InlineData("gamma infinite", "gamma is infinity")]
     [InlineData("gamma equals delta", "anybody can make proofs")]
-    [InlineData("delta trivial", "no contribution")]
-    [InlineData("IC infinite", "IC point 2")]
-    [InlineData("IC off the curve", "IC point 4")]
+    [InlineData("delta trivial", "delta is the generator")]
+    [InlineData("IC infinite", "IC point 2 is infinity")]
+    [InlineData("IC off the curve", "IC point 4 is not on the curve")]
     [InlineData("no IC", "0 IC points")]
     public void Unusable_keys_are_refused(string fault, string message)
     {

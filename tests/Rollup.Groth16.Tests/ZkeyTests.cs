@@ -6,7 +6,7 @@ namespace Rollup.Groth16.Tests;
 [Collection(nameof(SampleProof))]
 public class ZkeyTests(SampleProof sample)
 {
-    private static readonly byte[] Tiny = TinyKey();
+    private static readonly byte[] Tiny = TinyKey.Bytes();
 
     [Fact]
     public void Key_with_a_contribution_of_snarkjs_is_read()
@@ -19,7 +19,9 @@ public class ZkeyTests(SampleProof sample)
         Assert.True(exitCode == 0, output);
         using var zkey = Zkey.Open(sample.PathOf("final.zkey"));
         var info = zkey.ReadInfo();
-        Assert.Equal([new ZkeyContribution("first of two", false), new ZkeyContribution("the beacon", true)], info.Contributions);
+        Assert.Equal([("first of two", false), ("the beacon", true)], info.Contributions.Select(contribution => (contribution.Name, contribution.IsBeacon)));
+        Assert.Equal(zkey.Delta1, info.Contributions[1].DeltaAfter);
+        Assert.NotEqual(zkey.Delta1, info.Contributions[0].DeltaAfter);
         // Contributions do not wash the mark off.
         Assert.True(info.IsDevelopment);
         Assert.Equal(sample.Info.CircuitHash.ToArray(), info.CircuitHash.ToArray());
@@ -71,7 +73,7 @@ public class ZkeyTests(SampleProof sample)
     public void Malformed_key_names_section_and_fault(string fault, uint section, string message)
     {
         ReadAll(Tiny);
-        var changed = Rewrite((id, content) => (fault, id) switch
+        var changed = TinyKey.Rewrite((id, content) => (fault, id) switch
         {
             ("plonk", 1) => [2, 0, 0, 0],
             ("foreign base field", 2) => Changed(content, 4, 1),
@@ -97,7 +99,7 @@ public class ZkeyTests(SampleProof sample)
     [Fact]
     public void Key_whose_gamma_equals_delta_is_refused()
     {
-        var changed = Rewrite((id, content) =>
+        var changed = TinyKey.Rewrite((id, content) =>
         {
             if (id != 2)
                 return content;
@@ -134,14 +136,6 @@ public class ZkeyTests(SampleProof sample)
         DevKeys.Write(R1csFile.Parse(TinyR1cs.Bytes(), "tiny"), secret, new MemoryStream());
     }
 
-    private static byte[] TinyKey()
-    {
-        using var secret = DevSecret.FromSeed("tiny");
-        var stream = new MemoryStream();
-        DevKeys.Write(R1csFile.Parse(TinyR1cs.Bytes(), "tiny"), secret, stream);
-        return stream.ToArray();
-    }
-
     private static ZkeyInfo ReadAll(ReadOnlyMemory<byte> bytes)
     {
         using var zkey = Zkey.Parse(bytes, "tiny.zkey");
@@ -155,21 +149,5 @@ public class ZkeyTests(SampleProof sample)
     {
         content[at] ^= mask;
         return content;
-    }
-
-    private static byte[] Rewrite(Func<uint, byte[], byte[]> change)
-    {
-        using var file = BinFile.Parse(Tiny, "tiny.zkey", "zkey", 1);
-        var stream = new MemoryStream();
-        var writer = new BinFileWriter(stream, "zkey", 1, 10);
-        for (var id = 1u; id <= 10; id++)
-        {
-            var (start, length) = file.Locate(id);
-            writer.Begin(id);
-            writer.Write(change(id, Tiny[(int)start..(int)(start + length)]));
-            writer.End();
-        }
-        writer.Complete();
-        return stream.ToArray();
     }
 }

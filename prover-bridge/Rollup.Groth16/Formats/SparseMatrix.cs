@@ -20,6 +20,9 @@ public sealed class SparseMatrix
     /// <summary>Number of terms in all rows.</summary>
     public int TermCount => _wires.Length;
 
+    /// <summary>Number of terms in all rows before this one.</summary>
+    internal int TermsBefore(int row) => _rowStarts[row];
+
     /// <summary>Wires of a row's terms.</summary>
     public ReadOnlySpan<int> Wires(int row) => _wires.AsSpan(_rowStarts[row].._rowStarts[row + 1]);
 

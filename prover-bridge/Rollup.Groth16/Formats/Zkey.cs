@@ -6,7 +6,8 @@ namespace Rollup.Groth16.Formats;
 /// <summary>A step of the ceremony, as section 10 records it.</summary>
 /// <param name="Name">What the contributor called it; may be empty.</param>
 /// <param name="IsBeacon">True for a public random beacon, false for a contribution with a secret.</param>
-public sealed record ZkeyContribution(string Name, bool IsBeacon);
+/// <param name="DeltaAfter">δ in G1 after it.</param>
+public sealed record ZkeyContribution(string Name, bool IsBeacon, G1Point DeltaAfter);
 
 /// <summary>What can be said of a proving key without its circuit.</summary>
 /// <param name="WireCount">Wires of the circuit, the constant one included.</param>
@@ -48,8 +49,9 @@ public sealed class Zkey : IDisposable
     private const int MaxContributions = 10_000, MaxParameterBytes = 4096, TranscriptBytes = 64, CircuitHashBytes = 64;
 
     private readonly BinFile _file;
+    private VerifyingKey? _verifyingKey;
 
-    private Zkey(BinFile file)
+    private Zkey(BinFile file, ICollection<BinaryFormatException>? offCurve)
     {
         _file = file;
         var protocol = file.Read(ProtocolSection);
@@ -67,12 +69,12 @@ public sealed class Zkey : IDisposable
         DomainSize = header.ReadCount("points of the domain", 1 << DevKeys.MaxDomainPower);
         if (!System.Numerics.BitOperations.IsPow2(DomainSize))
             throw header.Error($"the domain's size {DomainSize} is not a power of two", header.Offset - sizeof(uint));
-        Alpha1 = ReadPoint<Fq, Curve.Bn254G1>(header);
-        Beta1 = ReadPoint<Fq, Curve.Bn254G1>(header);
-        var beta2 = ReadPoint<Curve.Fq2, Curve.Bn254G2>(header);
-        var gamma2 = ReadPoint<Curve.Fq2, Curve.Bn254G2>(header);
-        Delta1 = ReadPoint<Fq, Curve.Bn254G1>(header);
-        var delta2 = ReadPoint<Curve.Fq2, Curve.Bn254G2>(header);
+        Alpha1 = ReadPoint<Fq, Curve.Bn254G1>(header, offCurve);
+        Beta1 = ReadPoint<Fq, Curve.Bn254G1>(header, offCurve);
+        var beta2 = ReadPoint<Curve.Fq2, Curve.Bn254G2>(header, offCurve);
+        var gamma2 = ReadPoint<Curve.Fq2, Curve.Bn254G2>(header, offCurve);
+        Delta1 = ReadPoint<Fq, Curve.Bn254G1>(header, offCurve);
+        var delta2 = ReadPoint<Curve.Fq2, Curve.Bn254G2>(header, offCurve);
         header.RequireEnd();
 
         RequireLength(IcSection, PublicCount + 1, G1Point.ByteLength);
@@ -83,8 +85,8 @@ public sealed class Zkey : IDisposable
         RequireLength(HSection, DomainSize, G1Point.ByteLength);
 
         var ic = new G1Point[PublicCount + 1];
-        ReadPoints(IcSection, 0, ic);
-        VerifyingKey = new VerifyingKey(Alpha1, beta2, gamma2, delta2, ic);
+        ReadPoints<Fq, Curve.Bn254G1>(IcSection, 0, ic, offCurve);
+        Points = new KeyPoints(Alpha1, beta2, gamma2, delta2, ic);
     }
 
     /// <summary>Wires of the circuit, the constant one included.</summary>
@@ -106,16 +108,27 @@ public sealed class Zkey : IDisposable
     public G1Point Delta1 { get; }
 
     /// <summary>The verification key of this proving key.</summary>
-    public VerifyingKey VerifyingKey { get; }
+    /// <exception cref="InvalidKeyException">It must not be used; never thrown by a key of <see cref="Open"/> or <see cref="Parse"/>.</exception>
+    public VerifyingKey VerifyingKey => _verifyingKey ??= new VerifyingKey(Points.Alpha1, Points.Beta2, Points.Gamma2, Points.Delta2, Points.Ic);
+
+    /// <summary>The points of the verification key, judged or not.</summary>
+    internal KeyPoints Points { get; }
 
     /// <summary>Opens a key: reads its header and IC, and checks the length of every section of points.</summary>
     /// <exception cref="BinaryFormatException">The file is malformed, of another protocol or of another curve.</exception>
     /// <exception cref="InvalidKeyException">The verification key in it must not be used.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    public static Zkey Open(string path) => Create(BinFile.Open(path, "zkey", 1));
+    public static Zkey Open(string path) => Create(BinFile.Open(path, "zkey", 1), null);
 
     /// <summary>As <see cref="Open"/>, over bytes in memory.</summary>
-    public static Zkey Parse(ReadOnlyMemory<byte> content, string name) => Create(BinFile.Parse(content, name, "zkey", 1));
+    public static Zkey Parse(ReadOnlyMemory<byte> content, string name) => Create(BinFile.Parse(content, name, "zkey", 1), null);
+
+    /// <summary>Opens a key that may be one that must not be used: for a check that finds all its faults.</summary>
+    /// <param name="path">The .zkey file.</param>
+    /// <param name="offCurve">Receives the points of header and IC that are not on their curve.</param>
+    /// <exception cref="BinaryFormatException">The file is malformed otherwise, of another protocol or of another curve.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    internal static Zkey OpenUnjudged(string path, ICollection<BinaryFormatException> offCurve) => Create(BinFile.Open(path, "zkey", 1), offCurve);
 
     /// <summary>Reads points of G1 from section IC, A, B1, C or H, and checks that they are on the curve.</summary>
     /// <param name="section">One of the section constants.</param>
@@ -161,7 +174,7 @@ public sealed class Zkey : IDisposable
         _file.CopyTo(sha.AppendData);
         return new ZkeyInfo(
             WireCount, PublicCount, DomainSize, lastRow - PublicCount, contributions, circuitHash,
-            DevKeys.IsDevelopment(VerifyingKey), sha.GetHashAndReset());
+            DevKeys.IsMark(Points.Gamma2), sha.GetHashAndReset());
     }
 
     /// <summary>Start in the file and length in bytes of a section.</summary>
@@ -170,11 +183,14 @@ public sealed class Zkey : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 
-    private static Zkey Create(BinFile file)
+    private static Zkey Create(BinFile file, ICollection<BinaryFormatException>? offCurve)
     {
         try
         {
-            return new Zkey(file);
+            var key = new Zkey(file, offCurve);
+            if (offCurve is null)
+                _ = key.VerifyingKey;
+            return key;
         }
         catch
         {
@@ -190,23 +206,28 @@ public sealed class Zkey : IDisposable
             throw new BinaryFormatException(_file.Name, section, start, $"the section has {length} bytes; {points} points need {points * bytesEach}");
     }
 
-    private void ReadPoints<T, TGroup>(uint section, int first, Span<Curve.AffinePoint<T, TGroup>> points)
+    private void ReadPoints<T, TGroup>(uint section, int first, Span<Curve.AffinePoint<T, TGroup>> points, ICollection<BinaryFormatException>? offCurve = null)
         where T : struct, IEquatable<T>
         where TGroup : struct, Curve.IGroup<T>
     {
         var reader = _file.Read(section, first * (long)Curve.AffinePoint<T, TGroup>.ByteLength);
         for (var i = 0; i < points.Length; i++)
-            points[i] = ReadPoint<T, TGroup>(reader);
+            points[i] = ReadPoint<T, TGroup>(reader, offCurve);
     }
 
-    private static Curve.AffinePoint<T, TGroup> ReadPoint<T, TGroup>(SectionReader reader)
+    // Off the curve, a point is an error, or is noted and given out as it is.
+    private static Curve.AffinePoint<T, TGroup> ReadPoint<T, TGroup>(SectionReader reader, ICollection<BinaryFormatException>? offCurve)
         where T : struct, IEquatable<T>
         where TGroup : struct, Curve.IGroup<T>
     {
         var at = reader.Offset;
-        return Curve.AffinePoint<T, TGroup>.TryReadMontgomery(reader.ReadBytes(Curve.AffinePoint<T, TGroup>.ByteLength), out var point)
-            ? point
-            : throw reader.Error("a point is not on the curve, or a coordinate is not below q", at);
+        if (Curve.AffinePoint<T, TGroup>.TryReadMontgomery(reader.ReadBytes(Curve.AffinePoint<T, TGroup>.ByteLength), out var point))
+            return point;
+        var error = reader.Error("a point is not on the curve, or a coordinate is not below q", at);
+        if (offCurve is null)
+            throw error;
+        offCurve.Add(error);
+        return point;
     }
 
     private (byte[] CircuitHash, List<ZkeyContribution> Contributions) ReadContributions()
@@ -217,13 +238,14 @@ public sealed class Zkey : IDisposable
         var contributions = new List<ZkeyContribution>();
         for (var i = 0; i < count; i++)
         {
-            // delta after it, the secret's proof of knowledge (two points of G1, one of G2), the transcript's hash.
-            reader.ReadBytes(3 * G1Point.ByteLength + G2Point.ByteLength + TranscriptBytes);
+            var delta = ReadPoint<Fq, Curve.Bn254G1>(reader, null);
+            // The secret's proof of knowledge (two points of G1, one of G2), the transcript's hash.
+            reader.ReadBytes(2 * G1Point.ByteLength + G2Point.ByteLength + TranscriptBytes);
             var type = reader.ReadUInt32();
             if (type > 1)
                 throw reader.Error($"contribution {i} is of unknown type {type}", reader.Offset - sizeof(uint));
             var length = reader.ReadCount("bytes of parameters", MaxParameterBytes);
-            contributions.Add(new ZkeyContribution(ReadName(reader, length), type == 1));
+            contributions.Add(new ZkeyContribution(ReadName(reader, length), type == 1, delta));
         }
         reader.RequireEnd();
         return (circuitHash, contributions);

@@ -33,7 +33,7 @@ public sealed class SettlementService(
         Address @operator = await vault.ReadOperatorAsync(cancellation);
         string? problem =
             chain != expected.ChainId ? $"the endpoint serves chain {chain}; the configuration says {expected.ChainId}"
-            : chain is not (31337 or 1337) && DevKeys.IsDevelopment(expected.Key) ? $"the proving key is a development key, and chain {chain} is not a local one"
+            : !DevKeys.IsLocalChain(chain) && DevKeys.IsDevelopment(expected.Key) ? $"the proving key is a development key, and chain {chain} is not a local one"
             : facts.Domain != expected.Domain ? $"the vault's domain is {facts.Domain.ToHex()}, and that of chain and address is {expected.Domain.ToHex()}: it is another contract or another circuit version"
             : (facts.Blocks, facts.Rows, facts.Operations) != (expected.Profile.Blocks, expected.Profile.Rows, expected.Profile.Operations)
                 ? $"the vault is built for {facts.Blocks} blocks, {facts.Rows} rows and {facts.Operations} operations; profile '{expected.Profile.Name}' has {expected.Profile.Blocks}, {expected.Profile.Rows} and {expected.Profile.Operations}"
