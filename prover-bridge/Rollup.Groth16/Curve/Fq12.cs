@@ -50,17 +50,7 @@ public readonly struct Fq12 : IEquatable<Fq12>
     }
 
     /// <summary>this^exponent for an exponent of 0 or more; not constant-time.</summary>
-    public Fq12 Pow(BigInteger exponent)
-    {
-        var result = One;
-        for (var bit = (int)exponent.GetBitLength() - 1; bit >= 0; bit--)
-        {
-            result = result.Square();
-            if (!(exponent >> bit).IsEven)
-                result *= this;
-        }
-        return result;
-    }
+    public Fq12 Pow(BigInteger exponent) => Powers.Raise(this, One, exponent, (a, b) => a * b);
 
     /// <summary>this^q.</summary>
     public Fq12 Frobenius() => new(

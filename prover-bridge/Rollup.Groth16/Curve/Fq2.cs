@@ -80,17 +80,7 @@ public readonly struct Fq2 : IEquatable<Fq2>
     }
 
     /// <summary>this^exponent for an exponent of 0 or more; not constant-time.</summary>
-    public Fq2 Pow(BigInteger exponent)
-    {
-        var result = One;
-        for (var bit = (int)exponent.GetBitLength() - 1; bit >= 0; bit--)
-        {
-            result = result.Square();
-            if (!(exponent >> bit).IsEven)
-                result *= this;
-        }
-        return result;
-    }
+    public Fq2 Pow(BigInteger exponent) => Powers.Raise(this, One, exponent, (a, b) => a * b);
 
     /// <summary>Equality as field elements.</summary>
     public static bool operator ==(in Fq2 a, in Fq2 b) => a.C0 == b.C0 && a.C1 == b.C1;
