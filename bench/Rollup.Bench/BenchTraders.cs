@@ -1,7 +1,9 @@
 using Rollup.Api;
 using Rollup.Client.Keys;
 using Rollup.Client.Sequencer;
+using Rollup.Crypto.Settlement;
 using Rollup.Protocol;
+using Rollup.Sequencer.Core;
 using Rollup.TestSupport;
 
 namespace Rollup.Bench;
@@ -37,6 +39,29 @@ internal sealed class BenchTraders(Fr domain)
         }
 
         throw new TimeoutException("The sequencer did not take the registrations within 30 s.");
+    }
+
+    /// <summary>The same without a chain: the core is told what one would show.</summary>
+    public async Task RegisterAsync(SequencerCore core)
+    {
+        foreach (TraderKeys trader in keys)
+        {
+            var disclosure = new ViewKeyWork(trader.ViewKey);
+            await core.PostAsync(disclosure, CancellationToken.None);
+            await disclosure.Completion;
+        }
+
+        long next = await core.ReadAsync(machine => machine.Engine.Status.NextOperation);
+        ChainOperation[] operations = [.. keys.Select((trader, i) => new ChainOperation(
+            next + i, new Operation(OperationKind.Register, First + i, 0, Cash, trader.Owner, trader.SigningKey.PublicKey.X, trader.SigningKey.PublicKey.Y, trader.ViewKeyHash), trader.Owner, SeenAt: 0))];
+        await core.PostAsync(new ChainWork(operations, [], null), CancellationToken.None);
+        for (int i = 0; i < 600; i++)
+        {
+            if (core.Keys[First + Accounts - 1] is not null) return;
+            await Task.Delay(50);
+        }
+
+        throw new TimeoutException("The core did not take the registrations within 30 s.");
     }
 
     /// <summary>For each client: a buy order that rests far below the market, its cancel, and so on.</summary>

@@ -105,6 +105,20 @@ public class RejectionTests
         Assert.Equal(RejectCode.BadSignature, new RequestVerifier(Domain + Fr.One).Verify(request.Pack(), signature, key, out _));
         Fr tooLong = new WordWriter().Add(0, 121).Add(0, 121).Add(1, 1).ToField();
         Assert.Equal(RejectCode.Malformed, verifier.Verify(request.Pack() + tooLong, signature, key, out _));
+
+        // Many at once, beside each other.
+        SignedWord good = new(request.Pack(), signature, key);
+        SignedWord[] items =
+        [
+            good, good with { Word = (request with { Size = 4 }).Pack() }, good with { Word = good.Word + tooLong }, good, good with { Key = KeyOf(3).PublicKey },
+            good with { Signature = signature with { S = signature.S + Fr.One } }, good with { Word = Fr.FromUInt64(7) }, good with { Key = default }, good,
+        ];
+        var codes = new RejectCode[items.Length];
+        verifier.VerifyMany(items, codes);
+        Assert.Equal(items.Select(item => verifier.Verify(item.Word, item.Signature, item.Key, out _)), codes);
+        Assert.Equal([RejectCode.None, RejectCode.BadSignature, RejectCode.Malformed], codes[..3]);
+        Assert.Throws<ArgumentException>(() => verifier.VerifyMany(items, codes.AsSpan(1)));
+
         Assert.Equal(RejectCode.Malformed, RequestVerifier.Restore(Fr.FromUInt64(7), signature, key, out _));
         Assert.Equal(RejectCode.None, RequestVerifier.Restore(request.Pack(), signature, key, out _));
     }

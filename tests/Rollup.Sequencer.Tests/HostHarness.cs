@@ -72,11 +72,13 @@ internal sealed class HostHarness : IAsyncDisposable
 
     internal static long Now => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
 
+    internal Task StopAsync() => app.StopAsync();
+
     public async ValueTask DisposeAsync()
     {
         Client.Dispose();
         Http.Dispose();
-        await app.StopAsync();
+        await StopAsync();
         await app.DisposeAsync();
         ethereum.Dispose();
         await Chain.DisposeAsync();

@@ -22,6 +22,12 @@ public sealed class VerifiedRequest
     public EddsaPublicKey Key { get; }
 }
 
+/// <summary>A packed request as it arrived: any values.</summary>
+/// <param name="Word">The packed request.</param>
+/// <param name="Signature">Its signature.</param>
+/// <param name="Key">The key of the account that the request names (<see cref="ClearingEngine.KeyOf"/>).</param>
+public readonly record struct SignedWord(Fr Word, EddsaSignature Signature, EddsaPublicKey Key);
+
 /// <summary>Stands in front of the engine: turns signed words into requests. Safe for concurrent use.</summary>
 /// <param name="domain">The vault's signing domain (spec 4.1).</param>
 public sealed class RequestVerifier(Fr domain)
@@ -39,6 +45,24 @@ public sealed class RequestVerifier(Fr domain)
         if (!key.Verify(Poseidon.Hash(domain, word), signature)) return RejectCode.BadSignature;
         request = new VerifiedRequest(unpacked, signature, key);
         return RejectCode.None;
+    }
+
+    /// <summary>Checks the form and signature of many at once, each as <see cref="Verify"/> alone does; none has an influence on another.</summary>
+    /// <param name="items">Any number.</param>
+    /// <param name="codes">Receives None, Malformed or BadSignature for each.</param>
+    /// <exception cref="ArgumentException">There is not a code for each item.</exception>
+    public void VerifyMany(ReadOnlySpan<SignedWord> items, Span<RejectCode> codes)
+    {
+        if (items.Length != codes.Length) throw new ArgumentException($"{items.Length} requests have {items.Length} codes, got room for {codes.Length}.", nameof(codes));
+        Fr[] preimages = new Fr[2 * items.Length], messages = new Fr[items.Length];
+        for (int i = 0; i < items.Length; i++) (preimages[2 * i], preimages[2 * i + 1]) = (domain, items[i].Word);
+        Poseidon.HashMany(preimages, 2, messages);
+        var signed = new SignedMessage[items.Length];
+        for (int i = 0; i < items.Length; i++) signed[i] = new SignedMessage(items[i].Key, messages[i], items[i].Signature);
+        var accepted = new bool[items.Length];
+        EddsaPublicKey.VerifyMany(signed, accepted);
+        for (int i = 0; i < items.Length; i++)
+            codes[i] = !SignedRequest.TryUnpack(items[i].Word, out _) ? RejectCode.Malformed : accepted[i] ? RejectCode.None : RejectCode.BadSignature;
     }
 
     /// <summary>

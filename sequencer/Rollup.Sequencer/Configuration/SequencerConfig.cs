@@ -70,7 +70,7 @@ public sealed record FeeConfig(int MakerPpm = 100, int TakerPpm = 300, int Fundi
 /// <param name="RequestsPerSecond">Of one address.</param>
 /// <param name="Burst">Requests an address may send at once.</param>
 /// <param name="AccountRequestsPerSecond">Signed requests of one account.</param>
-/// <param name="Queue">Commands that wait for the journal.</param>
+/// <param name="Queue">Requests that wait for the check of their signature, and commands that wait for the journal.</param>
 /// <param name="StreamConnections">Open stream connections.</param>
 /// <param name="StreamQueue">Messages that wait for a slow reader before it is cut off.</param>
 /// <param name="ViewKeys">View keys kept for registrations that have not come.</param>

@@ -34,9 +34,9 @@ internal sealed class HostMetrics
         Interlocked.Add(ref commitMicroseconds, (long)took.TotalMicroseconds);
     }
 
-    internal void Verified(TimeSpan took)
+    internal void Verified(int count, TimeSpan took)
     {
-        Interlocked.Increment(ref verified);
+        Interlocked.Add(ref verified, count);
         Interlocked.Add(ref verifyMicroseconds, (long)took.TotalMicroseconds);
     }
 

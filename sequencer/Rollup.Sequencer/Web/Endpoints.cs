@@ -19,7 +19,8 @@ internal sealed class Endpoints(
 {
     private const int DefaultList = 50;
     private const int MaxList = 1000;
-    private readonly RequestVerifier verifier = new(config.ToEngine().Domain);
+    private readonly SignatureIntake intake = new(
+        new RequestVerifier(config.ToEngine().Domain).VerifyMany, Environment.ProcessorCount, config.Limits.Queue, metrics, clock);
     private int streams;
 
     internal void Map(IEndpointRouteBuilder app, CancellationToken stopping)
@@ -64,9 +65,7 @@ internal sealed class Endpoints(
         SignedRequest request = message.ToRequest();
         if (RequestRules.Check(request, out string problem) is var rule and not RejectCode.None) return ApiError.Of(rule, problem);
         if (core.Keys[request.Account] is not { } key) return ApiError.Of(RejectCode.UnknownAccount);
-        long started = clock.GetTimestamp();
-        RejectCode verified = verifier.Verify(request.Pack(), message.Signature, key, out _);
-        metrics.Verified(clock.GetElapsedTime(started));
+        if (await intake.VerifyAsync(new SignedWord(request.Pack(), message.Signature, key)) is not { } verified) return ApiError.Of(HostCode.Busy);
         if (verified != RejectCode.None) return ApiError.Of(verified);
         if (!access.TryTake(request.Account)) return ApiError.Of(HostCode.RateLimited, "of this account");
         var work = new RequestWork(request, message.Signature);
