@@ -1,12 +1,13 @@
 using System.Diagnostics;
 using Rollup.Groth16;
 using Rollup.Groth16.Formats;
+using Rollup.TestSupport;
 
 namespace Rollup.Bench;
 
 /// <summary>
-/// Our own prover on synthetic circuits of the sizes that other provers were measured at, every value of the witness of full size; peak memory by the
-/// program <c>prover-bridge prove</c>, in a process of its own.
+/// Our own prover and snarkjs on synthetic circuits of the sizes that other provers were measured at, every value of the witness of full size; peak memory
+/// by the program <c>prover-bridge prove</c>, in a process of its own.
 /// </summary>
 public sealed class ProofSection : ISection
 {
@@ -50,6 +51,11 @@ public sealed class ProofSection : ISection
 
         table.AddSamples($"proof, verified, {what}", "s", samples);
         table.Add($"peak memory of one proof, {what}", PeakMegabytes(zkey, wtns), "MB");
+        start = Stopwatch.GetTimestamp();
+        Run("node", Repository.PathOf("node_modules", "snarkjs", "build", "cli.cjs"), "groth16", "prove", zkey, wtns, wtns + ".proof", wtns + ".public");
+        double snarkjs = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        table.Add($"snarkjs, its process and the key's loading included, {what}", snarkjs, "s");
+        table.Add($"snarkjs / ours, {what}", snarkjs / samples.Select(sample => sample.Item1).Order().ElementAt(Proofs / 2), "times");
     }
 
     private static void Write(int size, string zkey, string wtns)
@@ -64,17 +70,18 @@ public sealed class ProofSection : ISection
 
     private static long PeakMegabytes(string zkey, string wtns)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "prover-bridge.dll"), "prove", "--zkey", zkey, "--wtns", wtns, "--proof", wtns + ".proof", "--public", wtns + ".public"])
-        {
-            RedirectStandardError = true,
-        };
-        using Process process = Process.Start(start) ?? throw new InvalidOperationException("dotnet did not start.");
+        string output = Run("dotnet", Path.Combine(AppContext.BaseDirectory, "prover-bridge.dll"), "prove", "--zkey", zkey, "--wtns", wtns, "--proof", wtns + ".proof", "--public", wtns + ".public");
+        const string Before = "peak memory ";
+        int at = output.IndexOf(Before, StringComparison.Ordinal) + Before.Length;
+        return long.Parse(output.AsSpan(at, output.IndexOf(" MB", at, StringComparison.Ordinal) - at), System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    // What it writes to standard error.
+    private static string Run(string program, params string[] arguments)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true }) ?? throw new InvalidOperationException($"{program} did not start.");
         string output = process.StandardError.ReadToEnd();
         process.WaitForExit();
-        const string Before = "peak memory ";
-        int at = output.IndexOf(Before, StringComparison.Ordinal);
-        return process.ExitCode == 0 && at >= 0
-            ? long.Parse(output.AsSpan(at + Before.Length, output.IndexOf(" MB", at, StringComparison.Ordinal) - at - Before.Length), System.Globalization.CultureInfo.InvariantCulture)
-            : throw new InvalidOperationException($"prover-bridge prove ended with {process.ExitCode}: {output}");
+        return process.ExitCode == 0 ? output : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: {output}");
     }
 }
