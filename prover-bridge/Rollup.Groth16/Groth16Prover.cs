@@ -9,7 +9,7 @@ using Rollup.Groth16.Formats;
 namespace Rollup.Groth16;
 
 /// <summary>A witness that cannot be proven with a key.</summary>
-public sealed class InvalidWitnessException(string message) : Exception(message);
+public sealed class InvalidWitnessException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>How far a proof is.</summary>
 /// <param name="Done">Steps that are done.</param>
@@ -83,7 +83,7 @@ public sealed class Groth16Prover : IDisposable
             key = Zkey.Open(path);
             if (KeyScan.FindFaults(key, new ParallelOptions { MaxDegreeOfParallelism = parallelism, CancellationToken = cancellation }) is [var fault, ..])
                 ExceptionDispatchInfo.Throw(fault);
-            file = new MappedFile(path);
+            file = key.Map();
             return new Groth16Prover(key, file, parallelism);
         }
         catch
@@ -91,6 +91,23 @@ public sealed class Groth16Prover : IDisposable
             file?.Dispose();
             key?.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>As <see cref="Prove(ReadOnlyMemory{ulong}, IProgress{ProvingProgress}?, CancellationToken)"/>, the witness from a .wtns file.</summary>
+    /// <exception cref="BinaryFormatException">The file is malformed, of another curve or has another number of values than the key's circuit.</exception>
+    /// <exception cref="InvalidWitnessException">It is no witness of the key's circuit.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public ProvenStatement Prove(string wtns, IProgress<ProvingProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        try
+        {
+            return Prove(WitnessFile.LoadLimbs(wtns, WireCount), progress, cancellation);
+        }
+        catch (InvalidWitnessException error)
+        {
+            throw new InvalidWitnessException($"{wtns}: {error.Message}", error);
         }
     }
 

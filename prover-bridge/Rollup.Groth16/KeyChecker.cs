@@ -165,7 +165,7 @@ public static class KeyChecker
         }
         catch (InvalidKeyException error)
         {
-            findings.Add(new(KeyFault.OtherVerificationKey, $"{file} holds no usable key: {error.Message}"));
+            findings.Add(new(KeyFault.OtherVerificationKey, error.Message));
         }
     }
 

@@ -8,6 +8,9 @@ namespace Rollup.Groth16.Tests;
 /// </summary>
 internal static class TinyR1cs
 {
+    /// <summary>A solution of the system whose constant is 5.</summary>
+    public static Fr[] Witness => [Fr.One, Fr.FromUInt64(13), Fr.FromUInt64(3), Fr.FromUInt64(2)];
+
     /// <param name="constant">In place of the 5.</param>
     public static byte[] Bytes(int constant = 5)
     {

@@ -60,7 +60,9 @@ public class ZkeyTests(SampleProof sample)
     [InlineData("foreign base field", 2u, "base field is not BN254's")]
     [InlineData("foreign scalar field", 2u, "scalar field is not BN254's")]
     [InlineData("domain", 2u, "not a power of two")]
+    [InlineData("small domain", 2u, "a domain of 2 points has no room")]
     [InlineData("public inputs", 2u, "4 public inputs among 4 wires")]
+    [InlineData("too many public inputs", 2u, "65538 public inputs; at most 1024")]
     [InlineData("point", 2u, "not on the curve")]
     [InlineData("short section", 5u, "4 points need 256")]
     [InlineData("point of A", 5u, "not on the curve")]
@@ -79,7 +81,9 @@ public class ZkeyTests(SampleProof sample)
             ("foreign base field", 2) => Changed(content, 4, 1),
             ("foreign scalar field", 2) => Changed(content, 40, 1),
             ("domain", 2) => Changed(content, 80, 1),
+            ("small domain", 2) => Changed(content, 80, 8 ^ 2),
             ("public inputs", 2) => Changed(content, 76, 2 ^ 4),
+            ("too many public inputs", 2) => Changed(content, 78, 1),
             ("point", 2) => Changed(content, 84, 1),
             ("short section", 5) => content[..^64],
             ("point of A", 5) => Changed(content, 100, 1),

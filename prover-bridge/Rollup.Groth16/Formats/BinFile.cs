@@ -95,6 +95,16 @@ public sealed class BinFile : IDisposable
         return total;
     }
 
+    /// <summary>Maps the file, the very one whose table was read; it was opened from a path.</summary>
+    /// <exception cref="BinaryFormatException">It became shorter since: reading its end would fault.</exception>
+    internal MappedFile Map()
+    {
+        var handle = _handle ?? throw new InvalidOperationException("Bytes in memory are not mapped.");
+        return RandomAccess.GetLength(handle) is var length && length < Length
+            ? throw new BinaryFormatException(Name, null, length, "the file became shorter after it was opened")
+            : new MappedFile(handle);
+    }
+
     /// <summary>Hands the whole file, from start to end, to a consumer in blocks of up to 64 KiB.</summary>
     internal void CopyTo(Action<ReadOnlySpan<byte>> consumer)
     {

@@ -30,8 +30,16 @@ public static class SnarkJson
         var publicCount = root["nPublic"];
         if (publicCount.Element.ValueKind != JsonValueKind.Number || !publicCount.Element.TryGetInt32(out var count) || count != ic.Length - 1)
             throw publicCount.Error($"must be the number of IC points less one, {ic.Length - 1}");
-        return new VerifyingKey(
-            root["vk_alpha_1"].G1(), root["vk_beta_2"].G2(), root["vk_gamma_2"].G2(), root["vk_delta_2"].G2(), Array.ConvertAll(ic, item => item.G1()));
+        var (alpha, beta, gamma, delta) = (root["vk_alpha_1"].G1(), root["vk_beta_2"].G2(), root["vk_gamma_2"].G2(), root["vk_delta_2"].G2());
+        var points = Array.ConvertAll(ic, item => item.G1());
+        try
+        {
+            return new VerifyingKey(alpha, beta, gamma, delta, points);
+        }
+        catch (InvalidKeyException error)
+        {
+            throw new InvalidKeyException($"{name}: {error.Message}");
+        }
     }
 
     /// <summary>Reads proof.json. Its points may lie off their curves: that is the verifier's to judge.</summary>

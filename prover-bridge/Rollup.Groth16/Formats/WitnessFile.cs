@@ -16,13 +16,15 @@ public static class WitnessFile
         return Read(file);
     }
 
-    /// <summary>Reads a witness as integers below r: four little-endian limbs a wire.</summary>
-    /// <exception cref="BinaryFormatException">The file is malformed or of another curve.</exception>
+    /// <summary>Reads a witness as integers below r: four little-endian limbs a wire, the first of which must be one.</summary>
+    /// <param name="path">The .wtns file.</param>
+    /// <param name="wires">Wires that the circuit has, where that is known.</param>
+    /// <exception cref="BinaryFormatException">The file is malformed, of another curve or of another circuit.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    public static ulong[] LoadLimbs(string path)
+    public static ulong[] LoadLimbs(string path, int? wires = null)
     {
         using var file = BinFile.Open(path, "wtns", Version);
-        var reader = OpenValues(file, out var count);
+        var reader = OpenValues(file, out var count, wires);
         var limbs = new ulong[4 * count];
         var start = reader.Offset;
         reader.ReadExactly(MemoryMarshal.AsBytes(limbs.AsSpan()));
@@ -31,6 +33,8 @@ public static class WitnessFile
             if (!Fr.TryFromMontgomery(limbs[i], limbs[i + 1], limbs[i + 2], limbs[i + 3], out _))
                 throw reader.Error("a field element is not below r", start + 8L * i);
         }
+        if (limbs is not [1, 0, 0, 0, ..])
+            throw reader.Error("the first value, the constant, is not 1", start);
         return limbs;
     }
 
@@ -62,18 +66,20 @@ public static class WitnessFile
 
     private static Fr[] Read(BinFile file)
     {
-        var reader = OpenValues(file, out var count);
+        var reader = OpenValues(file, out var count, null);
         var witness = new Fr[count];
         for (var i = 0; i < count; i++)
             witness[i] = reader.ReadFr();
         return witness;
     }
 
-    private static SectionReader OpenValues(BinFile file, out int count)
+    private static SectionReader OpenValues(BinFile file, out int count, int? wires)
     {
         var header = file.Read(HeaderSection);
         header.RequireModulus<Crypto.Bn254Scalar>("prime");
         count = header.ReadCount("values", R1csFile.MaxCount);
+        if (count != (wires ?? count))
+            throw header.Error($"{count} values; the key's circuit has {wires} wires: the witness is of another circuit", header.Offset - sizeof(uint));
         header.RequireEnd();
         var reader = file.Read(ValueSection);
         if (reader.Remaining != count * (long)Fr.ByteLength)

@@ -69,6 +69,8 @@ public sealed class Zkey : IDisposable
         DomainSize = header.ReadCount("points of the domain", 1 << DevKeys.MaxDomainPower);
         if (!System.Numerics.BitOperations.IsPow2(DomainSize))
             throw header.Error($"the domain's size {DomainSize} is not a power of two", header.Offset - sizeof(uint));
+        if (DomainSize < PublicCount + 2)
+            throw header.Error($"a domain of {DomainSize} points has no room for a constraint and the rows of {PublicCount} public inputs", header.Offset - sizeof(uint));
         Alpha1 = ReadPoint<Fq, Curve.Bn254G1>(header, offCurve);
         Beta1 = ReadPoint<Fq, Curve.Bn254G1>(header, offCurve);
         var beta2 = ReadPoint<Curve.Fq2, Curve.Bn254G2>(header, offCurve);
@@ -177,6 +179,9 @@ public sealed class Zkey : IDisposable
             DevKeys.IsMark(Points.Gamma2), sha.GetHashAndReset());
     }
 
+    /// <inheritdoc cref="BinFile.Map"/>
+    internal MappedFile Map() => _file.Map();
+
     /// <summary>Start in the file and length in bytes of a section.</summary>
     internal (long Start, long Length) Locate(uint section) => _file.Locate(section);
 
@@ -191,6 +196,11 @@ public sealed class Zkey : IDisposable
             if (offCurve is null)
                 _ = key.VerifyingKey;
             return key;
+        }
+        catch (InvalidKeyException error)
+        {
+            file.Dispose();
+            throw new InvalidKeyException($"{file.Name}: {error.Message}");
         }
         catch
         {

@@ -77,7 +77,7 @@ public static class KeysCommand
         }
         catch (FormatException error)
         {
-            throw new ConfigurationException($"{zkeyFile}: {error.Message}", error);
+            throw new ConfigurationException(error.Message, error);
         }
     }
 

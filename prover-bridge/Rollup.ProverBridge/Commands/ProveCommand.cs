@@ -15,14 +15,14 @@ internal static class ProveCommand
             using var prover = Groth16Prover.Open(zkey, Environment.ProcessorCount, cancellation);
             progress.WriteLine(FormattableString.Invariant($"key mapped and checked after {watch.Elapsed.TotalSeconds:0.00} s: {prover.WireCount} wires"));
             watch.Restart();
-            ProvenStatement made = prover.Prove(WitnessFile.LoadLimbs(wtns), isTerminal ? new Bar(progress) : null, cancellation);
+            ProvenStatement made = prover.Prove(wtns, isTerminal ? new Bar(progress) : null, cancellation);
             File.WriteAllBytes(proof, SnarkJson.Write(made.Proof));
             File.WriteAllBytes(publics, SnarkJson.Write(made.PublicInputs));
             using var self = Process.GetCurrentProcess();
             progress.WriteLine(FormattableString.Invariant($"proven and verified after {watch.Elapsed.TotalSeconds:0.00} s, peak memory {self.PeakWorkingSet64 >> 20} MB: {proof}"));
             return 0;
         }
-        catch (Exception error) when (error is FormatException or InvalidKeyException or InvalidWitnessException or UnauthorizedAccessException)
+        catch (Exception error) when (error is FormatException or InvalidWitnessException or UnauthorizedAccessException)
         {
             progress.WriteLine($"error: {error.Message}");
             return 1;

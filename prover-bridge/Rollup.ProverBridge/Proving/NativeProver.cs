@@ -30,7 +30,7 @@ public sealed class NativeProver(string zkey, TimeSpan timeout, ILogger log) : I
         {
             throw new ProverException(ProverFault.TimedOut, $"The proof was not made within {timeout.TotalSeconds:0.#} s and was stopped.");
         }
-        catch (Exception error) when (error is InvalidWitnessException or InvalidKeyException or FormatException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is InvalidWitnessException or FormatException or IOException or UnauthorizedAccessException)
         {
             throw new ProverException(ProverFault.Refused, error.Message, error);
         }
@@ -54,6 +54,6 @@ public sealed class NativeProver(string zkey, TimeSpan timeout, ILogger log) : I
             log.LogInformation("Proving key {Key} mapped and checked: {Wires} wires", zkey, prover.WireCount);
         }
 
-        return prover.Prove(WitnessFile.LoadLimbs(wtns), cancellation: cancellation);
+        return prover.Prove(wtns, cancellation: cancellation);
     }
 }
