@@ -67,7 +67,7 @@ public sealed class ProverTests : IDisposable
         await RefusedAsync(prover, ProverFault.Refused, "breaks a constraint", [.. good[..^32], (byte)(good[^32] ^ 1), .. good[^31..]]);
         await RefusedAsync(prover, ProverFault.Refused, "w.wtns", good[..^1]);
         await RefusedAsync(Native(folder.File("no.zkey")), ProverFault.Refused, "no.zkey", good);
-        await RefusedAsync(Native(circuit.Files.Zkey, TimeSpan.Zero), ProverFault.TimedOut, "not made within 0 s", good);
+        await RefusedAsync(Native(circuit.Files.Zkey, new ImpatientClock()), ProverFault.TimedOut, "not made within 120 s", good);
         File.WriteAllBytes(wtns, good);
         await prover.ProveAsync(wtns, proof, publics, default);
         Assert.Equal(FactorsCircuit.Publics(11, 13, 17), SnarkJson.ReadPublicInputs(File.ReadAllBytes(publics), "q"));
@@ -119,7 +119,7 @@ public sealed class ProverTests : IDisposable
         Assert.Contains("wrote something else than a proof", error.Message, StringComparison.Ordinal);
     }
 
-    private static NativeProver Native(string zkey, TimeSpan? timeout = null) => new(zkey, timeout ?? TimeSpan.FromSeconds(120), new MemoryLog<NativeProver>());
+    private static NativeProver Native(string zkey, TimeProvider? clock = null) => new(zkey, TimeSpan.FromSeconds(120), clock ?? TimeProvider.System, new MemoryLog<NativeProver>());
 
     private static ExternalProver External(FactorsCircuit circuit, string behaviour) => new(
         circuit.Files.Zkey, ["node", FactorsCircuit.StandIn("external-prover.mjs"), behaviour, "{zkey}", "{wtns}", "{proof}", "{public}"],

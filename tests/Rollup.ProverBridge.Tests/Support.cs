@@ -27,6 +27,16 @@ internal sealed class ManualClock(DateTimeOffset start) : TimeProvider
     public void Advance(TimeSpan time) => now += time;
 }
 
+/// <summary>A clock whose timers all ring at once.</summary>
+internal sealed class ImpatientClock : TimeProvider
+{
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+    {
+        callback(state);
+        return System.CreateTimer(_ => { }, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+}
+
 /// <summary>A folder that is deleted at the end.</summary>
 internal sealed class TemporaryFolder : IDisposable
 {

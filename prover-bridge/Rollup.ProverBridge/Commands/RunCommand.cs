@@ -126,7 +126,7 @@ internal static class RunCommand
         TimeSpan timeout = TimeSpan.FromSeconds(configuration.Prover.TimeoutSeconds);
         return configuration.Prover.Kind switch
         {
-            ProverKind.Native => new NativeProver(configuration.Circuit.Zkey, timeout, services.GetRequiredService<ILogger<NativeProver>>()),
+            ProverKind.Native => new NativeProver(configuration.Circuit.Zkey, timeout, TimeProvider.System, services.GetRequiredService<ILogger<NativeProver>>()),
             ProverKind.External => new ExternalProver(configuration.Circuit.Zkey, configuration.Prover.Command!, timeout),
             _ => services.GetRequiredService<SnarkjsPool>(),
         };

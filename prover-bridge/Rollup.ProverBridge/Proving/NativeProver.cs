@@ -7,7 +7,8 @@ namespace Rollup.ProverBridge.Proving;
 /// <summary>Our own prover, in this process. The key is mapped and checked when the first proof is asked for; proofs are made one after another, each on all cores.</summary>
 /// <param name="zkey">The proving key.</param>
 /// <param name="timeout">For one proof, the key's preparation included.</param>
-public sealed class NativeProver(string zkey, TimeSpan timeout, ILogger log) : IProver, IDisposable
+/// <param name="clock">Measures it.</param>
+public sealed class NativeProver(string zkey, TimeSpan timeout, TimeProvider clock, ILogger log) : IProver, IDisposable
 {
     private readonly SemaphoreSlim turn = new(1);
     private Groth16Prover? prover;
@@ -18,8 +19,8 @@ public sealed class NativeProver(string zkey, TimeSpan timeout, ILogger log) : I
     public async Task ProveAsync(string wtns, string proof, string publics, CancellationToken cancellation)
     {
         await turn.WaitAsync(cancellation);
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        deadline.CancelAfter(timeout);
+        using var timer = new CancellationTokenSource(timeout, clock);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation, timer.Token);
         try
         {
             ProvenStatement made = await Task.Run(() => Prove(wtns, deadline.Token), deadline.Token);
