@@ -8,6 +8,7 @@ using Rollup.Cli;
 using Rollup.Client.Keys;
 using Rollup.Client.Sequencer;
 using Rollup.Client.Vault;
+using Rollup.Crypto;
 using Rollup.Ethereum;
 using Rollup.MarketData;
 using Rollup.Protocol;
@@ -284,7 +285,7 @@ internal static class Commands
                 await action(parsed, cancellation);
                 return 0;
             }
-            catch (Exception error) when (error is CliException or RefusedException or SequencerUnreachableException or EthereumException or KeyFileException
+            catch (Exception error) when (error is CliException or FieldPathException or RefusedException or SequencerUnreachableException or EthereumException or KeyFileException
                 or KeystoreException or SolidityException or TapeException or FormatException or ArgumentException or IOException or UnauthorizedAccessException)
             {
                 await Console.Error.WriteLineAsync($"rollup: {Text(error)}");

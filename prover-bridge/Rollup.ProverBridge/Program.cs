@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using Rollup.Crypto;
 using Rollup.Ethereum;
 using Rollup.ProverBridge.Commands;
 using Rollup.ProverBridge.Configuration;
@@ -63,9 +64,10 @@ static async Task<int> GuardAsync(Func<Task<int>> command)
 {
     try
     {
+        _ = FieldPath.Current; // Not at the first proof.
         return await command();
     }
-    catch (Exception error) when (error is ConfigurationException or JobStoreException or KeystoreException or IOException)
+    catch (Exception error) when (error is FieldPathException or ConfigurationException or JobStoreException or KeystoreException or IOException)
     {
         Console.Error.WriteLine($"error: {error.Message}");
         return 1;

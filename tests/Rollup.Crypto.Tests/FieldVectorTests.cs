@@ -24,7 +24,7 @@ public sealed class FieldPathTests
         Assert.Equal(supported.Max(), FieldPath.Choose(null));
         Assert.Equal(supported.Max(), FieldPath.Choose(""));
         foreach (FieldPathKind path in supported) Assert.Equal(path, FieldPath.Choose(path.ToString().ToLowerInvariant()));
-        Assert.Contains("'sse'", Assert.Throws<NotSupportedException>(() => FieldPath.Choose("sse")).Message, StringComparison.Ordinal);
+        Assert.Contains("'sse'", Assert.Throws<FieldPathException>(() => FieldPath.Choose("sse")).Message, StringComparison.Ordinal);
     }
 }
 

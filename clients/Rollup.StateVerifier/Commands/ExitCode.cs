@@ -1,3 +1,4 @@
+using Rollup.Crypto;
 using Rollup.Ethereum;
 using Rollup.StateVerifier.Accounts;
 using Rollup.StateVerifier.Chain;
@@ -20,7 +21,7 @@ internal static class ExitCode
     public static (int Code, string Name)? Of(Exception e) => e switch
     {
         CheckFailedException failed => ((int)failed.Check, failed.Check.Name()),
-        UsageException or KeyFileException => (Usage, "usage"),
+        UsageException or KeyFileException or FieldPathException => (Usage, "usage"),
         EthereumUnreachableException => (Unreachable, "unreachable"),
         EthereumException => (MalformedAnswer, "malformed-answer"),
         SavedCopyException => (MalformedCopy, "malformed-copy"),

@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
+using Rollup.Crypto;
 using Rollup.Ethereum;
 using Rollup.MarketData;
 using Rollup.Sequencer.Configuration;
@@ -46,9 +47,10 @@ internal static class SequencerCommands
     {
         try
         {
+            _ = FieldPath.Current; // Not at the first signature.
             return await command();
         }
-        catch (Exception error) when (error is ConfigException or TapeException)
+        catch (Exception error) when (error is ConfigException or TapeException or FieldPathException)
         {
             await Console.Error.WriteLineAsync($"sequencer: {error.Message}");
             return BadConfiguration;
