@@ -71,6 +71,8 @@ internal sealed record KeyPoints(G1Point Alpha1, G2Point Beta2, G2Point Gamma2, 
     }
 
     /// <summary>What is wrong with one point, if anything.</summary>
+    /// <param name="name">Its name in the finding.</param>
+    /// <param name="point">Any coordinates.</param>
     /// <param name="isSecret">Whether it is a secret's multiple of the generator, which must not be the generator itself.</param>
     public static KeyFinding? Judge<T, TGroup>(string name, in AffinePoint<T, TGroup> point, bool isSecret)
         where T : struct, IEquatable<T>

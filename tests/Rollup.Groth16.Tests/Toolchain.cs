@@ -8,8 +8,13 @@ namespace Rollup.Groth16.Tests;
 /// <summary>circom and snarkjs from the repository's node_modules; what they build is cached under .cache/ by the hash of its inputs.</summary>
 internal static class Toolchain
 {
-    public static string Root { get; } = Assembly.GetExecutingAssembly()
-        .GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == "RepositoryRoot").Value!;
+    public static string Root { get; } = Metadata("RepositoryRoot");
+
+    /// <summary>Where NuGet keeps what it has restored.</summary>
+    public static string RestoredPackages { get; } = Metadata("RestoredPackages");
+
+    /// <summary>Debug or Release, as these tests were built.</summary>
+    public static string Configuration { get; } = Metadata("Configuration");
 
     /// <summary>Runs node in the repository's root (circom's sandbox sees nothing outside it) and returns its output; throws if it fails.</summary>
     public static string Node(params string[] arguments)
@@ -18,9 +23,16 @@ internal static class Toolchain
         return exitCode == 0 ? output : throw new InvalidOperationException($"node {string.Join(' ', arguments)} ended with {exitCode}:\n{output}");
     }
 
-    public static (int ExitCode, string Output) TryNode(params string[] arguments)
+    public static (int ExitCode, string Output) TryNode(params string[] arguments) => Run("node", Root, arguments);
+
+    /// <summary>Runs dotnet in a folder. No server stays behind: it would hold our end of the output open.</summary>
+    public static (int ExitCode, string Output) DotNet(string folder, params string[] arguments) => Run("dotnet", folder, arguments);
+
+    private static (int ExitCode, string Output) Run(string program, string folder, string[] arguments)
     {
-        var start = new ProcessStartInfo("node", arguments) { WorkingDirectory = Root, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
+        start.Environment["UseSharedCompilation"] = "false";
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync();
         var output = process.StandardOutput.ReadToEnd();
@@ -51,4 +63,7 @@ internal static class Toolchain
         }
         return folder;
     }
+
+    private static string Metadata(string key) => Assembly.GetExecutingAssembly()
+        .GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == key).Value!;
 }

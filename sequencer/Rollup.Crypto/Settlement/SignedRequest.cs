@@ -4,6 +4,7 @@ using Rollup.Protocol;
 namespace Rollup.Crypto.Settlement;
 
 /// <summary>What a trader signs (spec 4.2): an order, a withdrawal or a cancel, as one 242-bit word.</summary>
+/// <param name="Kind">Which of the three.</param>
 /// <param name="Flags">8 bits of time in force and execution options; signed, not proven.</param>
 /// <param name="IsSell">False = buy.</param>
 /// <param name="Instrument">0..2^18-1; for a withdrawal the asset (0 = cash).</param>

@@ -59,7 +59,7 @@ public sealed class QuadTree
     public Fr Get(ulong index) => Node(0, Checked(index));
 
     /// <summary>Sets one leaf: Depth hashes, none when the value is the old one.</summary>
-    /// <inheritdoc cref="Get" path="/param"/>
+    /// <param name="index">0..4^Depth - 1.</param>
     /// <param name="value">Any element; 0 empties the leaf.</param>
     /// <inheritdoc cref="Get" path="/exception"/>
     public void Set(ulong index, in Fr value)
