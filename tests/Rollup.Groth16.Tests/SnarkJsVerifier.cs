@@ -8,18 +8,20 @@ internal static class SnarkJsVerifier
     private const string Program = "tests/Rollup.Groth16.Tests/snarkjs-verify.mjs";
 
     /// <summary>What it answers to each, in order: true, false, or what it threw.</summary>
+    /// <param name="root">The repository's.</param>
     /// <param name="keyFile">verification_key.json.</param>
-    public static string[] Verify(string keyFile, IReadOnlyList<Corruption> cases)
+    /// <param name="cases">Words of proofs and public inputs as a call of the contract carries them.</param>
+    public static string[] Verify(string root, string keyFile, IReadOnlyList<(byte[] Proof, byte[] Public)> cases)
     {
         var start = new ProcessStartInfo("node", [Program, keyFile])
         {
-            WorkingDirectory = Toolchain.Root, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            WorkingDirectory = root, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
         };
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync();
         var output = process.StandardOutput.ReadToEndAsync();
-        foreach (var item in cases)
-            process.StandardInput.WriteLine($"{Convert.ToHexString(item.Proof)} {Convert.ToHexString(item.Public)}");
+        foreach (var (proof, inputs) in cases)
+            process.StandardInput.WriteLine($"{Convert.ToHexString(proof)} {Convert.ToHexString(inputs)}");
         process.StandardInput.Close();
         var answers = output.GetAwaiter().GetResult().Split('\n', StringSplitOptions.RemoveEmptyEntries);
         process.WaitForExit();

@@ -44,7 +44,7 @@ public class VerifierTests(SampleProof sample)
         Corruption[] cases = [good, .. corruptions, good];
         var key = sample.PathOf("snarkjs-verify.json");
         File.WriteAllBytes(key, SnarkJson.Write(sample.Key));
-        var answers = SnarkJsVerifier.Verify(key, cases);
+        var answers = SnarkJsVerifier.Verify(Toolchain.Root, key, [.. cases.Select(item => (item.Proof, item.Public))]);
 
         var verifier = new Groth16Verifier(sample.Key);
         var ours = cases.AsParallel().AsOrdered().Select(item => verifier.VerifyEvmWords(item.Proof, item.Public)).ToArray();
@@ -101,6 +101,10 @@ public class VerifierTests(SampleProof sample)
         Assert.Equal("", contract.Messages);
         var (goodProof, goodPublic) = (sample.Proof.ToEvmWords(), Words(sample.PublicInputs));
         Assert.True(contract.Verify(goodProof, goodPublic));
+
+        // Of our own prover as well as of snarkjs.
+        using (var prover = Groth16Prover.Open(sample.PathOf("sample.zkey"), parallelism: 2))
+            Assert.True(contract.Verify(prover.Prove(SampleCircuit.PathOf("sample.wtns")).Proof.ToEvmWords(), goodPublic));
 
         var verifier = new Groth16Verifier(sample.Key);
         foreach (var corruption in Corruption.Of(sample.Proof, sample.PublicInputs, 3400).Where((_, i) => i < 60 || i % 8 == 0))

@@ -49,7 +49,7 @@ public sealed class ConfigurationTests : IDisposable
         }
 
         BridgeConfiguration configuration = BridgeConfiguration.Load(folder.File("bridge.json"));
-        Assert.Equal(ProverKind.External, configuration.Prover.Kind);
+        Assert.Equal((ProverKind.Native, 900.0), (configuration.Prover.Kind, configuration.Prover.TimeoutSeconds));
         Assert.Equal(31337ul, configuration.Ethereum.ChainId);
     }
 
