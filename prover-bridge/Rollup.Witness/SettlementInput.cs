@@ -75,24 +75,25 @@ public sealed class SettlementInput
     /// <summary>Public inputs in the circuit's order: C, y, z, riskRoot.</summary>
     public ImmutableArray<Fr> PublicInputs => [Commitment, Evaluation, Point, RiskRoot];
 
-    /// <summary>The circuit's input as circom's witness generators read it: decimal strings in nested arrays, by signal name.</summary>
-    public JsonObject ToJson()
+    /// <summary>The circuit's input as circom's own witness generators read it: decimal strings in nested arrays, by signal name.</summary>
+    public JsonObject ToJson() => ToCircuitInput().ToJson();
+
+    /// <summary>The circuit's input.</summary>
+    public CircuitInput ToCircuitInput()
     {
-        var input = new JsonObject
-        {
-            ["z"] = Text(Point),
-            ["riskRoot"] = Text(RiskRoot),
-            ["domain"] = Text(batch.Domain),
-            ["batch"] = Text(batch.Header.Batch),
-            ["open"] = Text(batch.Header.Open),
-            ["close"] = Text(batch.Header.Close),
-            ["firstOperation"] = Text(batch.Header.FirstOperation),
-            ["operationCount"] = Text(batch.Header.OperationCount),
-            ["oldRoot"] = Text(batch.OldRoot),
-            ["newRoot"] = Text(batch.NewRoot),
-            ["feeBlock"] = Text(batch.FeeBlock + 1 ?? 0),
-            ["feeEnabled"] = Text(batch.FeeBlock is null ? 0 : 1),
-        };
+        var input = new CircuitInput();
+        input.Add("z", Point);
+        input.Add("riskRoot", RiskRoot);
+        input.Add("domain", batch.Domain);
+        input.Add("batch", Element(batch.Header.Batch));
+        input.Add("open", Element(batch.Header.Open));
+        input.Add("close", Element(batch.Header.Close));
+        input.Add("firstOperation", Element(batch.Header.FirstOperation));
+        input.Add("operationCount", Element(batch.Header.OperationCount));
+        input.Add("oldRoot", batch.OldRoot);
+        input.Add("newRoot", batch.NewRoot);
+        input.Add("feeBlock", Element(batch.FeeBlock + 1 ?? 0));
+        input.Add("feeEnabled", Element(batch.FeeBlock is null ? 0 : 1));
         AddBlocks(input);
         AddRows(input);
         AddOperations(input);
@@ -100,109 +101,109 @@ public sealed class SettlementInput
         return input;
     }
 
-    private void AddBlocks(JsonObject input)
+    private void AddBlocks(CircuitInput input)
     {
-        Add(input, "used", blocks, b => Text(b.New == b.Old && !b.IsNew ? 0 : 1));
-        Add(input, "isNew", blocks, b => Text(b.IsNew ? 1 : 0));
-        Add(input, "account", blocks, b => Text(b.Account));
-        Add(input, "owner", blocks, b => Text(b.Identity.Owner.ToField()));
-        Add(input, "keyX", blocks, b => Text(b.Identity.KeyX));
-        Add(input, "keyY", blocks, b => Text(b.Identity.KeyY));
-        Add(input, "viewKey", blocks, b => Text(b.Identity.ViewKey));
+        Add(input, "used", blocks, b => Element(b.New == b.Old && !b.IsNew ? 0 : 1));
+        Add(input, "isNew", blocks, b => Element(b.IsNew ? 1 : 0));
+        Add(input, "account", blocks, b => Element(b.Account));
+        Add(input, "owner", blocks, b => Element(b.Identity.Owner.ToField()));
+        Add(input, "keyX", blocks, b => Element(b.Identity.KeyX));
+        Add(input, "keyY", blocks, b => Element(b.Identity.KeyY));
+        Add(input, "viewKey", blocks, b => Element(b.Identity.ViewKey));
         Add(input, "siblings", blocks, b => Levels(b.Path));
-        Add(input, "oldVersion", blocks, b => Text(b.Old.Version));
-        Add(input, "oldCash", blocks, b => Text(BiasedCash(b.Old)));
-        Add(input, "oldOrderRoot", blocks, b => Text(b.Old.OrderRoot));
+        Add(input, "oldVersion", blocks, b => Element(b.Old.Version));
+        Add(input, "oldCash", blocks, b => Element(BiasedCash(b.Old)));
+        Add(input, "oldOrderRoot", blocks, b => Element(b.Old.OrderRoot));
         Add(input, "oldId", blocks, b => Slots(b.Old, p => p.Instrument));
         Add(input, "oldMagnitude", blocks, b => Slots(b.Old, p => Math.Abs(p.Size)));
         Add(input, "oldNegative", blocks, b => Slots(b.Old, p => p.Size < 0 ? 1 : 0));
-        Add(input, "newCash", blocks, b => Text(BiasedCash(b.New)));
-        Add(input, "newOrderRoot", blocks, b => Text(b.New.OrderRoot));
+        Add(input, "newCash", blocks, b => Element(BiasedCash(b.New)));
+        Add(input, "newOrderRoot", blocks, b => Element(b.New.OrderRoot));
         Add(input, "newId", blocks, b => Slots(b.New, p => p.Instrument));
         Add(input, "newMagnitude", blocks, b => Slots(b.New, p => Math.Abs(p.Size)));
         Add(input, "newNegative", blocks, b => Slots(b.New, p => p.Size < 0 ? 1 : 0));
 
-        Add(input, "group", margins, m => Array(m.Groups, g => Text(g)));
-        Add(input, "groupMargin", margins, m => Array(m.Margins, v => Text(v + (Int128.One << (Width.GroupMargin - 1)))));
-        Add(input, "slack", margins, m => Array(m.Slacks, s => Array(s, v => Text(v))));
+        Add(input, "group", margins, m => Array(m.Groups, g => Element(g)));
+        Add(input, "groupMargin", margins, m => Array(m.Margins, v => Element(v + (Int128.One << (Width.GroupMargin - 1)))));
+        Add(input, "slack", margins, m => Array(m.Slacks, s => Array(s, v => Element(v))));
 
-        Add(input, "derivative", margins, m => Array(m.Derivative, v => Text(v + (Int128.One << (Width.RiskLimb - 1)))));
+        Add(input, "derivative", margins, m => Array(m.Derivative, v => Element(v + (Int128.One << (Width.RiskLimb - 1)))));
 
         // An unused block is named by nothing.
-        Add(input, "keyMultiplicity", blocks.Select((_, k) => k), k => new JsonArray(
-            Text(batch.Rows.Count(r => r.Block == k && r.Request.Kind != RowKind.Withdrawal)),
-            Text(batch.Rows.Count(r => r.Block == k && r.Request.Kind == RowKind.Withdrawal))));
-        Add(input, "accountMultiplicity", blocks.Select((_, k) => k), k => Text(
+        Add(input, "keyMultiplicity", blocks.Select((_, k) => k), k => new SignalValue([
+            Element(batch.Rows.Count(r => r.Block == k && r.Request.Kind != RowKind.Withdrawal)),
+            Element(batch.Rows.Count(r => r.Block == k && r.Request.Kind == RowKind.Withdrawal))]));
+        Add(input, "accountMultiplicity", blocks.Select((_, k) => k), k => Element(
             batch.Operations.Count(o => o.Block == k) + (batch.FeeBlock == k ? 1 : 0)));
     }
 
-    private void AddRows(JsonObject input)
+    private void AddRows(CircuitInput input)
     {
         // A disabled row carries the curve's neutral element, which the curve checks accept.
         Fr[] noPath = new Fr[3 * Depth.OrderSlots];
         SealedRow disabled = new(default, Fr.Zero, Fr.One, Fr.Zero, -1, 0, 0, 0, default, [.. noPath]);
         SealedRow[] rows = [.. batch.Rows, .. Enumerable.Repeat(disabled, profile.Rows - batch.Rows.Length)];
-        Add(input, "rowKindBit", rows, r => new JsonArray(Text((int)r.Request.Kind & 1), Text((int)r.Request.Kind >> 1)));
-        Add(input, "rowFlags", rows, r => Text(r.Request.Flags));
-        Add(input, "rowSide", rows, r => Text(r.Request.IsSell ? 1 : 0));
-        Add(input, "rowInstrument", rows, r => Text(r.Request.Instrument));
-        Add(input, "rowAccount", rows, r => Text(r.Request.Account));
-        Add(input, "rowSlot", rows, r => Text(r.Request.Slot));
-        Add(input, "rowSize", rows, r => Text(r.Request.Size));
-        Add(input, "rowLimit", rows, r => Text(r.Request.Limit));
-        Add(input, "rowFeeRate", rows, r => Text(r.Request.FeeRate));
-        Add(input, "rowExpiry", rows, r => Text(r.Request.Expiry));
-        Add(input, "rowNonce", rows, r => Text(r.Request.Nonce));
-        Add(input, "rowR8x", rows, r => Text(r.R8X));
-        Add(input, "rowR8y", rows, r => Text(r.R8Y));
-        Add(input, "rowS", rows, r => Text(r.S));
-        Add(input, "rowBlock", rows, r => Text(r.Block + 1));
-        Add(input, "rowFill", rows, r => Text(r.Fill));
-        Add(input, "rowQuote", rows, r => Text(r.Quote));
-        Add(input, "rowFee", rows, r => Text(r.Fee));
-        Add(input, "rowKeyX", rows, r => Text(Identity(r)?.KeyX ?? Fr.Zero));
-        Add(input, "rowKeyY", rows, r => Text(Identity(r)?.KeyY ?? Fr.One));
-        Add(input, "rowOwner", rows, r => Text(Identity(r)?.Owner.ToField() ?? Fr.Zero));
-        Add(input, "rowOldNonce", rows, r => Text(r.OldSlot.Nonce));
-        Add(input, "rowOldFilled", rows, r => Text(r.OldSlot.Filled));
+        Add(input, "rowKindBit", rows, r => new SignalValue([Element((int)r.Request.Kind & 1), Element((int)r.Request.Kind >> 1)]));
+        Add(input, "rowFlags", rows, r => Element(r.Request.Flags));
+        Add(input, "rowSide", rows, r => Element(r.Request.IsSell ? 1 : 0));
+        Add(input, "rowInstrument", rows, r => Element(r.Request.Instrument));
+        Add(input, "rowAccount", rows, r => Element(r.Request.Account));
+        Add(input, "rowSlot", rows, r => Element(r.Request.Slot));
+        Add(input, "rowSize", rows, r => Element(r.Request.Size));
+        Add(input, "rowLimit", rows, r => Element(r.Request.Limit));
+        Add(input, "rowFeeRate", rows, r => Element(r.Request.FeeRate));
+        Add(input, "rowExpiry", rows, r => Element(r.Request.Expiry));
+        Add(input, "rowNonce", rows, r => Element(r.Request.Nonce));
+        Add(input, "rowR8x", rows, r => Element(r.R8X));
+        Add(input, "rowR8y", rows, r => Element(r.R8Y));
+        Add(input, "rowS", rows, r => Element(r.S));
+        Add(input, "rowBlock", rows, r => Element(r.Block + 1));
+        Add(input, "rowFill", rows, r => Element(r.Fill));
+        Add(input, "rowQuote", rows, r => Element(r.Quote));
+        Add(input, "rowFee", rows, r => Element(r.Fee));
+        Add(input, "rowKeyX", rows, r => Element(Identity(r)?.KeyX ?? Fr.Zero));
+        Add(input, "rowKeyY", rows, r => Element(Identity(r)?.KeyY ?? Fr.One));
+        Add(input, "rowOwner", rows, r => Element(Identity(r)?.Owner.ToField() ?? Fr.Zero));
+        Add(input, "rowOldNonce", rows, r => Element(r.OldSlot.Nonce));
+        Add(input, "rowOldFilled", rows, r => Element(r.OldSlot.Filled));
         Add(input, "rowSlotSiblings", rows, r => Levels(r.SlotPath));
-        Add(input, "rowMeta", rows, r => Text(MarketRow(r) is { } row ? RiskRowEncoding.Meta(row) : Fr.Zero));
-        Add(input, "rowIndex", rows, r => Text(MarketRow(r)?.Index ?? 0));
-        Add(input, "rowBase", rows, r => Text(MarketRow(r) is { } row ? RiskRowEncoding.Biased(row.Base) : 0));
-        Add(input, "rowFunding", rows, r => Text(MarketRow(r) is { } row ? RiskRowEncoding.Biased(row.Funding) : 0));
+        Add(input, "rowMeta", rows, r => Element(MarketRow(r) is { } row ? RiskRowEncoding.Meta(row) : Fr.Zero));
+        Add(input, "rowIndex", rows, r => Element(MarketRow(r)?.Index ?? 0));
+        Add(input, "rowBase", rows, r => Element(MarketRow(r) is { } row ? RiskRowEncoding.Biased(row.Base) : 0));
+        Add(input, "rowFunding", rows, r => Element(MarketRow(r) is { } row ? RiskRowEncoding.Biased(row.Funding) : 0));
     }
 
-    private void AddOperations(JsonObject input)
+    private void AddOperations(CircuitInput input)
     {
         var none = new SealedOperation(new Operation(OperationKind.None, 0, 0, 0, default, Fr.Zero, Fr.Zero, Fr.Zero), default, null);
         SealedOperation[] places = [.. batch.Operations.Select(o => o.Block is null ? none : o),
             .. Enumerable.Repeat(none, profile.Operations - batch.Operations.Length)];
-        Add(input, "opKindBit", places, o => new JsonArray(Text((int)o.Operation.Kind & 1), Text((int)o.Operation.Kind >> 1)));
-        Add(input, "opAccount", places, o => Text(o.Operation.Account));
-        Add(input, "opAsset", places, o => Text(o.Operation.Asset));
-        Add(input, "opAmount", places, o => Text(o.Operation.Amount));
-        Add(input, "opOwner", places, o => Text(o.Operation.Owner.ToField()));
-        Add(input, "opKeyX", places, o => Text(o.Operation.KeyX));
-        Add(input, "opKeyY", places, o => Text(o.Operation.KeyY));
-        Add(input, "opViewKeyHash", places, o => Text(o.Operation.ViewKeyHash));
-        Add(input, "opBlock", places, o => Text(o.Block + 1 ?? 0));
-        Add(input, "opMeta", places, o => Text(o.Operation.Asset == 0 ? Fr.Zero : RiskRowEncoding.Meta(Row(o.Operation.Asset))));
-        Add(input, "opMarket", places, o => Text(o.Operation.Asset == 0 ? Fr.Zero : RiskRowEncoding.Market(Row(o.Operation.Asset))));
+        Add(input, "opKindBit", places, o => new SignalValue([Element((int)o.Operation.Kind & 1), Element((int)o.Operation.Kind >> 1)]));
+        Add(input, "opAccount", places, o => Element(o.Operation.Account));
+        Add(input, "opAsset", places, o => Element(o.Operation.Asset));
+        Add(input, "opAmount", places, o => Element(o.Operation.Amount));
+        Add(input, "opOwner", places, o => Element(o.Operation.Owner.ToField()));
+        Add(input, "opKeyX", places, o => Element(o.Operation.KeyX));
+        Add(input, "opKeyY", places, o => Element(o.Operation.KeyY));
+        Add(input, "opViewKeyHash", places, o => Element(o.Operation.ViewKeyHash));
+        Add(input, "opBlock", places, o => Element(o.Block + 1 ?? 0));
+        Add(input, "opMeta", places, o => Element(o.Operation.Asset == 0 ? Fr.Zero : RiskRowEncoding.Meta(Row(o.Operation.Asset))));
+        Add(input, "opMarket", places, o => Element(o.Operation.Asset == 0 ? Fr.Zero : RiskRowEncoding.Market(Row(o.Operation.Asset))));
     }
 
-    private void AddBuckets(JsonObject input)
+    private void AddBuckets(CircuitInput input)
     {
         Fr[] nothing = new Fr[RiskRowEncoding.Elements];
         Fr[][][] rows = [.. opened.Select(b => risk.Bucket(b).Select(r => r is null ? nothing : RiskRowEncoding.Encode(r)).ToArray())];
-        Add(input, "bucket", opened, b => Text(b));
+        Add(input, "bucket", opened, b => Element(b));
         Add(input, "bucketSiblings", opened, b => Levels([.. risk.Path(b)]));
-        Add(input, "meta", rows, b => Array(b, r => Text(r[0])));
-        Add(input, "market", rows, b => Array(b, r => Text(r[1])));
-        Add(input, "long", rows, b => Array(b, r => Array(r[2..(2 + RiskRowEncoding.PackedValues)], Text)));
-        Add(input, "short", rows, b => Array(b, r => Array(r[(2 + RiskRowEncoding.PackedValues)..], Text)));
+        Add(input, "meta", rows, b => Array(b, r => Element(r[0])));
+        Add(input, "market", rows, b => Array(b, r => Element(r[1])));
+        Add(input, "long", rows, b => Array(b, r => Array(r[2..(2 + RiskRowEncoding.PackedValues)], Element)));
+        Add(input, "short", rows, b => Array(b, r => Array(r[(2 + RiskRowEncoding.PackedValues)..], Element)));
         // A bucket opened twice answers look-ups at its first place only.
         Add(input, "multiplicity", opened.Select((bucket, place) => (bucket, first: opened.IndexOf(bucket) == place)), b =>
-            Array(Enumerable.Range(b.bucket * Bound.RowsPerBucket, Bound.RowsPerBucket), id => Text(b.first ? traded.Count(t => t == id) : 0)));
+            Array(Enumerable.Range(b.bucket * Bound.RowsPerBucket, Bound.RowsPerBucket), id => Element(b.first ? traded.Count(t => t == id) : 0)));
     }
 
     // The buckets that hold what is held or traded, padded by repeating the first: a bucket that is empty has no preimage to open.
@@ -279,16 +280,16 @@ public sealed class SettlementInput
 
     private static Int128 BiasedCash(LeafContents contents) => contents.Cash + (Int128.One << 63);
 
-    private static JsonArray Slots(LeafContents contents, Func<Position, long> field) => Array(
-        Enumerable.Range(0, Bound.Positions), i => Text(i < contents.Positions.Length ? field(contents.Positions[i]) : 0));
+    private static SignalValue Slots(LeafContents contents, Func<Position, long> field) => Array(
+        Enumerable.Range(0, Bound.Positions), i => Element(i < contents.Positions.Length ? field(contents.Positions[i]) : 0));
 
-    private static JsonArray Levels(ImmutableArray<Fr> path) => Array(path.Chunk(3), level => Array(level, Text));
+    private static SignalValue Levels(ImmutableArray<Fr> path) => Array(path.Chunk(3), level => Array(level, Element));
 
-    private static void Add<T>(JsonObject input, string name, IEnumerable<T> items, Func<T, JsonNode> field) => input[name] = Array(items, field);
+    private static void Add<T>(CircuitInput input, string name, IEnumerable<T> items, Func<T, SignalValue> field) => input.Add(name, Array(items, field));
 
-    private static JsonArray Array<T>(IEnumerable<T> items, Func<T, JsonNode> field) => new([.. items.Select(field)]);
+    private static SignalValue Array<T>(IEnumerable<T> items, Func<T, SignalValue> field) => new(items.Select(field));
 
-    private static JsonNode Text(Fr value) => value.ToString();
+    private static SignalValue Element(Fr value) => new(value);
 
-    private static JsonNode Text(Int128 value) => value.ToString(System.Globalization.CultureInfo.InvariantCulture);
+    private static SignalValue Element(Int128 value) => new(Fr.FromInt128(value));
 }
