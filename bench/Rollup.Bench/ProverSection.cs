@@ -14,12 +14,12 @@ using Rollup.Witness;
 namespace Rollup.Bench;
 
 /// <summary>
-/// Witness and proof of a settlement batch in the prover bridge's own snarkjs worker, for each profile named; compiles the circuit and makes
+/// Witness and proof of a settlement batch in the prover bridge's own snarkjs worker, and the witness natively, for each profile named; compiles the circuit and makes
 /// its keys where they are not cached. Every proof is checked.
 /// </summary>
 public sealed class ProverSection(string name, params string[] profiles) : ISection
 {
-    private const int WarmProofs = 3;
+    private const int WarmProofs = 3, NativeWitnesses = 9;
 
     /// <inheritdoc/>
     public string Name => name;
@@ -54,12 +54,13 @@ public sealed class ProverSection(string name, params string[] profiles) : ISect
             for (int i = 0; i < WarmProofs; i++)
             {
                 witnesses.Add(await TimeAsync(worker, () => pool.WitnessAsync(inputFile, wtns, CancellationToken.None)));
-                proofs.Add(await TimeAsync(worker, () => pool.ProveAsync(wtns, proofFile, publicFile, CancellationToken.None)));
+                proofs.Add(await TimeAsync(worker, () => pool.ProveAsync(CircuitWitness.InFile(wtns), proofFile, publicFile, CancellationToken.None)));
                 Proof proof = SnarkJson.ReadProof(File.ReadAllBytes(proofFile), proofFile);
                 if (!verifier.Verify(proof, input.PublicInputs.AsSpan()).IsValid) throw new InvalidOperationException($"The proof of profile '{profile}' does not hold.");
             }
 
             table.AddSamples($"witness in a warm worker, {what}", "s", witnesses);
+            await NativeAsync(table, keys, input, what, folder, File.ReadAllBytes(wtns));
             table.AddSamples($"proof in a warm worker, {what}", "s", proofs);
             table.Add($"peak memory of the worker, {what}", metrics.WorkerPeakBytes.Value / (double)(1 << 20), "MB");
         }
@@ -67,6 +68,25 @@ public sealed class ProverSection(string name, params string[] profiles) : ISect
         {
             Directory.Delete(folder, recursive: true);
         }
+    }
+
+    // In the bridge's process, from the batch to limbs as our prover takes them; every witness is compared with the worker's.
+    private static async Task NativeAsync(Table table, KeysCommand.KeySet keys, SettlementInput input, string what, string folder, byte[] expected)
+    {
+        if (keys.WitnessLibrary is null) return;
+        var load = Stopwatch.StartNew();
+        using NativeWitness native = NativeWitness.Load(keys.Wasm, TimeSpan.FromHours(1), 1L << 32);
+        table.Add($"native witness library loaded, {what}", load.Elapsed.TotalSeconds, "s");
+        using var self = Process.GetCurrentProcess();
+        var samples = new List<(double, double)>();
+        for (int i = 0; i < NativeWitnesses; i++)
+        {
+            CircuitWitness? witness = null;
+            samples.Add(await TimeAsync(self, async () => witness = await native.CalculateAsync(input.ToCircuitInput(), folder, CancellationToken.None)));
+            if (!File.ReadAllBytes(witness!.ToFile()).AsSpan().SequenceEqual(expected)) throw new InvalidOperationException($"The native witness of profile '{what}' is not the worker's.");
+        }
+
+        table.AddSamples($"native witness, {what}", "s", samples);
     }
 
     private static async Task<(double Elapsed, double Processor)> TimeAsync(Process worker, Func<Task> operation)

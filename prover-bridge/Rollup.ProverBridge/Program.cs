@@ -5,6 +5,7 @@ using Rollup.Ethereum;
 using Rollup.ProverBridge.Commands;
 using Rollup.ProverBridge.Configuration;
 using Rollup.ProverBridge.Jobs;
+using Rollup.ProverBridge.Proving;
 
 var configuration = new Option<string>("--config", "-c") { Description = "Configuration file (see README.md beside the project).", Required = true };
 var batch = new Argument<uint>("batch") { Description = "Number of the batch." };
@@ -33,7 +34,7 @@ dev.SetAction((arguments, cancellation) => GuardAsync(async () =>
         arguments.GetRequiredValue(profile), KeysCommand.FindRepository(arguments.GetValue(repository)), Console.Error, cancellation);
     Console.WriteLine(new JsonObject
     {
-        ["wasm"] = keys.Wasm, ["zkey"] = keys.Zkey, ["verificationKey"] = keys.VerificationKey, ["verifier"] = keys.Verifier, ["constraints"] = keys.Constraints,
+        ["wasm"] = keys.Wasm, ["witnessLibrary"] = keys.WitnessLibrary, ["zkey"] = keys.Zkey, ["verificationKey"] = keys.VerificationKey, ["verifier"] = keys.Verifier, ["constraints"] = keys.Constraints,
     }.ToJsonString());
     return 0;
 }));
@@ -41,7 +42,15 @@ var zkey = new Option<string>("--zkey") { Description = "Proving key.", Required
 var folder = new Option<string>("--out") { Description = "Folder for verification_key.json and Groth16Verifier.sol.", Required = true };
 var export = new Command("export", "Check a proving key, and write its verification key and verifier contract.") { zkey, folder };
 export.SetAction(arguments => Guard(() => KeysCommand.Export(arguments.GetRequiredValue(zkey), arguments.GetRequiredValue(folder), Console.Error)));
-var keysCommand = new Command("keys", "Proving keys.") { dev, export };
+var wasm = new Option<string>("--wasm") { Description = "The circuit's witness generator, as circom makes it.", Required = true };
+var witness = new Command("witness", "Make the native library of a circuit's witness generator, beside it, with the system's C compiler. Prints its path.") { wasm };
+witness.SetAction((arguments, cancellation) => GuardAsync(async () =>
+{
+    if (await WitnessLibraryBuilder.BuildAsync(arguments.GetRequiredValue(wasm), Console.Error, cancellation) is not { } library) return 1;
+    Console.WriteLine(library);
+    return 0;
+}));
+var keysCommand = new Command("keys", "Proving keys and witness generators.") { dev, export, witness };
 
 var wtns = new Option<string>("--wtns") { Description = "Witness file.", Required = true };
 var proofFile = new Option<string>("--proof") { Description = "Where proof.json goes.", Required = true };

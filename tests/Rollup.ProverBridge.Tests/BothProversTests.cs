@@ -34,13 +34,14 @@ public sealed class BothProversTests : IDisposable
         await using var pool = new SnarkjsPool(
             new WorkerOptions("node", FactorsCircuit.RealWorker, keys.Wasm, keys.Zkey, TimeSpan.FromMinutes(15), 6L << 30), 1, new MemoryLog<SnarkjsPool>(), new Metrics());
         using var native = new NativeProver(keys.Zkey, TimeSpan.FromMinutes(15), TimeProvider.System, new MemoryLog<NativeProver>());
+        using NativeWitness nativeWitnesses = NativeWitness.Load(keys.Wasm, TimeSpan.FromMinutes(15), 1L << 32);
         var cases = new List<(string Name, bool IsGood, byte[] Proof, byte[] Public)>();
-        foreach (IProver prover in (IProver[])[native, pool])
+        foreach ((IWitnessCalculator witnesses, IProver prover) in ((IWitnessCalculator, IProver)[])[(nativeWitnesses, native), (pool, pool)])
         {
-            var maker = new ProofMaker(pool, prover, verifier, folder.File(prover.Name));
+            var maker = new ProofMaker(witnesses, prover, verifier, folder.File(prover.Name));
             for (int i = 0; i < inputs.Length; i++)
             {
-                Proof proof = await maker.MakeAsync((uint)i + 1, inputs[i].ToJson(), inputs[i].PublicInputs, () => { }, default);
+                Proof proof = await maker.MakeAsync((uint)i + 1, inputs[i].ToCircuitInput(), inputs[i].PublicInputs, () => { }, default);
                 byte[] publics = Words(inputs[i]), others = Words(inputs[(i + 1) % inputs.Length]);
                 string name = $"{prover.Name}, batch {i + 1}";
                 cases.Add((name, true, proof.ToEvmWords(), publics));

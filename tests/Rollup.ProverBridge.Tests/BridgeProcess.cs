@@ -41,9 +41,10 @@ internal sealed class BridgeProcess : IDisposable
     public bool HasExited => process.HasExited;
 
     /// <summary>Configuration, keystore and password file in a folder; returns the configuration's path.</summary>
-    public static string Configure(TemporaryFolder folder, LocalVault vault, Uri rpc, KeysCommand.KeySet keys)
+    public static string Configure(TemporaryFolder folder, LocalVault vault, Uri rpc, KeysCommand.KeySet keys, string witness = "native")
     {
         Directory.CreateDirectory(folder.File("batches"));
+        File.Delete(folder.File("operator.json"));
         Keystore.Save(folder.File("operator.json"), AnvilProcess.Key(LocalVault.OperatorKey), Password, ScryptCost.Light);
         File.WriteAllText(folder.File("password"), Password + "\n");
         File.SetUnixFileMode(folder.File("password"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
@@ -52,6 +53,7 @@ internal sealed class BridgeProcess : IDisposable
             ["spool"] = "batches",
             ["state"] = "state",
             ["circuit"] = new JsonObject { ["profile"] = "dev", ["wasm"] = keys.Wasm, ["zkey"] = keys.Zkey, ["verificationKey"] = keys.VerificationKey },
+            ["prover"] = new JsonObject { ["witness"] = witness },
             ["retry"] = new JsonObject { ["leaseSeconds"] = 2, ["baseSeconds"] = 0.2, ["maxSeconds"] = 1 },
             ["ethereum"] = new JsonObject
             {

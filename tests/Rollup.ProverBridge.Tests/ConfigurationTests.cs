@@ -23,6 +23,7 @@ public sealed class ConfigurationTests : IDisposable
         BridgeConfiguration configuration = Load(Minimal());
         Assert.Equal((folder.File("batches"), folder.File("state"), folder.File("state/jobs.db")), (configuration.Spool, configuration.State, configuration.JobsFile));
         Assert.Equal(folder.File("circuit.wasm"), configuration.Circuit.Wasm);
+        Assert.Equal(WitnessKind.Native, configuration.Prover.Witness);
         Assert.Equal((ProverKind.Native, 1, 900.0, 6144), (configuration.Prover.Kind, configuration.Prover.Workers, configuration.Prover.TimeoutSeconds, configuration.Prover.MemoryLimitMb));
         Assert.Equal((5, 2.0, 300.0, 30.0), (configuration.Retry.MaxAttempts, configuration.Retry.BaseSeconds, configuration.Retry.MaxSeconds, configuration.Retry.LeaseSeconds));
         Assert.Equal((2.0, 500.0, 9464), (configuration.Ethereum.PollSeconds, configuration.Ethereum.MaxFeeGwei, configuration.Monitoring.Port));
@@ -63,6 +64,8 @@ public sealed class ConfigurationTests : IDisposable
         { "circuit.profile", "\"huge\"", "circuit.profile: must be one of dev, demo, standard" },
         { "prover.kind", "\"gpu\"", "prover.kind" },
         { "prover.kind", "0", "prover.kind" },
+        { "prover.witness", "\"wasm\"", "prover.witness" },
+        { "prover.witness", "1", "prover.witness" },
         { "prover.workers", "0", "prover.workers: must be from 1 to 64" },
         { "prover.workers", "1.5", "prover.workers" },
         { "prover.timeoutSeconds", "0.5", "prover.timeoutSeconds: must be from 1 to 86400" },
@@ -109,6 +112,16 @@ public sealed class ConfigurationTests : IDisposable
         Assert.Equal(5, Load(configuration).Prover.Command!.Count);
         configuration["prover"]!["command"]!.AsArray().RemoveAt(4);
         Assert.Contains("{zkey}, {wtns}, {proof}, {public}", Assert.Throws<ConfigurationException>(() => Load(configuration)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Witnesses_may_be_left_to_node()
+    {
+        JsonObject configuration = Minimal();
+        configuration["prover"]!["witness"] = "node";
+        Assert.Equal(WitnessKind.Node, Load(configuration).Prover.Witness);
+        configuration["prover"]!["witness"] = "native";
+        Assert.Equal(WitnessKind.Native, Load(configuration).Prover.Witness);
     }
 
     [Fact]

@@ -20,6 +20,7 @@ public sealed class KeysCommandTests
         Assert.Equal(SolidityVerifier.Write(circuit.Key), File.ReadAllText(circuit.Files.Verifier));
         Assert.Equal(2, circuit.Key.PublicCount);
         Assert.InRange(circuit.Files.Constraints, 1, 30);
+        Assert.Equal(Path.GetDirectoryName(circuit.Files.Wasm), Path.GetDirectoryName(circuit.Files.WitnessLibrary));
     }
 
     [Fact]

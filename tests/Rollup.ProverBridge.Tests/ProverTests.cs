@@ -59,7 +59,7 @@ public sealed class ProverTests : IDisposable
         FactorsCircuit circuit = await FactorsCircuit.GetAsync();
         await using SnarkjsPool witnesses = circuit.Pool(withKey: false);
         string input = folder.File("input.json"), wtns = folder.File("w.wtns"), proof = folder.File("p.json"), publics = folder.File("q.json");
-        File.WriteAllText(input, FactorsCircuit.Input(11, 13, 17).ToJsonString());
+        File.WriteAllText(input, FactorsCircuit.Input(11, 13, 17).ToJson().ToJsonString());
         await witnesses.WitnessAsync(input, wtns, default);
         byte[] good = File.ReadAllBytes(wtns);
         using NativeProver prover = Native(circuit.Files.Zkey);
@@ -69,16 +69,16 @@ public sealed class ProverTests : IDisposable
         await RefusedAsync(Native(folder.File("no.zkey")), ProverFault.Refused, "no.zkey", good);
         await RefusedAsync(Native(circuit.Files.Zkey, new ImpatientClock()), ProverFault.TimedOut, "not made within 120 s", good);
         File.WriteAllBytes(wtns, good);
-        await prover.ProveAsync(wtns, proof, publics, default);
+        await prover.ProveAsync(CircuitWitness.InFile(wtns), proof, publics, default);
         Assert.Equal(FactorsCircuit.Publics(11, 13, 17), SnarkJson.ReadPublicInputs(File.ReadAllBytes(publics), "q"));
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => prover.ProveAsync(wtns, proof, publics, cancelled.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => prover.ProveAsync(CircuitWitness.InFile(wtns), proof, publics, cancelled.Token));
 
         async Task RefusedAsync(NativeProver by, ProverFault fault, string reason, byte[] witness)
         {
             File.WriteAllBytes(wtns, witness);
-            var error = await Assert.ThrowsAsync<ProverException>(() => by.ProveAsync(wtns, proof, publics, default));
+            var error = await Assert.ThrowsAsync<ProverException>(() => by.ProveAsync(CircuitWitness.InFile(wtns), proof, publics, default));
             Assert.Equal(fault, error.Fault);
             Assert.Contains(reason, error.Message, StringComparison.Ordinal);
             Assert.False(File.Exists(proof));
@@ -90,7 +90,7 @@ public sealed class ProverTests : IDisposable
     public async Task A_program_that_is_not_there_is_named()
     {
         var prover = new ExternalProver("k", ["/no/such/prover", "{wtns}"], TimeSpan.FromSeconds(5));
-        var error = await Assert.ThrowsAsync<ProverException>(() => prover.ProveAsync("w", "p", "q", default));
+        var error = await Assert.ThrowsAsync<ProverException>(() => prover.ProveAsync(CircuitWitness.InFile("w"), "p", "q", default));
         Assert.Contains("/no/such/prover cannot be started", error.Message, StringComparison.Ordinal);
     }
 
@@ -130,9 +130,9 @@ public sealed class ProverTests : IDisposable
     {
         public string Name => "overwriting";
 
-        public async Task ProveAsync(string wtns, string proof, string publics, CancellationToken cancellation)
+        public async Task ProveAsync(CircuitWitness witness, string proof, string publics, CancellationToken cancellation)
         {
-            await inner.ProveAsync(wtns, proof, publics, cancellation);
+            await inner.ProveAsync(witness, proof, publics, cancellation);
             File.WriteAllText(file == "proof.json" ? proof : publics, content);
         }
     }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Rollup.ProverBridge.Monitoring;
 using Rollup.ProverBridge.Proving;
+using Rollup.Witness;
 
 namespace Rollup.ProverBridge.Tests;
 
@@ -54,8 +55,7 @@ public sealed class SnarkjsPoolTests : IDisposable
     {
         FactorsCircuit circuit = await FactorsCircuit.GetAsync();
         await using SnarkjsPool pool = circuit.Pool();
-        var input = FactorsCircuit.Input(5, 7, 9);
-        input.Remove("b");
+        CircuitInput input = FactorsCircuit.InputOf(("a", 5), ("shift", 9));
         var refusal = await Assert.ThrowsAsync<ProverException>(() => circuit.Maker(pool, folder.File("work")).MakeAsync(1, input, FactorsCircuit.Publics(5, 7, 9), () => { }, default));
         Assert.Equal(ProverFault.Refused, refusal.Fault);
     }
@@ -153,7 +153,7 @@ public sealed class SnarkjsPoolTests : IDisposable
         // node and snarkjs alone rest above 64 MB.
         await using SnarkjsPool pool = circuit.Pool(megabytes: 4096, metrics: metrics);
         await using SnarkjsPool tight = new(new WorkerOptions("node", FactorsCircuit.RealWorker, circuit.Files.Wasm, null, TimeSpan.FromSeconds(120), 1L << 40), 1, new MemoryLog<SnarkjsPool>(), metrics);
-        File.WriteAllText(folder.File("input.json"), FactorsCircuit.Input(5, 7, 9).ToJsonString());
+        File.WriteAllText(folder.File("input.json"), FactorsCircuit.Input(5, 7, 9).ToJson().ToJsonString());
         await tight.WitnessAsync(folder.File("input.json"), folder.File("a.wtns"), default);
         int first = Assert.Single(tight.ProcessIds);
         long resting = metrics.WorkerPeakBytes.Value;

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
-using System.Text.Json.Nodes;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Rollup.Groth16;
@@ -10,6 +9,7 @@ using Rollup.ProverBridge.Jobs;
 using Rollup.ProverBridge.Monitoring;
 using Rollup.ProverBridge.Proving;
 using Rollup.TestSupport;
+using Rollup.Witness;
 
 [assembly: System.Runtime.Versioning.SupportedOSPlatform("linux")]
 
@@ -108,7 +108,14 @@ internal sealed class FactorsCircuit
 
     public static string StandIn(string name) => Repository.PathOf("tests", "Rollup.ProverBridge.Tests", "StandIns", name);
 
-    public static JsonObject Input(ulong a, ulong b, ulong shift) => new() { ["a"] = $"{a}", ["b"] = $"{b}", ["shift"] = $"{shift}" };
+    public static CircuitInput Input(ulong a, ulong b, ulong shift) => InputOf(("a", a), ("b", b), ("shift", shift));
+
+    public static CircuitInput InputOf(params (string Name, ulong Value)[] signals)
+    {
+        var input = new CircuitInput();
+        foreach ((string name, ulong value) in signals) input.Add(name, Fr.FromUInt64(value));
+        return input;
+    }
 
     public static ImmutableArray<Fr> Publics(ulong a, ulong b, ulong shift) => [Fr.FromUInt64(a * b + shift), Fr.FromUInt64(shift)];
 
@@ -116,7 +123,7 @@ internal sealed class FactorsCircuit
         new WorkerOptions("node", worker ?? RealWorker, Files.Wasm, withKey ? Files.Zkey : null, TimeSpan.FromSeconds(timeout), (long)megabytes << 20),
         size, log ?? new MemoryLog<SnarkjsPool>(), metrics ?? new Metrics());
 
-    public ProofMaker Maker(SnarkjsPool pool, string folder, IProver? prover = null) => new(pool, prover ?? pool, new Groth16Verifier(Key), folder);
+    public ProofMaker Maker(SnarkjsPool pool, string folder, IProver? prover = null, IWitnessCalculator? witnesses = null) => new(witnesses ?? pool, prover ?? pool, new Groth16Verifier(Key), folder);
 
     private static async Task<FactorsCircuit> MakeAsync() => new(await KeysCommand.DevelopmentKeysAsync(
         Repository.PathOf("tests", "Rollup.ProverBridge.Tests", "Circuits", "factors.circom"), Repository.Root, TextWriter.Null, CancellationToken.None));

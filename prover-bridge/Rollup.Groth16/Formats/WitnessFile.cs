@@ -48,18 +48,22 @@ public static class WitnessFile
     /// <summary>Writes a witness to a seekable stream.</summary>
     public static void Write(Stream stream, ReadOnlySpan<Fr> witness)
     {
+        var limbs = new ulong[4 * witness.Length];
+        for (var i = 0; i < witness.Length; i++)
+            witness[i].ToCanonical(limbs.AsSpan(4 * i, 4));
+        WriteLimbs(stream, limbs);
+    }
+
+    /// <summary>Writes a witness given as integers below r, four little-endian limbs a wire, to a seekable stream.</summary>
+    public static void WriteLimbs(Stream stream, ReadOnlySpan<ulong> limbs)
+    {
         var writer = new BinFileWriter(stream, "wtns", Version, 2);
         writer.Begin(HeaderSection);
         writer.WriteModulus<Crypto.Bn254Scalar>();
-        writer.Write((uint)witness.Length);
+        writer.Write((uint)(limbs.Length / 4));
         writer.End();
         writer.Begin(ValueSection);
-        Span<byte> bytes = stackalloc byte[Fr.ByteLength];
-        foreach (ref readonly var value in witness)
-        {
-            value.WriteLittleEndian(bytes);
-            writer.Write(bytes);
-        }
+        writer.Write(MemoryMarshal.AsBytes(limbs));
         writer.End();
         writer.Complete();
     }

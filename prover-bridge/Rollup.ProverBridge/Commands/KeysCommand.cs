@@ -8,7 +8,7 @@ using Rollup.ProverBridge.Proving;
 namespace Rollup.ProverBridge.Commands;
 
 /// <summary>
-/// <c>prover-bridge keys dev</c>: compiles a circuit and makes its development keys, once for each content of the circuit. Whoever runs it
+/// <c>prover-bridge keys dev</c>: compiles a circuit and makes its native witness library and development keys, once for each content of the circuit. Whoever runs it
 /// could forge proofs; the vault refuses such keys on every chain but a local one. <c>prover-bridge keys export</c>: what bridge and vault
 /// need of a ceremony's key.
 /// </summary>
@@ -17,8 +17,8 @@ public static class KeysCommand
     // Part of the keys' folder name: raise it when the generator's output changes.
     private const int Layout = 1;
 
-    /// <summary>Files of one set of keys.</summary>
-    public sealed record KeySet(string Wasm, string Zkey, string VerificationKey, string Verifier, int Constraints);
+    /// <summary>Files of one set of keys; there is no native witness library where no C compiler is.</summary>
+    public sealed record KeySet(string Wasm, string? WitnessLibrary, string Zkey, string VerificationKey, string Verifier, int Constraints);
 
     /// <param name="circuit">A profile's name, or the path of a .circom file with a main component.</param>
     /// <param name="progress">Where progress goes; the result goes to the caller.</param>
@@ -30,7 +30,9 @@ public static class KeysCommand
         string content = Path.GetFileName(Path.GetDirectoryName(r1csFile))!;
         string folder = Path.Combine(Path.GetDirectoryName(r1csFile)!, "..", "..", "keys", $"{content}-{Layout}");
         folder = Path.GetFullPath(folder);
-        var keys = new KeySet(compiled.GetProperty("wasm").GetString()!, Path.Combine(folder, "circuit.zkey"), Path.Combine(folder, "verification_key.json"),
+        string wasm = compiled.GetProperty("wasm").GetString()!;
+        string? library = await WitnessLibraryBuilder.BuildAsync(wasm, progress, cancellation);
+        var keys = new KeySet(wasm, library, Path.Combine(folder, "circuit.zkey"), Path.Combine(folder, "verification_key.json"),
             Path.Combine(folder, "Groth16Verifier.sol"), compiled.GetProperty("constraints").GetInt32());
         if (Directory.Exists(folder))
         {

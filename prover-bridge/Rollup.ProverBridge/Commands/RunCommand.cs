@@ -88,9 +88,10 @@ internal static class RunCommand
                 configuration.Prover.Kind == ProverKind.Snarkjs ? configuration.Circuit.Zkey : null,
                 TimeSpan.FromSeconds(configuration.Prover.TimeoutSeconds), (long)configuration.Prover.MemoryLimitMb << 20),
             configuration.Prover.Workers, services.GetRequiredService<ILogger<SnarkjsPool>>(), metrics));
+        builder.Services.AddSingleton(services => WitnessesOf(configuration, services));
         builder.Services.AddSingleton(services => ProverOf(configuration, services));
         builder.Services.AddSingleton(services => new ProofMaker(
-            services.GetRequiredService<SnarkjsPool>(), services.GetRequiredService<IProver>(), verifier, Path.Combine(configuration.State, "work")));
+            services.GetRequiredService<IWitnessCalculator>(), services.GetRequiredService<IProver>(), verifier, Path.Combine(configuration.State, "work")));
         builder.Services.AddSingleton<IEthereum>(_ => new EthereumClient(chain.Rpc));
         builder.Services.AddSingleton(services => new Wallet(services.GetRequiredService<IEthereum>(), key, new WalletOptions { MaxFeePerGasLimit = new BigInteger(chain.MaxFeeGwei * 1e9) }));
 
@@ -102,7 +103,7 @@ internal static class RunCommand
             return new ProvingService(store, (job, provingBegins, cancellation) =>
             {
                 SettlementInput input = ProvingService.InputOf(store.SealedFile(job.Batch));
-                return maker.MakeAsync(job.Batch, input.ToJson(), input.PublicInputs, provingBegins, cancellation);
+                return maker.MakeAsync(job.Batch, input.ToCircuitInput(), input.PublicInputs, provingBegins, cancellation);
             }, configuration.Prover.Workers, lease, clock, metrics, services.GetRequiredService<ILogger<ProvingService>>());
         });
         builder.Services.AddHostedService(services =>
@@ -119,6 +120,24 @@ internal static class RunCommand
         WebApplication app = builder.Build();
         MonitoringEndpoints.Use(app, store, metrics, app.Services.GetRequiredService<BridgeStatus>());
         return app;
+    }
+
+    private static IWitnessCalculator WitnessesOf(BridgeConfiguration configuration, IServiceProvider services)
+    {
+        string wasm = configuration.Circuit.Wasm;
+        var log = services.GetRequiredService<ILogger<NativeWitness>>();
+        if (configuration.Prover.Witness == WitnessKind.Node) return services.GetRequiredService<SnarkjsPool>();
+        try
+        {
+            var native = NativeWitness.Load(wasm, TimeSpan.FromSeconds(configuration.Prover.TimeoutSeconds), (long)configuration.Prover.MemoryLimitMb << 20);
+            log.LogInformation("Native witness library of {Wasm} loaded: {Wires} wires", wasm, native.WireCount);
+            return native;
+        }
+        catch (ProverException error)
+        {
+            log.LogWarning("No native witness library: {Reason}. Node.js calculates the witnesses, several times slower. `prover-bridge keys witness --wasm {Wasm}` makes the library", error.Message, wasm);
+            return services.GetRequiredService<SnarkjsPool>();
+        }
     }
 
     private static IProver ProverOf(BridgeConfiguration configuration, IServiceProvider services)

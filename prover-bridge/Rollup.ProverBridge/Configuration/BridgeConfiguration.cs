@@ -150,9 +150,21 @@ public enum ProverKind
     External,
 }
 
+public enum WitnessKind
+{
+    /// <summary>The circuit's native library, in the bridge's process; the workers where there is none.</summary>
+    Native,
+
+    /// <summary>The circuit's WebAssembly, in the Node.js workers.</summary>
+    Node,
+}
+
 public sealed record ProverSection
 {
     public ProverKind Kind { get; init; }
+
+    /// <summary>Who calculates witnesses.</summary>
+    public WitnessKind Witness { get; init; }
 
     /// <summary>For an external prover: program and arguments with {zkey}, {wtns}, {proof} and {public}.</summary>
     public IReadOnlyList<string>? Command { get; init; }
@@ -160,9 +172,10 @@ public sealed record ProverSection
     /// <summary>Worker processes for witnesses (and proofs, where snarkjs makes them), and batches worked on at a time.</summary>
     public int Workers { get; init; } = 1;
 
-    /// <summary>For one request to a worker (load, witness, proof), one proof of our own, or one run of the external prover.</summary>
+    /// <summary>For one request to a worker (load, witness, proof), one witness or proof of our own, or one run of the external prover.</summary>
     public double TimeoutSeconds { get; init; } = 900;
 
+    /// <summary>For a worker, and for the circuit's memory in a native calculation.</summary>
     public int MemoryLimitMb { get; init; } = 6144;
 
     /// <summary>The Node.js program.</summary>

@@ -21,8 +21,9 @@ public sealed class ExternalProver : IProver
     public string Name => Path.GetFileName(command[0]);
 
     /// <inheritdoc/>
-    public async Task ProveAsync(string wtns, string proof, string publics, CancellationToken cancellation)
+    public async Task ProveAsync(CircuitWitness witness, string proof, string publics, CancellationToken cancellation)
     {
+        string wtns = witness.ToFile();
         string[] arguments = [.. command.Skip(1).Select(a => a
             .Replace("{zkey}", zkey, StringComparison.Ordinal).Replace("{wtns}", wtns, StringComparison.Ordinal)
             .Replace("{proof}", proof, StringComparison.Ordinal).Replace("{public}", publics, StringComparison.Ordinal))];

@@ -1,17 +1,16 @@
 namespace Rollup.ProverBridge.Proving;
 
-/// <summary>Makes Groth16 proofs of one circuit from witness files. The bridge checks what it makes.</summary>
+/// <summary>Makes Groth16 proofs of one circuit from witnesses. The bridge checks what it makes.</summary>
 public interface IProver
 {
     /// <summary>For logs.</summary>
     string Name { get; }
 
     /// <summary>Proves a witness.</summary>
-    /// <param name="wtns">The witness, in iden3's .wtns format.</param>
     /// <param name="proof">Where snarkjs's proof.json goes.</param>
     /// <param name="publics">Where snarkjs's public.json goes.</param>
     /// <exception cref="ProverException">There is no proof; the message says why.</exception>
-    Task ProveAsync(string wtns, string proof, string publics, CancellationToken cancellation);
+    Task ProveAsync(CircuitWitness witness, string proof, string publics, CancellationToken cancellation);
 }
 
 /// <summary>Why there is no proof.</summary>

@@ -16,14 +16,14 @@ public sealed class NativeProver(string zkey, TimeSpan timeout, TimeProvider clo
     public string Name => "native";
 
     /// <inheritdoc/>
-    public async Task ProveAsync(string wtns, string proof, string publics, CancellationToken cancellation)
+    public async Task ProveAsync(CircuitWitness witness, string proof, string publics, CancellationToken cancellation)
     {
         await turn.WaitAsync(cancellation);
         using var timer = new CancellationTokenSource(timeout, clock);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation, timer.Token);
         try
         {
-            ProvenStatement made = await Task.Run(() => Prove(wtns, deadline.Token), deadline.Token);
+            ProvenStatement made = await Task.Run(() => Prove(witness, deadline.Token), deadline.Token);
             await File.WriteAllBytesAsync(proof, SnarkJson.Write(made.Proof), cancellation);
             await File.WriteAllBytesAsync(publics, SnarkJson.Write(made.PublicInputs), cancellation);
         }
@@ -47,7 +47,7 @@ public sealed class NativeProver(string zkey, TimeSpan timeout, TimeProvider clo
         turn.Dispose();
     }
 
-    private ProvenStatement Prove(string wtns, CancellationToken cancellation)
+    private ProvenStatement Prove(CircuitWitness witness, CancellationToken cancellation)
     {
         if (prover is null)
         {
@@ -55,6 +55,6 @@ public sealed class NativeProver(string zkey, TimeSpan timeout, TimeProvider clo
             log.LogInformation("Proving key {Key} mapped and checked: {Wires} wires", zkey, prover.WireCount);
         }
 
-        return prover.Prove(wtns, cancellation: cancellation);
+        return witness.Limbs is { } limbs ? prover.Prove(limbs, cancellation: cancellation) : prover.Prove(witness.ToFile(), cancellation: cancellation);
     }
 }

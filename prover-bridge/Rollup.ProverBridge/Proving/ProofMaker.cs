@@ -1,8 +1,7 @@
 using System.Collections.Immutable;
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using Rollup.Groth16;
 using Rollup.Groth16.Formats;
+using Rollup.Witness;
 
 namespace Rollup.ProverBridge.Proving;
 
@@ -13,27 +12,25 @@ namespace Rollup.ProverBridge.Proving;
 /// <param name="witnesses">Calculates witnesses.</param>
 /// <param name="verifier">Of the key that the vault's verifier has.</param>
 /// <param name="folder">For the intermediate files, one folder a batch.</param>
-public sealed class ProofMaker(SnarkjsPool witnesses, IProver prover, Groth16Verifier verifier, string folder)
+public sealed class ProofMaker(IWitnessCalculator witnesses, IProver prover, Groth16Verifier verifier, string folder)
 {
     /// <summary>Calculates the witness, proves it and checks the proof.</summary>
     /// <param name="batch">Names the folder.</param>
-    /// <param name="input">The circuit's input by signal name.</param>
+    /// <param name="input">The circuit's input.</param>
     /// <param name="publics">The public inputs that the proof must have.</param>
     /// <param name="provingBegins">Called between the two.</param>
     /// <exception cref="ProverException"/>
-    public async Task<Proof> MakeAsync(uint batch, JsonObject input, ImmutableArray<Fr> publics, Action provingBegins, CancellationToken cancellation)
+    public async Task<Proof> MakeAsync(uint batch, CircuitInput input, ImmutableArray<Fr> publics, Action provingBegins, CancellationToken cancellation)
     {
         string work = Path.Combine(folder, SealedName(batch));
-        string wtns = Path.Combine(work, "witness.wtns"), proofFile = Path.Combine(work, "proof.json"), publicFile = Path.Combine(work, "public.json");
+        string proofFile = Path.Combine(work, "proof.json"), publicFile = Path.Combine(work, "public.json");
         if (Directory.Exists(work)) Directory.Delete(work, recursive: true);
         PrivateFolder.Create(work);
         try
         {
-            string inputFile = Path.Combine(work, "input.json");
-            await using (FileStream stream = File.Create(inputFile)) await JsonSerializer.SerializeAsync(stream, input, cancellationToken: cancellation);
-            await witnesses.WitnessAsync(inputFile, wtns, cancellation);
+            CircuitWitness witness = await witnesses.CalculateAsync(input, work, cancellation);
             provingBegins();
-            await prover.ProveAsync(wtns, proofFile, publicFile, cancellation);
+            await prover.ProveAsync(witness, proofFile, publicFile, cancellation);
             return Check(proofFile, publicFile, publics);
         }
         finally

@@ -1,6 +1,8 @@
+using System.Text.Json;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Rollup.ProverBridge.Monitoring;
+using Rollup.Witness;
 
 namespace Rollup.ProverBridge.Proving;
 
@@ -8,7 +10,7 @@ namespace Rollup.ProverBridge.Proving;
 /// Long-lived snarkjs workers with their circuit loaded, one process a slot. A worker is started when its slot is first used, and replaced
 /// after it died, hung or took too much memory. Thread-safe.
 /// </summary>
-public sealed class SnarkjsPool : IProver, IAsyncDisposable
+public sealed class SnarkjsPool : IWitnessCalculator, IProver, IAsyncDisposable
 {
     private readonly WorkerOptions options;
     private readonly ILogger log;
@@ -29,14 +31,23 @@ public sealed class SnarkjsPool : IProver, IAsyncDisposable
     /// <summary>Process ids of the workers that run.</summary>
     public IReadOnlyList<int> ProcessIds => [.. slots.Select(s => s.Worker).Where(w => w is { IsAlive: true }).Select(w => w!.ProcessId)];
 
+    /// <inheritdoc/>
+    public async Task<CircuitWitness> CalculateAsync(CircuitInput input, string folder, CancellationToken cancellation)
+    {
+        string inputFile = Path.Combine(folder, "input.json"), wtns = Path.Combine(folder, IWitnessCalculator.FileName);
+        await using (FileStream stream = File.Create(inputFile)) await JsonSerializer.SerializeAsync(stream, input.ToJson(), cancellationToken: cancellation);
+        await WitnessAsync(inputFile, wtns, cancellation);
+        return CircuitWitness.InFile(wtns);
+    }
+
     /// <summary>Calculates the witness of an input file.</summary>
     /// <exception cref="ProverException"/>
     public Task WitnessAsync(string input, string wtns, CancellationToken cancellation) =>
         UseAsync(worker => worker.WitnessAsync(input, wtns, cancellation), cancellation);
 
     /// <inheritdoc/>
-    public Task ProveAsync(string wtns, string proof, string publics, CancellationToken cancellation) =>
-        UseAsync(worker => worker.ProveAsync(wtns, proof, publics, cancellation), cancellation);
+    public Task ProveAsync(CircuitWitness witness, string proof, string publics, CancellationToken cancellation) =>
+        UseAsync(worker => worker.ProveAsync(witness.ToFile(), proof, publics, cancellation), cancellation);
 
     public async ValueTask DisposeAsync()
     {
