@@ -90,7 +90,7 @@ contract OperationsTest is VaultFixture {
         vm.startPrank(alice);
         vault.register(x, y, 1, 0);
         vm.assertEq(vault.nextAccount(), 3, "registered");
-        offX = bound(offX, 0, Field.R - 1);
+        offX = bound(offX, 1, Field.R - 1); // not (0, 1) or (0, -1), of small order, which a fuzzer likes
         offY = bound(offY, 0, Field.R - 1); // on the curve with probability about 2^-253
         vm.expectRevert(abi.encodeWithSelector(BabyJubJub.KeyNotOnCurve.selector, offX, offY));
         vault.register(offX, offY, 1, 0);
