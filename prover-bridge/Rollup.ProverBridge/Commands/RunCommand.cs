@@ -135,7 +135,7 @@ internal static class RunCommand
         }
         catch (ProverException error)
         {
-            log.LogWarning("No native witness library: {Reason}. Node.js calculates the witnesses, several times slower. `prover-bridge keys witness --wasm {Wasm}` makes the library", error.Message, wasm);
+            log.LogWarning("No native witness library: {Reason}. Node.js calculates the witnesses, more slowly. `prover-bridge keys witness --wasm {Wasm}` makes the library", error.Message, wasm);
             return services.GetRequiredService<SnarkjsPool>();
         }
     }
