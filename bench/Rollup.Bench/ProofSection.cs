@@ -11,7 +11,8 @@ namespace Rollup.Bench;
 /// </summary>
 public sealed class ProofSection : ISection
 {
-    private const int TermsPerRow = 4, Proofs = 5;
+    // Three terms a row of A and of B make keys of about the size that the other provers were measured with: 0.65 GB at 1.04M constraints.
+    private const int TermsPerRow = 3, Proofs = 5;
 
     private static readonly int[] Sizes = [60_000, 253_000, 1_040_000];
 

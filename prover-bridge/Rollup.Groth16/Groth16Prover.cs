@@ -40,8 +40,7 @@ public sealed class Groth16Prover : IDisposable
     private readonly ReadOnlyMemory<Coefficient> _coefficients;
 
     // Kept for the next proof.
-    private readonly Fr[] _rowsA, _rowsB;
-    private readonly ulong[] _quotientValues;
+    private readonly ulong[] _rowsA, _rowsB;
 
     private Groth16Prover(Zkey key, MappedFile file, int parallelism)
     {
@@ -54,9 +53,8 @@ public sealed class Groth16Prover : IDisposable
         _coefficients = Map<Coefficient>(Zkey.CoefficientSection, sizeof(uint));
         _quotient = Quotient.Create(System.Numerics.BitOperations.Log2((uint)key.DomainSize));
         _verifier = new Groth16Verifier(key.VerifyingKey);
-        _rowsA = new Fr[key.DomainSize];
-        _rowsB = new Fr[key.DomainSize];
-        _quotientValues = new ulong[4 * key.DomainSize];
+        _rowsA = new ulong[4 * key.DomainSize];
+        _rowsB = new ulong[4 * key.DomainSize];
     }
 
     /// <summary>The key that the proofs are verified with.</summary>
@@ -124,9 +122,9 @@ public sealed class Groth16Prover : IDisposable
         var parallelism = new ParallelOptions { MaxDegreeOfParallelism = _parallelism, CancellationToken = cancellation };
 
         Report();
-        Parallel.For(0, 2, parallelism, matrix => Evaluate((uint)matrix, witness.Span, matrix == 0 ? _rowsA : _rowsB, cancellation));
+        Parallel.For(0, 2, parallelism, matrix => Evaluate((uint)matrix, witness.Span, MemoryMarshal.Cast<ulong, Fr>((matrix == 0 ? _rowsA : _rowsB).AsSpan()), cancellation));
         Report();
-        _quotient.Compute(_rowsA, _rowsB, _quotientValues, parallelism);
+        _quotient.Compute(_rowsA, _rowsB, parallelism);
         Report();
         var sumA = MultiScalar.Sum(_a, witness, parallelism);
         Report();
@@ -136,7 +134,7 @@ public sealed class Groth16Prover : IDisposable
         Report();
         var sumC = MultiScalar.Sum(_c, witness[(4 * (_key.PublicCount + 1))..], parallelism);
         Report();
-        sumC += MultiScalar.Sum(_h, _quotientValues, parallelism);
+        sumC += MultiScalar.Sum(_h, _rowsA, parallelism);
 
         var (r, s) = (Draw(), Draw());
         var delta = _key.Delta1;

@@ -38,13 +38,13 @@ internal sealed class OddCoset<TVector>
             var root = odd.Square();
             if (1 << k < TVector.Count)
             {
-                _innerFactors[k] = [.. Powers(Fr.One, root, 1 << k).Select(Broadcast)];
-                _innerOddFactors[k] = [.. Powers(odd, root, 1 << k).Select(Broadcast)];
+                _innerFactors[k] = InAllLanes(Fr.One, root, 1 << k);
+                _innerOddFactors[k] = InAllLanes(odd, root, 1 << k);
             }
             else
             {
-                _factors[k] = ToVectors(Powers(Fr.One, root, 1 << k));
-                _oddFactors[k] = ToVectors(Powers(odd, root, 1 << k));
+                _factors[k] = Powers(Fr.One, root, 1 << k);
+                _oddFactors[k] = Powers(odd, root, 1 << k);
             }
         }
     }
@@ -142,28 +142,30 @@ internal sealed class OddCoset<TVector>
     // The power of two of the elements in that many vectors.
     private static int Level(int vectors) => System.Numerics.BitOperations.Log2((uint)(vectors * TVector.Count));
 
-    private static Fr[] Powers(Fr first, in Fr ratio, int count)
+    private static TVector[] InAllLanes(Fr power, in Fr ratio, int count)
     {
-        var powers = new Fr[count];
+        var vectors = new TVector[count];
         for (var i = 0; i < count; i++)
         {
-            powers[i] = first;
-            first *= ratio;
+            TVector.Broadcast(power, out vectors[i]);
+            power *= ratio;
         }
-        return powers;
+        return vectors;
     }
 
-    private static TVector Broadcast(Fr value)
+    private static TVector[] Powers(Fr power, in Fr ratio, int count)
     {
-        TVector.Broadcast(value, out var vector);
-        return vector;
-    }
-
-    private static TVector[] ToVectors(ReadOnlySpan<Fr> elements)
-    {
-        var vectors = new TVector[elements.Length / TVector.Count];
+        var vectors = new TVector[count / TVector.Count];
+        var lanes = new Fr[TVector.Count];
         for (var i = 0; i < vectors.Length; i++)
-            TVector.Load(elements[(i * TVector.Count)..], out vectors[i]);
+        {
+            for (var lane = 0; lane < lanes.Length; lane++)
+            {
+                lanes[lane] = power;
+                power *= ratio;
+            }
+            TVector.Load(lanes, out vectors[i]);
+        }
         return vectors;
     }
 }

@@ -10,11 +10,10 @@ namespace Rollup.Groth16;
 internal interface IQuotient
 {
     /// <summary>A·B - C on the odd coset, where C is the polynomial of the products of the given values.</summary>
-    /// <param name="a">Values of A on the domain: the one at ω^-i at index i.</param>
-    /// <param name="b">Values of B, likewise.</param>
-    /// <param name="canonical">Receives four limbs a value: integers below r.</param>
+    /// <param name="a">Limbs of the values of A on the domain, in Montgomery form: the one at ω^-i at 4·i. Receives the results, integers below r.</param>
+    /// <param name="b">Values of B, likewise; stays.</param>
     /// <param name="parallelism">Threads to use, and the token that stops them.</param>
-    void Compute(ReadOnlyMemory<Fr> a, ReadOnlyMemory<Fr> b, Memory<ulong> canonical, ParallelOptions parallelism);
+    void Compute(ulong[] a, ulong[] b, ParallelOptions parallelism);
 }
 
 /// <inheritdoc cref="IQuotient"/>
@@ -40,12 +39,12 @@ internal sealed class Quotient<TVector>(int power) : IQuotient
     private readonly TVector[] _a = new TVector[(1 << power) / TVector.Count], _b = new TVector[(1 << power) / TVector.Count], _c = new TVector[(1 << power) / TVector.Count];
 
     /// <inheritdoc/>
-    public void Compute(ReadOnlyMemory<Fr> a, ReadOnlyMemory<Fr> b, Memory<ulong> canonical, ParallelOptions parallelism)
+    public void Compute(ulong[] a, ulong[] b, ParallelOptions parallelism)
     {
         InTasks(parallelism, i =>
         {
-            TVector.Load(a.Span[(i * TVector.Count)..], out _a[i]);
-            TVector.Load(b.Span[(i * TVector.Count)..], out _b[i]);
+            TVector.Load(Elements(a)[(i * TVector.Count)..], out _a[i]);
+            TVector.Load(Elements(b)[(i * TVector.Count)..], out _b[i]);
             TVector.Multiply(_a[i], _b[i], out _c[i]);
         });
         _coset.Transform(_a, parallelism);
@@ -63,9 +62,11 @@ internal sealed class Quotient<TVector>(int power) : IQuotient
             TVector.Multiply(value, once, out value);
             TVector.Subtract(value, _c[i], out value);
             TVector.Multiply(value, last, out value);
-            TVector.StoreScaled(value, MemoryMarshal.Cast<ulong, Fr>(canonical.Span)[(i * TVector.Count)..]);
+            TVector.StoreScaled(value, Elements(a)[(i * TVector.Count)..]);
         });
     }
+
+    private static Span<Fr> Elements(ulong[] limbs) => MemoryMarshal.Cast<ulong, Fr>(limbs.AsSpan());
 
     private void InTasks(ParallelOptions parallelism, Action<int> action) =>
         Parallel.For(0, (_a.Length + VectorsPerTask - 1) / VectorsPerTask, parallelism, task =>
