@@ -57,11 +57,18 @@ internal static class MultiScalar<T, TGroup, TVector>
         var bias = Bias(width, windows);
         var nothing = Nothing(points.Span, scalars.Span);
         var sums = new JacobianPoint<T, TGroup>[windows];
-        Parallel.For(0, windows, parallelism, () => new Worker(points.Length, width, bias, nothing), (window, _, worker) =>
+        // A worker a thread, which takes one window after the other; the library's own loop would make new ones all the time.
+        var threads = parallelism.MaxDegreeOfParallelism > 0 ? Math.Min(windows, parallelism.MaxDegreeOfParallelism) : windows;
+        var taken = 0;
+        Parallel.For(0, threads, parallelism, _ =>
         {
-            sums[window] = worker.Window(points.Span, scalars.Span, window, window == windows - 1);
-            return worker;
-        }, _ => { });
+            var worker = new Worker(points.Length, width, bias, nothing);
+            for (int window; (window = Interlocked.Increment(ref taken) - 1) < windows;)
+            {
+                parallelism.CancellationToken.ThrowIfCancellationRequested();
+                sums[window] = worker.Window(points.Span, scalars.Span, window, window == windows - 1);
+            }
+        });
 
         var total = default(JacobianPoint<T, TGroup>);
         for (var window = windows - 1; window >= 0; window--)
