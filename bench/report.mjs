@@ -54,7 +54,7 @@ ${table(programHeads, [...new Set(programs.map((row) => row[1]))].flatMap(newest
 
 ## Circuits
 
-${constraints.compiler}. Compiling and development keys: elapsed seconds, processor seconds in brackets.
+${constraints.compiler}. Compiling; and development keys with the native witness library: elapsed seconds, processor seconds in brackets.
 
 ${table(circuitHeads, Object.entries(constraints.profiles).map(([name, p]) =>
   [name, p.blocks, p.rows, p.operations, p.buckets, number(p.constraints), number(p.wires), seconds(name, "compile"), seconds(name, "keys")]))}
