@@ -48,7 +48,8 @@ public sealed class NativeWitness(WitnessLibrary library, TimeSpan timeout, long
             {
                 done.SetException(error);
             }
-        }, WitnessLibrary.StackBytes) { IsBackground = true, Name = "witness" }.Start();
+        }, WitnessLibrary.StackBytes)
+        { IsBackground = true, Name = "witness" }.Start();
         return done.Task;
     }
 }

@@ -82,9 +82,9 @@ public sealed unsafe class WitnessLibrary : IDisposable
         {
             int status;
             using (cancellation.Register(() => Volatile.Write(ref *(int*)stop, 1)))
-            fixed (ulong* h = hashes, v = values, w = witness)
-            fixed (uint* c = counts)
-                status = calculate((uint)elements.Length, h, c, v, w, (ulong)memoryLimit, (int*)stop, &current, message, MessageBytes);
+                fixed (ulong* h = hashes, v = values, w = witness)
+                fixed (uint* c = counts)
+                    status = calculate((uint)elements.Length, h, c, v, w, (ulong)memoryLimit, (int*)stop, &current, message, MessageBytes);
             if (status == 0) return witness;
             cancellation.ThrowIfCancellationRequested();
             string said = Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(message)).Trim().ReplaceLineEndings(" | ");
