@@ -101,7 +101,7 @@ public sealed class Groth16Prover : IDisposable
     {
         try
         {
-            return Prove(WitnessFile.LoadLimbs(wtns, WireCount), progress, cancellation);
+            return ProveWellFormed(WitnessFile.LoadLimbs(wtns, WireCount), progress, cancellation);
         }
         catch (InvalidWitnessException error)
         {
@@ -118,6 +118,18 @@ public sealed class Groth16Prover : IDisposable
     public ProvenStatement Prove(ReadOnlyMemory<ulong> witness, IProgress<ProvingProgress>? progress = null, CancellationToken cancellation = default)
     {
         RequireWellFormed(witness.Span);
+        return ProveWellFormed(witness, progress, cancellation);
+    }
+
+    /// <summary>Unmaps the key; no proof may be under way.</summary>
+    public void Dispose()
+    {
+        _file.Dispose();
+        _key.Dispose();
+    }
+
+    private ProvenStatement ProveWellFormed(ReadOnlyMemory<ulong> witness, IProgress<ProvingProgress>? progress, CancellationToken cancellation)
+    {
         var done = 0;
         var parallelism = new ParallelOptions { MaxDegreeOfParallelism = _parallelism, CancellationToken = cancellation };
 
@@ -158,18 +170,11 @@ public sealed class Groth16Prover : IDisposable
         }
     }
 
-    /// <summary>Unmaps the key; no proof may be under way.</summary>
-    public void Dispose()
-    {
-        _file.Dispose();
-        _key.Dispose();
-    }
-
     private ReadOnlyMemory<T> Map<T>(uint section, int skip = 0)
         where T : unmanaged
     {
         var (start, length) = _key.Locate(section);
-        return _file.Read<T>(start + skip, (int)((length - skip) / System.Runtime.CompilerServices.Unsafe.SizeOf<T>()));
+        return _file.Read<T>(start + skip, (int)((length - skip) / Unsafe.SizeOf<T>()));
     }
 
     private void RequireWellFormed(ReadOnlySpan<ulong> witness)

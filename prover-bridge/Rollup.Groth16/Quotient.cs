@@ -54,7 +54,7 @@ internal sealed class Quotient<TVector>(int power) : IQuotient
         // The transforms give n·A, n·B and n·C. An element whose Montgomery limbs are the integer x is x/2^256: that is what is stored.
         var inverseSize = Fr.FromUInt64(1UL << power).Inverse();
         TVector.Broadcast(inverseSize, out var once);
-        TVector.Broadcast(inverseSize * Fr.FromBigInteger(System.Numerics.BigInteger.One << 256).Inverse(), out var last);
+        TVector.Broadcast(inverseSize * Formats.Zkey.InverseOfR, out var last);
         TVector.Scale(last, out last);
         InTasks(parallelism, i =>
         {

@@ -44,7 +44,7 @@ public sealed class Zkey : IDisposable
     internal const int CoefficientBytes = 3 * sizeof(uint) + Fr.ByteLength;
 
     // (2^256)^-1: a stored coefficient is read as its Montgomery form and once more divided by R.
-    private static readonly Fr InverseOfR = Fr.FromBigInteger(System.Numerics.BigInteger.One << 256).Inverse();
+    internal static readonly Fr InverseOfR = Fr.FromBigInteger(System.Numerics.BigInteger.One << 256).Inverse();
 
     private const int MaxContributions = 10_000, MaxParameterBytes = 4096, TranscriptBytes = 64, CircuitHashBytes = 64;
 
