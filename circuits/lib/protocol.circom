@@ -56,6 +56,12 @@ function BUS_SLOTS() { return 6; }
 function BUS_MARKET() { return 7; }
 function SCALE_ATOMS_PER_USD() { return 1000000; }
 function SCALE_FEE_RATE_DENOMINATOR() { return 1000000; }
+function SCALE_MAINTENANCE_WEIGHT() { return 4; }
+function SCALE_MAINTENANCE_DENOMINATOR() { return 5; }
+function SCALE_MEND_SHARE() { return 10; }
+function SCALE_LIQUIDATION_FEE_RATE() { return 5000; }
+function SCALE_LIQUIDATION_BUFFER() { return 1000000000; }
+function SCALE_LIQUIDATION_BUFFER_SHARE() { return 16; }
 function KIND_NONE() { return 0; }
 function KIND_SPOT() { return 1; }
 function KIND_PERPETUAL() { return 2; }
@@ -65,6 +71,10 @@ function ROW_DISABLED() { return 0; }
 function ROW_ORDER() { return 1; }
 function ROW_WITHDRAWAL() { return 2; }
 function ROW_CANCEL() { return 3; }
+function FORCED_NONE() { return 0; }
+function FORCED_LIQUIDATION() { return 1; }
+function FORCED_DELEVERAGE() { return 2; }
+function FORCED_CONVERSION() { return 3; }
 function OPERATION_NONE() { return 0; }
 function OPERATION_REGISTER() { return 1; }
 function OPERATION_DEPOSIT() { return 2; }

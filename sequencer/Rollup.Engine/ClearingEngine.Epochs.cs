@@ -129,7 +129,7 @@ public sealed partial class ClearingEngine
         var batch = new SealedBatch(
             _config.Profile.Name, _config.Domain, header, oldRoot, _tree.Root, [.. _riskInputs], _rows,
             [.. _ledger.Operations.Select(o => new SealedOperation(o.Queued.Operation, o.Queued.Depositor, o.Account is null ? null : blockOf[o.Account]))],
-            blocks, rows, hasFees ? blockOf[_feeAccount] : null);
+            blocks, rows, hasFees ? blockOf[_feeAccount] : null, [], null, Fr.Zero);
         _ledger.Clear();
         return batch;
     }

@@ -12,12 +12,16 @@ namespace Rollup.Engine;
 /// <param name="RiskInputs">Canonical bytes from which <paramref name="RiskRows"/> follow (spec 6.7).</param>
 /// <param name="RiskRows">All rows of the epoch's risk table.</param>
 /// <param name="Operations">The run of the vault's queue that the batch consumes, in order.</param>
-/// <param name="Blocks">One a touched account, in ascending account order, at least one; each path holds under the root that the blocks before leave.</param>
+/// <param name="Blocks">One a touched account, at least one; each path holds under the root that the blocks before leave. Those that need relief (spec 5.5) come first.</param>
 /// <param name="Rows">Orders with a fill in this batch, withdrawals, proven cancels; each slot path holds under the slot root that the rows before leave.</param>
 /// <param name="FeeBlock">Index in <paramref name="Blocks"/> of account 0 if fees were charged, else null.</param>
+/// <param name="Forced">What nobody signed: liquidations, deleveraging, conversions of settled instruments.</param>
+/// <param name="FundBlock">Index in <paramref name="Blocks"/> of account 1 if the insurance fund was paid, paid, or deleveraging had to show that it is empty; else null.</param>
+/// <param name="RankingRoot">Commitment to the ranking that deleveraging went by (spec 5.8); 0 without deleveraging.</param>
 public sealed record SealedBatch(
     string Profile, Fr Domain, BatchHeader Header, Fr OldRoot, Fr NewRoot, ImmutableArray<byte> RiskInputs, ImmutableArray<RiskRow> RiskRows,
-    ImmutableArray<SealedOperation> Operations, ImmutableArray<SealedBlock> Blocks, ImmutableArray<SealedRow> Rows, int? FeeBlock);
+    ImmutableArray<SealedOperation> Operations, ImmutableArray<SealedBlock> Blocks, ImmutableArray<SealedRow> Rows, int? FeeBlock,
+    ImmutableArray<SealedForcedRow> Forced, int? FundBlock, Fr RankingRoot);
 
 /// <param name="Depositor">Whom a bounce pays.</param>
 /// <param name="Block">Index of the block that takes it, or null if the operation is refused (bounced).</param>
@@ -25,7 +29,21 @@ public sealed record SealedOperation(Operation Operation, Address Depositor, int
 
 /// <param name="IsNew">The old leaf is empty and a registration of this batch creates the account.</param>
 /// <param name="Path">36 siblings, three a level, from the leaf upward.</param>
-public sealed record SealedBlock(int Account, AccountIdentity Identity, bool IsNew, LeafContents Old, LeafContents New, ImmutableArray<Fr> Path);
+/// <param name="Payment">Atoms that the insurance fund pays into the account, 0..2^60-1: exactly what it lacks, and it ends empty (spec 5.8).</param>
+public sealed record SealedBlock(int Account, AccountIdentity Identity, bool IsNew, LeafContents Old, LeafContents New, ImmutableArray<Fr> Path, long Payment = 0);
+
+/// <summary>A change that nobody signed (spec 5.8), of the position of one block, or of two against each other.</summary>
+/// <param name="Kind">Liquidation: the block's position shrinks in a trade, whose other side is a signed order of the batch. Deleverage: it shrinks
+/// against the position of <paramref name="CounterBlock"/>. Conversion: the whole position of a settled instrument becomes cash.</param>
+/// <param name="Block">Index of the account's block.</param>
+/// <param name="CounterBlock">Of a deleveraging: index of the other account's block; else null.</param>
+/// <param name="OldSize">The position in the block's old leaf, signed lots, not 0.</param>
+/// <param name="CounterOldSize">The other side's, of the opposite sign; 0 without one.</param>
+/// <param name="Fill">Lots closed, 1..|old size|.</param>
+/// <param name="Quote">Atoms at the clean price for all of <paramref name="Fill"/>; of a conversion 0.</param>
+/// <param name="Fee">Atoms that a liquidation pays to the insurance fund; else 0.</param>
+public sealed record SealedForcedRow(
+    ForcedKind Kind, int Block, int? CounterBlock, int Instrument, long OldSize, long CounterOldSize, long Fill, Int128 Quote, long Fee);
 
 /// <param name="R8X">EdDSA signature (R8, S) over the request's message.</param>
 /// <param name="Block">Index of its account's block.</param>

@@ -14,7 +14,7 @@ public sealed class SealedBatchFormatException(string message, Exception? inner 
 
 /// <summary>
 /// The file by which a sealed batch reaches the prover bridge: one line of canonical JSON,
-/// <c>{"format":"rollup-sealed-batch","version":1,"sha256":...,"batch":{...}}</c>. sha256 is the digest of the bytes of the
+/// <c>{"format":"rollup-sealed-batch","version":2,"sha256":...,"batch":{...}}</c>. sha256 is the digest of the bytes of the
 /// <c>batch</c> value. Field elements, addresses and bytes are 0x and lower-case digits of full length; cash and quotes, which may
 /// exceed 2^53, are decimal strings; kinds and flags are the numbers of spec/protocol.json. A batch has exactly one encoding.
 /// The file holds the view keys of its accounts: only its owner may read it.
@@ -22,7 +22,7 @@ public sealed class SealedBatchFormatException(string message, Exception? inner 
 public static class SealedBatchFile
 {
     /// <summary>Version of the layout; another one is refused.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
     /// <summary>Longest file accepted: about 20,000 risk rows beside a batch of the largest profile.</summary>
     public const int MaxBytes = 16 << 20;
@@ -116,6 +116,7 @@ public static class SealedBatchFile
             writer.WriteNumber("index", row.Index);
             writer.WriteNumber("base", row.Base);
             writer.WriteNumber("funding", row.Funding);
+            writer.WriteNumber("priceBound", row.PriceBound);
             WriteValues(writer, "long", row.Long);
             WriteValues(writer, "short", row.Short);
         });
@@ -123,6 +124,9 @@ public static class SealedBatchFile
         WriteObjects(writer, "blocks", batch.Blocks, block => WriteBlock(writer, block));
         WriteObjects(writer, "rows", batch.Rows, row => WriteRow(writer, row));
         Write(writer, "feeBlock", batch.FeeBlock);
+        WriteObjects(writer, "forced", batch.Forced, row => WriteForced(writer, row));
+        Write(writer, "fundBlock", batch.FundBlock);
+        Write(writer, "rankingRoot", batch.RankingRoot);
         writer.WriteEndObject();
     }
 
@@ -152,6 +156,7 @@ public static class SealedBatchFile
         WriteContents(writer, "old", block.Old);
         WriteContents(writer, "new", block.New);
         WriteElements(writer, "path", block.Path);
+        writer.WriteNumber("payment", block.Payment);
     }
 
     private static void WriteContents(Utf8JsonWriter writer, string name, LeafContents contents)
@@ -192,6 +197,19 @@ public static class SealedBatchFile
         writer.WriteNumber("oldNonce", row.OldSlot.Nonce);
         writer.WriteNumber("oldFilled", row.OldSlot.Filled);
         WriteElements(writer, "slotPath", row.SlotPath);
+    }
+
+    private static void WriteForced(Utf8JsonWriter writer, SealedForcedRow row)
+    {
+        writer.WriteNumber("kind", (int)row.Kind);
+        writer.WriteNumber("block", row.Block);
+        Write(writer, "counterBlock", row.CounterBlock);
+        writer.WriteNumber("instrument", row.Instrument);
+        writer.WriteNumber("oldSize", row.OldSize);
+        writer.WriteNumber("counterOldSize", row.CounterOldSize);
+        writer.WriteNumber("fill", row.Fill);
+        writer.WriteString("quote", row.Quote.ToString(CultureInfo.InvariantCulture));
+        writer.WriteNumber("fee", row.Fee);
     }
 
     private static void Write(Utf8JsonWriter writer, string name, in Fr value) => writer.WriteString(name, value.ToHex());

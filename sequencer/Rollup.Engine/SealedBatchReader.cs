@@ -29,10 +29,11 @@ internal static class SealedBatchReader
         if (operations.Length != header.OperationCount)
             throw batch.Error("operations", $"has {operations.Length} items where the header counts {header.OperationCount}");
         StrictObject[] blocks = batch.Objects("blocks", 1, profile.Blocks);
-        StrictObject[] rows = batch.Objects("rows", 0, profile.Rows);
+        StrictObject[] rows = batch.Objects("rows", 0, profile.Rows), forced = batch.Objects("forced", 0, profile.Forced);
         var result = new SealedBatch(name, domain, header, oldRoot, newRoot, riskInputs, riskRows,
             [.. operations.Select(o => Operation(o, blocks.Length))], [.. blocks.Select(Block)], [.. rows.Select(r => Row(r, blocks.Length))],
-            (int?)batch.IntegerOrNull("feeBlock", 0, blocks.Length - 1));
+            (int?)batch.IntegerOrNull("feeBlock", 0, blocks.Length - 1), [.. forced.Select(r => Forced(r, blocks.Length))],
+            (int?)batch.IntegerOrNull("fundBlock", 0, blocks.Length - 1), batch.Element("rankingRoot"));
         batch.Close();
         return result;
     }
@@ -51,7 +52,7 @@ internal static class SealedBatchReader
         var result = new RiskRow(
             (int)row.Integer("id", 1, MaxInstrument), (InstrumentKind)row.Integer("kind", 0, (1 << Width.InstrumentKind) - 1),
             (InstrumentFlags)row.Integer("flags", 0, (1 << Width.InstrumentFlags) - 1), (int)row.Integer("group", 0, (1 << Width.Group) - 1),
-            Value(row, "index"), Value(row, "base"), Value(row, "funding"),
+            Value(row, "index"), Value(row, "base"), Value(row, "funding"), Value(row, "priceBound"),
             row.Integers("long", Bound.Scenarios, -Protocol.RiskRow.ValueBound, Protocol.RiskRow.ValueBound),
             row.Integers("short", Bound.Scenarios, -Protocol.RiskRow.ValueBound, Protocol.RiskRow.ValueBound));
         row.Close();
@@ -78,7 +79,8 @@ internal static class SealedBatchReader
         var result = new SealedBlock(
             (int)block.Integer("account", 0, MaxAccount),
             new AccountIdentity(block.Address("owner"), block.Element("keyX"), block.Element("keyY"), block.Element("viewKey")),
-            block.Boolean("isNew"), Contents(block.Object("old")), Contents(block.Object("new")), block.Elements("path", 3 * Depth.Account));
+            block.Boolean("isNew"), Contents(block.Object("old")), Contents(block.Object("new")), block.Elements("path", 3 * Depth.Account),
+            block.Integer("payment", 0, (1L << Width.Fee) - 1));
         block.Close();
         return result;
     }
@@ -123,6 +125,18 @@ internal static class SealedBatchReader
             row.Integer("fill", 0, (1L << Width.Fill) - 1), row.BigInteger("quote", 0, (Int128.One << Width.Quote) - 1), row.Integer("fee", 0, (1L << Width.Fee) - 1),
             new OrderSlot(row.Integer("oldNonce", 0, (1L << Width.Nonce) - 1), row.Integer("oldFilled", 0, OrderSlot.MaxFilled)),
             row.Elements("slotPath", 3 * Depth.OrderSlots));
+        row.Close();
+        return result;
+    }
+
+    private static SealedForcedRow Forced(StrictObject row, int blocks)
+    {
+        const long MaxSize = LeafContents.MaxPositionSize;
+        var kind = (ForcedKind)row.Integer("kind", 1, (int)ForcedKind.Conversion);
+        var result = new SealedForcedRow(
+            kind, (int)row.Integer("block", 0, blocks - 1), (int?)row.IntegerOrNull("counterBlock", 0, blocks - 1), (int)row.Integer("instrument", 1, MaxInstrument),
+            row.Integer("oldSize", -MaxSize, MaxSize), row.Integer("counterOldSize", -MaxSize, MaxSize), row.Integer("fill", 1, MaxSize),
+            row.BigInteger("quote", 0, (Int128.One << Width.Quote) - 1), row.Integer("fee", 0, (1L << Width.Fee) - 1));
         row.Close();
         return result;
     }

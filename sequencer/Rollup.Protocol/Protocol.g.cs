@@ -86,6 +86,12 @@ public static class Scale
 {
     public const int AtomsPerUsd = 1000000;
     public const int FeeRateDenominator = 1000000;
+    public const int MaintenanceWeight = 4;
+    public const int MaintenanceDenominator = 5;
+    public const int MendShare = 10;
+    public const int LiquidationFeeRate = 5000;
+    public const int LiquidationBuffer = 1000000000;
+    public const int LiquidationBufferShare = 16;
 }
 
 /// <summary>The <c>instrumentKinds</c> of spec/protocol.json: stable numbers, never reused.</summary>
@@ -105,6 +111,15 @@ public enum RowKind
     Order = 1,
     Withdrawal = 2,
     Cancel = 3,
+}
+
+/// <summary>The <c>forcedKinds</c> of spec/protocol.json: stable numbers, never reused.</summary>
+public enum ForcedKind
+{
+    None = 0,
+    Liquidation = 1,
+    Deleverage = 2,
+    Conversion = 3,
 }
 
 /// <summary>The <c>operationKinds</c> of spec/protocol.json: stable numbers, never reused.</summary>
@@ -173,13 +188,14 @@ public enum InstrumentFlags
     Delisted = 2,
 }
 
-/// <summary>Capacity of one compiled settlement circuit: account blocks, signed rows, L1 operations, opened risk buckets.</summary>
-public sealed record CircuitProfile(string Name, int Blocks, int Rows, int Operations, int Buckets)
+/// <summary>Capacity of one compiled settlement circuit: account blocks, signed rows, L1 operations, opened risk buckets, forced rows, blocks with relief (the first ones).</summary>
+public sealed record CircuitProfile(string Name, int Blocks, int Rows, int Operations, int Buckets, int Forced = 0, int Reliefs = 0)
 {
-    public static readonly CircuitProfile Dev = new("dev", 3, 3, 2, 1);
-    public static readonly CircuitProfile Demo = new("demo", 8, 10, 6, 1);
-    public static readonly CircuitProfile Standard = new("standard", 16, 22, 8, 2);
-    public static readonly IReadOnlyList<CircuitProfile> All = [Dev, Demo, Standard];
+    public static readonly CircuitProfile Dev = new("dev", 3, 3, 2, 1, 1, 1);
+    public static readonly CircuitProfile Demo = new("demo", 8, 10, 6, 1, 3, 2);
+    public static readonly CircuitProfile Standard = new("standard", 16, 22, 8, 2, 6, 4);
+    public static readonly CircuitProfile Options = new("options", 16, 24, 4, 6, 16, 6);
+    public static readonly IReadOnlyList<CircuitProfile> All = [Dev, Demo, Standard, Options];
 
     /// <summary>Words of public data: header, operations, withdrawals, blocks (spec/PROTOCOL.md 5.1).</summary>
     public int DataWords => 4 + 5 * Operations + Rows + 8 * Blocks;

@@ -7,6 +7,10 @@ namespace Rollup.Risk;
 public static class RiskRows
 {
     private const int Unit = 1_000_000;
+
+    // How far from the mark a forced trade may be priced.
+    private const int LiquidationPenalty = 15_000;
+
     private static readonly Int128 AtomsPerMillionUsd = (Int128)Unit * Scale.AtomsPerUsd;
 
     /// <summary>The rows, ascending by id.</summary>
@@ -32,12 +36,15 @@ public static class RiskRows
                 { BasisSign: not 0 } => perpetual ? (t.Mark * inputs.Parameters.Basis * s.BasisSign, Unit) : (0, 1),
                 _ => (t.Mark * s.Numerator, s.Denominator),
             };
-            longs.Add(@base + Rounding.FloorDiv(numerator, denominator) - gap);
+            // Scenario 0 is the mark itself, without a gap.
+            long charged = longs.Count == 0 ? 0 : gap;
+            longs.Add(@base + Rounding.FloorDiv(numerator, denominator) - charged);
             // Spot is never short: its short value carries no haircut and only completes the row.
-            shorts.Add(@base + Rounding.CeilDiv(numerator, denominator) + (perpetual ? gap : 0));
+            shorts.Add(@base + Rounding.CeilDiv(numerator, denominator) + (perpetual ? charged : 0));
         }
 
-        return new RiskRow(t.Id, t.Kind, t.Flags, t.Group, t.Index, @base, t.Funding, longs.MoveToImmutable(), shorts.MoveToImmutable());
+        return new RiskRow(t.Id, t.Kind, t.Flags, t.Group, t.Index, @base, t.Funding, Rounding.CeilDiv(t.Mark * LiquidationPenalty, Unit),
+            longs.MoveToImmutable(), shorts.MoveToImmutable());
     }
 
     /// <summary>min(cap, coefficient x open interest in 10^6 USD), rounded up: the same for every holder, so splitting accounts gains nothing.</summary>

@@ -78,19 +78,19 @@ public class HealthTests
     [Fact]
     public void An_account_that_withdraws_keeps_its_own_money_for_the_batch()
     {
-        // Spot collateral of about 3.8 million; cash that covers little more than fees and the contingency of a few lots.
+        // Spot collateral of about 3.8 million; cash that covers little more than what two lots lose at once.
         World w = WithAccounts(Rich, Rich, Rich);
         Accept(w.Deposit(2, EthSpot, 10));
         Accept(w.Withdraw(2, 0, Rich - 12_000));
-        Accept(w.Sell(3, EthPerp, 4, 500_000));
-        // Each lot of 500,000 is worth 1% less to a holder at once, and costs its fee: two lots leave less than nothing.
+        Accept(w.Sell(3, EthPerp, 4, 505_000));
+        // Each lot is bought 1% above its mark of 500,000, and costs its fee: three lots leave less than nothing.
         byte[] before = w.Engine.StateDigest();
-        Assert.Equal(RejectCode.FillOrKillUnfilled, w.Buy(2, EthPerp, 3, 500_000, Fok).Code);
+        Assert.Equal(RejectCode.FillOrKillUnfilled, w.Buy(2, EthPerp, 3, 505_000, Fok).Code);
         Assert.Equal(before, w.Engine.StateDigest());
-        Accept(w.Buy(2, EthPerp, 1, 500_000)).Single(EventKind.Filled);
-        Assert.Equal(RejectCode.InsufficientBalance, w.Buy(2, EthPerp, 3, 500_000).Code);
+        Accept(w.Buy(2, EthPerp, 1, 505_000)).Single(EventKind.Filled);
+        Assert.Equal(RejectCode.InsufficientBalance, w.Buy(2, EthPerp, 3, 505_000).Code);
         w.NextEpoch();
-        Accept(w.Buy(2, EthPerp, 3, 500_000)).Single(EventKind.Filled);
+        Accept(w.Buy(2, EthPerp, 3, 505_000)).Single(EventKind.Filled);
     }
 
     [Fact]

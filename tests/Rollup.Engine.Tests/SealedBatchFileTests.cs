@@ -115,13 +115,13 @@ public sealed class SealedBatchFileTests
 
     [Fact]
     public void Another_version_is_named() =>
-        AssertRefused(file => file["version"] = 2, "version is 2; this program reads version 1.");
+        AssertRefused(file => file["version"] = 3, "version is 3; this program reads version 2.");
 
     [Fact]
     public void Damage_is_told_from_another_form()
     {
         AssertRefused(file => file["sha256"] = new string('0', 64), "sha256 is not the digest of the batch: the file is damaged.");
-        string spaced = Encoding.UTF8.GetString(SealedBatchFile.Write(Sample)).Replace("\"version\":1,\"sha", "\"version\": 1,\"sha", StringComparison.Ordinal);
+        string spaced = Encoding.UTF8.GetString(SealedBatchFile.Write(Sample)).Replace("\"version\":2,\"sha", "\"version\": 2,\"sha", StringComparison.Ordinal);
         Assert.Contains("canonical", Assert.Throws<SealedBatchFormatException>(() => SealedBatchFile.Read(Encoding.UTF8.GetBytes(spaced))).Message, StringComparison.Ordinal);
     }
 
@@ -134,7 +134,7 @@ public sealed class SealedBatchFileTests
 
     public static TheoryData<string, string, string> Mutations => new()
     {
-        { "profile", "\"huge\"", "batch.profile is none of dev, demo, standard." },
+        { "profile", "\"huge\"", "batch.profile is none of dev, demo, standard, options." },
         { "domain", "\"0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001\"", "batch.domain must be 0x and 64 hexadecimal digits of a number below r." },
         { "newRoot", "\"17\"", "batch.newRoot must be 0x and 64 hexadecimal digits of a number below r." },
         { "header.batch", "0", "batch.header.batch must be an integer from 1 to 4294967295." },
@@ -201,7 +201,7 @@ public sealed class SealedBatchFileTests
     [Fact]
     public void A_duplicate_field_is_refused()
     {
-        string file = Encoding.UTF8.GetString(SealedBatchFile.Write(Sample)).Replace("\"version\":1,\"sha", "\"version\":1,\"version\":1,\"sha", StringComparison.Ordinal);
+        string file = Encoding.UTF8.GetString(SealedBatchFile.Write(Sample)).Replace("\"version\":2,\"sha", "\"version\":2,\"version\":2,\"sha", StringComparison.Ordinal);
         Assert.Contains("not valid JSON", Assert.Throws<SealedBatchFormatException>(() => SealedBatchFile.Read(Encoding.UTF8.GetBytes(file))).Message, StringComparison.Ordinal);
     }
 

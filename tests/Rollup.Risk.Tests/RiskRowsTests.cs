@@ -14,8 +14,9 @@ public class RiskRowsTests
         long gap = 10_003;
         long[] moves = [0, 0, 0, 50_000, 50_000, -50_000, -50_000, 100_000, 100_000, -100_000, -100_000, 150_000, 150_000, -150_000, -150_000,
             0, 0, 20_000, -20_000, -140_000, -140_000, 140_000, 140_000, 150_000];
-        Assert.Equal(moves.Select(m => 1_000_070 + m - gap), row.Long);
-        Assert.Equal(moves.Select(m => 1_000_070 + m + gap), row.Short);
+        Assert.Equal([1_000_070, .. moves[1..].Select(m => 1_000_070 + m - gap)], row.Long);
+        Assert.Equal([1_000_070, .. moves[1..].Select(m => 1_000_070 + m + gap)], row.Short);
+        Assert.Equal(15_000, row.PriceBound);
     }
 
     [Fact]
@@ -26,7 +27,7 @@ public class RiskRowsTests
         long gap = 2 * 150_003;
         long[] moves = [0, 0, 0, 120_000, 120_000, -120_000, -120_000, 240_000, 240_000, -240_000, -240_000, 360_000, 360_000, -360_000, -360_000,
             0, 0, 0, 0, -280_000, -280_000, 280_000, 280_000, 300_000];
-        Assert.Equal(moves.Select(m => 2_000_000 + m - gap), row.Long);
+        Assert.Equal([2_000_000, .. moves[1..].Select(m => 2_000_000 + m - gap)], row.Long);
         Assert.Equal(moves.Select(m => 2_000_000 + m), row.Short);
         Assert.Equal(2_000_000, row.Base);
     }
@@ -48,13 +49,13 @@ public class RiskRowsTests
         long previous = long.MaxValue;
         foreach (long openInterest in new long[] { 0, 1_000_000, 30_000_000 })
         {
-            long value = RiskRows.From(Sample.With(Sample.BtcPerp with { OpenInterest = openInterest }))[0].Long[0];
+            long value = RiskRows.From(Sample.With(Sample.BtcPerp with { OpenInterest = openInterest }))[0].Long[1];
             Assert.True(value < previous, $"open interest {openInterest}");
             previous = value;
         }
 
         RiskRow capped = RiskRows.From(Sample.With(Sample.BtcPerp with { OpenInterest = RiskInputs.OpenInterestBound - 1 }))[0];
-        Assert.Equal(capped.Base - Rounding.CeilDiv(Sample.BtcPerp.Mark * 110_003, 1_000_000), capped.Long[0]);
+        Assert.Equal(capped.Base - Rounding.CeilDiv(Sample.BtcPerp.Mark * 110_003, 1_000_000), capped.Long[1]);
     }
 
     [Fact]
@@ -75,7 +76,7 @@ public class RiskRowsTests
             if (inputs.Validate() is not null) continue;
             RiskRow row = RiskRows.From(inputs)[0];
             Assert.Null(row.Validate());
-            for (int s = 0; s < Bound.Scenarios; s++) CheckAgainstRational(inputs, t, row, s);
+            for (int s = 1; s < Bound.Scenarios; s++) CheckAgainstRational(inputs, t, row, s);
         }
     }
 

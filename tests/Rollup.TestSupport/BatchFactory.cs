@@ -68,8 +68,9 @@ public sealed class BatchFactory
     public static RiskRow Linear(int id, InstrumentKind kind, int group, long mark, long funding)
     {
         var values = Enumerable.Range(0, Bound.Scenarios).Select(s => mark + (s == 0 ? 0 : mark * (s - 12) / 80) - funding).ToArray();
-        return new RiskRow(id, kind, InstrumentFlags.None, group, mark, mark - funding, funding,
-            [.. values.Select(v => v - mark / 200)], [.. values.Select(v => v + mark / 200)]);
+        long Gap(int scenario) => scenario == 0 ? 0 : mark / 200;
+        return new RiskRow(id, kind, InstrumentFlags.None, group, mark, mark - funding, funding, mark / 50,
+            [.. values.Select((v, s) => v - Gap(s))], [.. values.Select((v, s) => v + Gap(s))]);
     }
 
     /// <summary>Starts a batch; nothing changes until it is sealed.</summary>
@@ -186,7 +187,7 @@ public sealed class BatchFactory
             factory.operations += operations.Count;
             return new SealedBatch(factory.Profile.Name, factory.Domain, header, oldRoot, factory.Root, [1, 2, 3], factory.RiskRows,
                 [.. operations.Select(o => new SealedOperation(o.Operation, factory.DepositorOf(o.Operation), o.Accepted ? Block(o.Operation.Account) : null))],
-                [.. blocks], [.. rows.Select(r => r with { Block = Block(r.Request.Account) })], fees > 0 ? Block(0) : null);
+                [.. blocks], [.. rows.Select(r => r with { Block = Block(r.Request.Account) })], fees > 0 ? Block(0) : null, [], null, Fr.Zero);
         }
 
         private static LeafContents Apply(State state, Change change)
