@@ -14,8 +14,8 @@ public class RiskRowsTests
         long gap = 10_003;
         long[] moves = [0, 0, 0, 50_000, 50_000, -50_000, -50_000, 100_000, 100_000, -100_000, -100_000, 150_000, 150_000, -150_000, -150_000,
             0, 0, 20_000, -20_000, -140_000, -140_000, 140_000, 140_000, 150_000];
-        Assert.Equal([1_000_070, .. moves[1..].Select(m => 1_000_070 + m - gap)], row.Long);
-        Assert.Equal([1_000_070, .. moves[1..].Select(m => 1_000_070 + m + gap)], row.Short);
+        Assert.Equal((long[])[1_000_070, .. moves[1..].Select(m => 1_000_070 + m - gap)], row.Long.ToArray());
+        Assert.Equal((long[])[1_000_070, .. moves[1..].Select(m => 1_000_070 + m + gap)], row.Short.ToArray());
         Assert.Equal(15_000, row.PriceBound);
     }
 
@@ -27,7 +27,7 @@ public class RiskRowsTests
         long gap = 2 * 150_003;
         long[] moves = [0, 0, 0, 120_000, 120_000, -120_000, -120_000, 240_000, 240_000, -240_000, -240_000, 360_000, 360_000, -360_000, -360_000,
             0, 0, 0, 0, -280_000, -280_000, 280_000, 280_000, 300_000];
-        Assert.Equal([2_000_000, .. moves[1..].Select(m => 2_000_000 + m - gap)], row.Long);
+        Assert.Equal((long[])[2_000_000, .. moves[1..].Select(m => 2_000_000 + m - gap)], row.Long.ToArray());
         Assert.Equal(moves.Select(m => 2_000_000 + m), row.Short);
         Assert.Equal(2_000_000, row.Base);
     }
