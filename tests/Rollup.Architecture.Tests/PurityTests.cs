@@ -45,6 +45,7 @@ public sealed class PurityTests
     [InlineData("Rollup.Protocol")]
     [InlineData("Rollup.Crypto")]
     [InlineData("Rollup.Risk")]
+    [InlineData("Rollup.Oracle")]
     [InlineData("Rollup.Engine")]
     [InlineData("Rollup.Groth16")]
     [InlineData("Rollup.Witness")]

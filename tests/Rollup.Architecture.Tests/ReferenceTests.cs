@@ -6,7 +6,7 @@ namespace Rollup.Architecture.Tests;
 /// <summary>Which project may reference which (docs/ARCHITECTURE.md, Layers), read from the project files.</summary>
 public sealed class ReferenceTests
 {
-    private static readonly string[] Pure = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Engine", "Rollup.Groth16", "Rollup.Witness"];
+    private static readonly string[] Pure = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Oracle", "Rollup.Engine", "Rollup.Groth16", "Rollup.Witness"];
     private static readonly string[] Hosts = ["Rollup.Sequencer", "Rollup.ProverBridge", "Rollup.StateVerifier", "Rollup.Cli", "Rollup.Client", "Rollup.Ethereum", "Rollup.Api", "Rollup.MarketData"];
 
     /// <summary>What each project may reference directly; one that is not here may not exist.</summary>
@@ -15,13 +15,14 @@ public sealed class ReferenceTests
         ["Rollup.Protocol"] = [],
         ["Rollup.Crypto"] = ["Rollup.Protocol"],
         ["Rollup.Risk"] = ["Rollup.Protocol"],
+        ["Rollup.Oracle"] = ["Rollup.Protocol"],
         ["Rollup.Engine"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk"],
         ["Rollup.Groth16"] = ["Rollup.Protocol", "Rollup.Crypto"],
         ["Rollup.Witness"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Engine"],
         ["Rollup.MarketData"] = ["Rollup.Protocol"],
         ["Rollup.Api"] = ["Rollup.Protocol", "Rollup.Crypto"],
         ["Rollup.Ethereum"] = ["Rollup.Protocol", "Rollup.Crypto"],
-        ["Rollup.Sequencer"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Engine", "Rollup.MarketData", "Rollup.Api", "Rollup.Ethereum"],
+        ["Rollup.Sequencer"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Oracle", "Rollup.Engine", "Rollup.MarketData", "Rollup.Api", "Rollup.Ethereum"],
         ["Rollup.ProverBridge"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Engine", "Rollup.Groth16", "Rollup.Witness", "Rollup.Ethereum"],
         ["Rollup.Client"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Api", "Rollup.Ethereum"],
         ["Rollup.StateVerifier"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Groth16", "Rollup.Ethereum"],

@@ -1,0 +1,96 @@
+using Rollup.Protocol;
+
+namespace Rollup.Oracle;
+
+/// <summary>Where the settlement price of an expiry stands.</summary>
+public enum SettlementStatus
+{
+    /// <summary>The window has not begun.</summary>
+    Waiting = 0,
+
+    /// <summary>Inside the window.</summary>
+    Averaging = 1,
+
+    /// <summary>The window is over and too little of it was seen: there is no price, and the row keeps its price shocks.</summary>
+    Pending = 2,
+
+    /// <summary>There is a price, and it never changes.</summary>
+    Settled = 3,
+}
+
+/// <summary>
+/// The settlement price of an expiry: the index's time-weighted mean over the last 30 minutes. A price holds until the next one, but no
+/// longer than <see cref="MaxHold"/>; time behind that is a gap, and counts for nothing. A value: keep it, and what follows is the same everywhere.
+/// </summary>
+/// <param name="Expiry">Unix milliseconds.</param>
+public sealed record SettlementAverage(long Expiry)
+{
+    /// <summary>Milliseconds that are averaged.</summary>
+    public const long Window = 30 * 60 * 1000;
+
+    /// <summary>Milliseconds that a price holds at most.</summary>
+    public const long MaxHold = 10_000;
+
+    /// <summary>The covered part of the window that makes a price, in percent.</summary>
+    public const int MinimumPercent = 70;
+
+    /// <summary>Sum of index x milliseconds covered: below 2^50 x 2^21 = 2^71.</summary>
+    public Int128 Sum { get; private init; }
+
+    /// <summary>Milliseconds covered, 0..<see cref="Window"/>.</summary>
+    public long Covered { get; private init; }
+
+    /// <summary>Time of the last price, 0 before the first.</summary>
+    public long LastTime { get; private init; }
+
+    /// <summary>The last price, 10^-6 USD a unit.</summary>
+    public long LastIndex { get; private init; }
+
+    /// <summary>The settlement price, 10^-6 USD a unit, rounded down; null while there is none. Written once.</summary>
+    public long? Price { get; private init; }
+
+    /// <summary>Whether the window is over and was judged.</summary>
+    public bool IsClosed { get; private init; }
+
+    public SettlementStatus Status => Price is not null ? SettlementStatus.Settled
+        : IsClosed ? SettlementStatus.Pending
+        : LastTime < Expiry - Window ? SettlementStatus.Waiting : SettlementStatus.Averaging;
+
+    /// <summary>w, the weight of what has been averaged, in 10^-9 of the window.</summary>
+    public long Weight => Covered * SviParameters.One / Window;
+
+    /// <summary>A, the mean of what has been averaged, rounded down; 0 if nothing has been.</summary>
+    public long Partial => Covered == 0 ? 0 : (long)Rounding.FloorDiv(Sum, Covered);
+
+    /// <summary>
+    /// The forward that prices an option inside its window: w A + (1 - w) F, rounded down. What is averaged is certain; the rest, gaps
+    /// included, is worth the forward.
+    /// </summary>
+    /// <param name="forward">F, 10^-6 USD a unit; below 2^50 as the index.</param>
+    public long EffectiveForward(long forward) => (long)Rounding.FloorDiv(Sum + (Int128)forward * (Window - Covered), Window);
+
+    /// <summary>Takes a fresh index; earlier ones than the last, and all after the window was closed, change nothing.</summary>
+    /// <param name="time">Unix milliseconds of the observation.</param>
+    /// <param name="index">10^-6 USD a unit, 1..2^50-1.</param>
+    public SettlementAverage Add(long time, long index)
+    {
+        if (index is < 1 or >= UnderlyingReport.IndexBound) throw new ArgumentOutOfRangeException(nameof(index), index, "An index is 1..2^50-1.");
+        return IsClosed || time <= LastTime ? this : Hold(time) with { LastTime = time, LastIndex = index };
+    }
+
+    /// <summary>Judges the window once it is over; before that, and a second time, changes nothing.</summary>
+    /// <param name="now">Unix milliseconds.</param>
+    public SettlementAverage Close(long now)
+    {
+        if (IsClosed || now < Expiry) return this;
+        SettlementAverage whole = Hold(Expiry);
+        return whole with { IsClosed = true, Price = whole.Covered * 100 >= Window * MinimumPercent ? whole.Partial : null };
+    }
+
+    // The last price from its time (or the window's start) to `until` (or the expiry).
+    private SettlementAverage Hold(long until)
+    {
+        long from = Math.Max(LastTime, Expiry - Window), to = Math.Min(Math.Min(until, Expiry), LastTime + MaxHold);
+        return LastTime == 0 || to <= from ? this : this with { Sum = Sum + (Int128)LastIndex * (to - from), Covered = Covered + to - from };
+    }
+}
