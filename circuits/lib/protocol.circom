@@ -47,6 +47,7 @@ function TAG_DATA() { return 1; }
 function TAG_CHALLENGE_1() { return 2; }
 function TAG_CHALLENGE_2() { return 3; }
 function TAG_BUCKET() { return 4; }
+function TAG_RANKING() { return 5; }
 function BUS_CHANGE() { return 1; }
 function BUS_CONSERVE() { return 2; }
 function BUS_KEY() { return 3; }

@@ -67,6 +67,7 @@ public static class Tag
     public const int Challenge1 = 2;
     public const int Challenge2 = 3;
     public const int Bucket = 4;
+    public const int Ranking = 5;
 }
 
 /// <summary>The <c>buses</c> of spec/protocol.json.</summary>

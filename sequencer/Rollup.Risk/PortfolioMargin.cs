@@ -21,6 +21,16 @@ public sealed record PortfolioMargin(Int128 Cash, Int128 Value, ImmutableArray<G
     /// <summary>Whether the account meets its requirement.</summary>
     public bool IsHealthy => Health >= 0;
 
+    /// <summary>What the account must hold beyond its mark value: mark value - health, at least 0.</summary>
+    public Int128 Requirement => Value - Health;
+
+    /// <summary>Five times the maintenance equity, an integer: mark value + 4 x health. The account is distressed if this is negative (spec 5.8).</summary>
+    public Int128 ScaledMaintenance => Scaled(Value, Health);
+
+    /// <summary>A value in scenario 0 and one in the worst scenario, weighted as maintenance weighs them.</summary>
+    internal static Int128 Scaled(Int128 atMark, Int128 atWorst) =>
+        (Scale.MaintenanceDenominator - Scale.MaintenanceWeight) * atMark + Scale.MaintenanceWeight * atWorst;
+
     /// <summary>Values positions at their rows.</summary>
     /// <param name="cash">Atoms.</param>
     /// <param name="positions">Each instrument once, with its signed size in lots.</param>
