@@ -5,35 +5,53 @@ using Rollup.Protocol;
 namespace Rollup.Risk;
 
 /// <summary>
-/// Bytes of <see cref="RiskInputs"/>, big-endian: version 1 | batch 4 | observedAt 8 | five rates of 4 | groups 1, each group 1,
-/// range 4 | instruments 2, each id 4, kind 1, flags 1, group 1, index 8, mark 8, funding 8, open interest 8.
+/// Bytes of <see cref="RiskInputs"/>, big-endian: version 1 | batch 4 | observedAt 8 | parameters | groups 1, each group 1, range 4 |
+/// expiries 1, each group 1, time 8, basis 8, five numbers of the surface of 8, average 8, weight 4 | instruments 2, each id 4, kind 1,
+/// flags 1, group 1, index 8, mark 8, open interest 8, and of an option strike 8, expiry 8, of others funding 8.
 /// </summary>
 internal static class RiskInputsCodec
 {
-    private const int FixedSize = 1 + 4 + 8 + 5 * 4 + 1 + 2;
+    private static readonly int FixedSize = 1 + 4 + 8 + RiskParameters.Size + 1 + 1 + 2;
     private const int GroupSize = 1 + 4;
-    private const int InstrumentSize = 4 + 1 + 1 + 1 + 4 * 8;
+    private const int ExpirySize = 1 + 8 + 8 + 5 * 8 + 8 + 4;
+    private const int LinearSize = 4 + 1 + 1 + 1 + 4 * 8;
+    private const int OptionSize = LinearSize + 8;
 
     internal static byte[] Encode(RiskInputs inputs)
     {
-        var bytes = new byte[FixedSize + GroupSize * inputs.Groups.Length + InstrumentSize * inputs.Instruments.Length];
-        var to = new Cursor(bytes);
-        BinaryPrimitives.WriteUInt32BigEndian(to.ByteThen(RiskInputs.FormatVersion, 4), inputs.Batch);
-        BinaryPrimitives.WriteInt64BigEndian(to.Next(8), inputs.ObservedAt.Milliseconds);
-        RiskParameters p = inputs.Parameters;
-        foreach (int rate in (ReadOnlySpan<int>)[p.Basis, p.PerpContingency, p.SpotHaircut, p.ConcentrationPerMillionUsd, p.ConcentrationCap])
-            BinaryPrimitives.WriteInt32BigEndian(to.Next(4), rate);
-        to.Next(1)[0] = (byte)inputs.Groups.Length;
-        foreach (GroupRange g in inputs.Groups) BinaryPrimitives.WriteInt32BigEndian(to.ByteThen((byte)g.Group, 4), g.ScanRange);
+        int options = inputs.Instruments.Count(t => t.IsOption);
+        var bytes = new byte[FixedSize + GroupSize * inputs.Groups.Length + ExpirySize * inputs.Expiries.Length
+            + LinearSize * (inputs.Instruments.Length - options) + OptionSize * options];
+        var to = new Writer(bytes);
+        to.Byte(RiskInputs.FormatVersion);
+        BinaryPrimitives.WriteUInt32BigEndian(to.Next(4), inputs.Batch);
+        to.Int64(inputs.ObservedAt.Milliseconds);
+        inputs.Parameters.Encode(to.Next(RiskParameters.Size));
+        to.Byte((byte)inputs.Groups.Length);
+        foreach (GroupRange g in inputs.Groups)
+        {
+            to.Byte((byte)g.Group);
+            to.Int32(g.ScanRange);
+        }
+
+        to.Byte((byte)inputs.Expiries.Length);
+        foreach (ExpiryInput e in inputs.Expiries)
+        {
+            to.Byte((byte)e.Group);
+            SviSlice w = e.Surface;
+            foreach (long value in (ReadOnlySpan<long>)[e.ExpiresAt.Milliseconds, e.Basis, w.A, w.B, w.Rho, w.M, w.Sigma, e.Average]) to.Int64(value);
+            to.Int32(e.Weight);
+        }
+
         BinaryPrimitives.WriteUInt16BigEndian(to.Next(2), (ushort)inputs.Instruments.Length);
         foreach (InstrumentInput t in inputs.Instruments)
         {
-            BinaryPrimitives.WriteInt32BigEndian(to.Next(4), t.Id);
-            to.Next(1)[0] = (byte)t.Kind;
-            to.Next(1)[0] = (byte)t.Flags;
-            to.Next(1)[0] = (byte)t.Group;
-            foreach (long value in (ReadOnlySpan<long>)[t.Index, t.Mark, t.Funding, t.OpenInterest])
-                BinaryPrimitives.WriteInt64BigEndian(to.Next(8), value);
+            to.Int32(t.Id);
+            to.Byte((byte)t.Kind);
+            to.Byte((byte)t.Flags);
+            to.Byte((byte)t.Group);
+            foreach (long value in t.IsOption ? (ReadOnlySpan<long>)[t.Index, t.Mark, t.OpenInterest, t.Strike, t.ExpiresAt.Milliseconds]
+                : [t.Index, t.Mark, t.OpenInterest, t.Funding]) to.Int64(value);
         }
 
         return bytes;
@@ -45,31 +63,59 @@ internal static class RiskInputsCodec
         inputs = new RiskInputs(0, default, RiskParameters.Default, [], []);
         if (bytes.Length < FixedSize) return $"{bytes.Length} bytes are fewer than the {FixedSize} of empty risk inputs";
         if (bytes[0] != RiskInputs.FormatVersion) return $"version {bytes[0]} is not {RiskInputs.FormatVersion}";
-        int groupCount = bytes[FixedSize - 3];
-        int at = FixedSize - 2 + GroupSize * groupCount;
-        if (bytes.Length < at + 2) return "the bytes end inside the groups";
-        int count = BinaryPrimitives.ReadUInt16BigEndian(bytes[at..]);
-        if (count > RiskInputs.MaxInstruments) return $"{count} instruments exceed {RiskInputs.MaxInstruments}";
-        if (bytes.Length != at + 2 + InstrumentSize * count) return $"{bytes.Length} bytes do not hold {groupCount} groups and {count} instruments exactly";
 
-        var from = new Reader(bytes[1..]);
+        var from = new ByteReader(bytes[1..]);
         uint batch = BinaryPrimitives.ReadUInt32BigEndian(from.Next(4));
-        long observedAt = from.Int64();
-        if (observedAt is < 0 or >= 1L << Width.Time) return $"time {observedAt} is outside 0..2^44-1";
-        var parameters = new RiskParameters(from.Int32(), from.Int32(), from.Int32(), from.Int32(), from.Int32());
-        from.Next(1);
+        if (!Time(from.Int64(), out Timestamp observedAt)) return "the time of observation is outside 0..2^44-1";
+        ReadOnlySpan<byte> parameters = from.Next(RiskParameters.Size);
+        if (parameters[0] != RiskParameters.FormatVersion) return $"version {parameters[0]} of the parameters is not {RiskParameters.FormatVersion}";
+
+        int groupCount = from.Byte();
+        if (from.Left < GroupSize * groupCount + 1) return "the bytes end inside the groups";
         var groups = ImmutableArray.CreateBuilder<GroupRange>(groupCount);
         for (int i = 0; i < groupCount; i++) groups.Add(new GroupRange(from.Byte(), from.Int32()));
-        from.Next(2);
+
+        int expiryCount = from.Byte();
+        if (from.Left < ExpirySize * expiryCount + 2) return "the bytes end inside the expiries";
+        var expiries = ImmutableArray.CreateBuilder<ExpiryInput>(expiryCount);
+        for (int i = 0; i < expiryCount; i++)
+        {
+            int group = from.Byte();
+            if (!Time(from.Int64(), out Timestamp expiresAt)) return $"the time of expiry number {i} is outside 0..2^44-1";
+            expiries.Add(new ExpiryInput(group, expiresAt, from.Int64(), new SviSlice(from.Int64(), from.Int64(), from.Int64(), from.Int64(), from.Int64()), from.Int64(), from.Int32()));
+        }
+
+        int count = BinaryPrimitives.ReadUInt16BigEndian(from.Next(2));
+        if (count > RiskInputs.MaxInstruments) return $"{count} instruments exceed {RiskInputs.MaxInstruments}";
         var instruments = ImmutableArray.CreateBuilder<InstrumentInput>(count);
         for (int i = 0; i < count; i++)
-            instruments.Add(new InstrumentInput(from.Int32(), (InstrumentKind)from.Byte(), (InstrumentFlags)from.Byte(), from.Byte(),
-                from.Int64(), from.Int64(), from.Int64(), from.Int64()));
-        inputs = new RiskInputs(batch, Timestamp.FromMilliseconds(observedAt), parameters, groups.MoveToImmutable(), instruments.MoveToImmutable());
+        {
+            if (from.Left < LinearSize) return "the bytes end inside the instruments";
+            var t = new InstrumentInput(from.Int32(), (InstrumentKind)from.Byte(), (InstrumentFlags)from.Byte(), from.Byte(), from.Int64(), from.Int64(), 0, from.Int64());
+            if (t.IsOption)
+            {
+                if (from.Left < OptionSize - LinearSize + 8) return "the bytes end inside the instruments";
+                t = t with { Strike = from.Int64() };
+                if (!Time(from.Int64(), out Timestamp expiresAt)) return $"instrument {t.Id}: the expiry is outside 0..2^44-1";
+                t = t with { ExpiresAt = expiresAt };
+            }
+            else t = t with { Funding = from.Int64() };
+            instruments.Add(t);
+        }
+
+        if (from.Left != 0) return $"{from.Left} bytes follow the last of {count} instruments";
+        inputs = new RiskInputs(batch, observedAt, RiskParameters.Decode(parameters), groups.MoveToImmutable(), instruments.MoveToImmutable()) { Expiries = expiries.MoveToImmutable() };
         return null;
     }
 
-    private ref struct Cursor(Span<byte> bytes)
+    private static bool Time(long milliseconds, out Timestamp time)
+    {
+        bool fits = milliseconds is >= 0 and < 1L << Width.Time;
+        time = fits ? Timestamp.FromMilliseconds(milliseconds) : default;
+        return fits;
+    }
+
+    private ref struct Writer(Span<byte> bytes)
     {
         private Span<byte> rest = bytes;
 
@@ -80,26 +126,27 @@ internal static class RiskInputsCodec
             return next;
         }
 
-        public Span<byte> ByteThen(byte value, int count)
-        {
-            Next(1)[0] = value;
-            return Next(count);
-        }
+        public void Byte(byte value) => Next(1)[0] = value;
+        public void Int32(int value) => BinaryPrimitives.WriteInt32BigEndian(Next(4), value);
+        public void Int64(long value) => BinaryPrimitives.WriteInt64BigEndian(Next(8), value);
     }
+}
 
-    private ref struct Reader(ReadOnlySpan<byte> bytes)
+/// <summary>Reads big-endian numbers one after the other. The caller checks that they are there.</summary>
+internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
+{
+    private ReadOnlySpan<byte> rest = bytes;
+
+    public readonly int Left => rest.Length;
+
+    public ReadOnlySpan<byte> Next(int count)
     {
-        private ReadOnlySpan<byte> rest = bytes;
-
-        public ReadOnlySpan<byte> Next(int count)
-        {
-            ReadOnlySpan<byte> next = rest[..count];
-            rest = rest[count..];
-            return next;
-        }
-
-        public byte Byte() => Next(1)[0];
-        public int Int32() => BinaryPrimitives.ReadInt32BigEndian(Next(4));
-        public long Int64() => BinaryPrimitives.ReadInt64BigEndian(Next(8));
+        ReadOnlySpan<byte> next = rest[..count];
+        rest = rest[count..];
+        return next;
     }
+
+    public byte Byte() => Next(1)[0];
+    public int Int32() => BinaryPrimitives.ReadInt32BigEndian(Next(4));
+    public long Int64() => BinaryPrimitives.ReadInt64BigEndian(Next(8));
 }

@@ -69,9 +69,14 @@ public class RiskRowsTests
             if (t.Kind == InstrumentKind.Perpetual) t = t with { Funding = random.NextInt64(-mark, mark + 1) };
             RiskInputs inputs = Sample.Inputs() with
             {
-                Parameters = new(random.Next(200_000), random.Next(100_000), random.Next(200_000), random.Next(1_000), random.Next(300_000)),
+                Parameters = new()
+                {
+                    Basis = random.Next(100_000), PerpContingency = random.Next(100_000), SpotHaircut = random.Next(200_000), ConcentrationPerMillionUsd = random.Next(1_000),
+                    ConcentrationCap = random.Next(300_000), LinearPenalty = random.Next(100_000),
+                },
                 Groups = [new(2, random.Next(1, 500_000))],
                 Instruments = [t],
+                Expiries = [],
             };
             if (inputs.Validate() is not null) continue;
             RiskRow row = RiskRows.From(inputs)[0];
