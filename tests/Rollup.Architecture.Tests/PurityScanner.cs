@@ -17,6 +17,9 @@ internal sealed record Finding(string Type, string Member, string What);
 /// </summary>
 internal static class PurityScanner
 {
+    /// <summary>Double precision for screens. Whatever lies outside it may not refer to it, so the scan reports such references like any other breach.</summary>
+    public const string Display = "Rollup.Risk.Display";
+
     private static readonly FrozenSet<string> BannedTypes = new[]
     {
         "System.Single", "System.Double", "System.Decimal", "System.Half", "System.Random", "System.Security.Cryptography.RandomNumberGenerator",
@@ -25,7 +28,7 @@ internal static class PurityScanner
         "System.IO.StreamReader", "System.IO.StreamWriter", "System.Threading.Thread", "System.Threading.ThreadPool", "System.Threading.Timer",
     }.ToFrozenSet();
 
-    private static readonly string[] BannedNamespaces = ["System.Net", "System.Threading.Tasks", "System.Timers"];
+    private static readonly string[] BannedNamespaces = ["System.Net", "System.Threading.Tasks", "System.Timers", Display];
 
     private static readonly FrozenSet<string> BannedMembers = new[]
     {
@@ -128,6 +131,15 @@ internal static class PurityScanner
                     if (member.GetKind() == MemberReferenceKind.Field) Types(outer, name, member.DecodeFieldSignature(Names, null));
                     else Types(outer, name, Flat(member.DecodeMethodSignature(Names, null)));
                     break;
+                case HandleKind.MethodDefinition:
+                    Token(outer, name, metadata.GetMethodDefinition((MethodDefinitionHandle)handle).GetDeclaringType());
+                    break;
+                case HandleKind.FieldDefinition:
+                    Token(outer, name, metadata.GetFieldDefinition((FieldDefinitionHandle)handle).GetDeclaringType());
+                    break;
+                case HandleKind.TypeDefinition:
+                    Types(outer, name, Names.GetTypeFromDefinition(metadata, (TypeDefinitionHandle)handle, 0));
+                    break;
                 case HandleKind.MethodSpecification:
                     MethodSpecification generic = metadata.GetMethodSpecification((MethodSpecificationHandle)handle);
                     foreach (ImmutableHashSet<string> argument in generic.DecodeSignature(Names, null)) Types(outer, name, argument);
@@ -148,10 +160,12 @@ internal static class PurityScanner
                 if (BannedTypes.Contains(type) || BannedNamespaces.Any(space => type.StartsWith(space + ".", StringComparison.Ordinal))) findings.Add(new(outer, name, type));
         }
 
+        /// <summary>The outermost type's name; with its namespace in <see cref="Display"/>, which is allowed as a whole.</summary>
         private string OuterName(TypeDefinition type)
         {
-            while (!type.GetDeclaringType().IsNil) type = metadata.GetTypeDefinition(type.GetDeclaringType());
-            return metadata.GetString(type.Name);
+            type = Outermost(metadata, type);
+            string name = metadata.GetString(type.Name);
+            return metadata.GetString(type.Namespace) == Display ? $"{Display}.{name}" : name;
         }
 
         private static ImmutableHashSet<string> Flat(MethodSignature<ImmutableHashSet<string>> signature) => TypeNames.Union([signature.ReturnType, .. signature.ParameterTypes]);
@@ -164,6 +178,12 @@ internal static class PurityScanner
             OperandType.InlineI8 or OperandType.InlineR => 8,
             _ => 4,
         };
+    }
+
+    private static TypeDefinition Outermost(MetadataReader metadata, TypeDefinition type)
+    {
+        while (!type.GetDeclaringType().IsNil) type = metadata.GetTypeDefinition(type.GetDeclaringType());
+        return type;
     }
 
     /// <summary>Decodes a signature to the full names of all types in it.</summary>
@@ -183,7 +203,11 @@ internal static class PurityScanner
         }
 
         // A type of the scanned assembly: its members are looked at where they are defined.
-        public ImmutableHashSet<string> GetTypeFromDefinition(MetadataReader reader, TypeDefinitionHandle handle, byte rawTypeKind) => [];
+        public ImmutableHashSet<string> GetTypeFromDefinition(MetadataReader reader, TypeDefinitionHandle handle, byte rawTypeKind)
+        {
+            TypeDefinition type = Outermost(reader, reader.GetTypeDefinition(handle));
+            return reader.GetString(type.Namespace) == Display ? [$"{Display}.{reader.GetString(type.Name)}"] : [];
+        }
 
         public ImmutableHashSet<string> GetTypeFromSpecification(MetadataReader reader, object? genericContext, TypeSpecificationHandle handle, byte rawTypeKind) =>
             reader.GetTypeSpecification(handle).DecodeSignature(this, genericContext);
