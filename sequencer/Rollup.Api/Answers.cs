@@ -27,6 +27,12 @@ public enum HostCode
 
     /// <summary>The chain has not proven enough of what is sealed; nothing more is sealed until it has.</summary>
     ProverBehind = 1006,
+
+    /// <summary>The prices of the market are stale, divergent or too uncertain for this.</summary>
+    PricesUncertain = 1007,
+
+    /// <summary>A circuit breaker allows the market less than this.</summary>
+    MarketRestricted = 1008,
 }
 
 /// <summary>A refusal: a stable code, its name, and what it means here.</summary>

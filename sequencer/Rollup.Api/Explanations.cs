@@ -63,6 +63,8 @@ public static class Explanations
         HostCode.Busy => "The sequencer has more work than it can take, or is ending. Try again shortly.",
         HostCode.TooLarge => "The message exceeds its size limit.",
         HostCode.ProverBehind => "As many batches as allowed wait for their proof; the present one takes no more until some are final.",
+        HostCode.PricesUncertain => "The prices are not good enough for this now. Cancels go through at any time, and reduce-only orders while an epoch is open.",
+        HostCode.MarketRestricted => "A circuit breaker restricts the market after a disturbance; it recovers by itself. Cancels go through at any time.",
         _ => throw new ArgumentOutOfRangeException(nameof(code), code, "A host code without an explanation."),
     };
 }

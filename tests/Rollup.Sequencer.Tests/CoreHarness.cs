@@ -14,7 +14,7 @@ internal sealed class CoreHarness : IDisposable
     private readonly CancellationTokenSource stop = new();
     private readonly Thread thread;
 
-    internal CoreHarness(SequencerConfig config, ManualClock clock)
+    internal CoreHarness(SequencerConfig config, ManualClock clock, IPriceFeed? feed = null)
     {
         DurableFile.CreateDirectory(config.Data);
         (Config, Clock) = (config, clock);
@@ -23,7 +23,7 @@ internal sealed class CoreHarness : IDisposable
         Recovered = Recovery.Open(config, spool, clock, Log);
         RestoredDigest = DigestOf(Recovered.Machine);
         Core = new SequencerCore(config, Recovered, new SnapshotStore(Path.Combine(config.Data, Recovery.SnapshotFolder)), spool,
-            new StaticFeed(new Dictionary<string, MarketPrice> { ["BTCUSDT"] = new(61_700_000_000, 61_700_000_000), ["ETHUSDT"] = new(2_680_000_000, 2_680_000_000) }),
+            feed ?? new StaticFeed(new Dictionary<string, MarketPrice> { ["BTCUSDT"] = new(61_700_000_000, 61_700_000_000), ["ETHUSDT"] = new(2_680_000_000, 2_680_000_000) }),
             Events, clock, Metrics, Status, NullLogger<SequencerCore>.Instance);
         thread = new Thread(() => Core.Run(stop.Token));
         thread.Start();

@@ -146,7 +146,7 @@ public sealed class MachineTests
     {
         private static readonly byte[] Genesis = [5, 6, 7];
         private static readonly SequencerConfig Host = TestConfig.Make("/nowhere");
-        private readonly RiskInputsMaker inputs = new(Host, Host.Epoch.Max);
+        private readonly RiskInputsMaker inputs = new(Host, new MarketWatch(Host));
         private readonly RecordingSink told = new(), toldRestored = new();
         private readonly Dictionary<(int Account, byte Slot), long> nonces = [];
 
@@ -192,7 +192,7 @@ public sealed class MachineTests
         {
             EngineStatus status = Machine.Engine.Status;
             Now++; // Never two with prices of the same millisecond.
-            RiskInputs made = inputs.Make(status.IsOpen ? status.Batch : status.Batch + 1,
+            RiskInputs made = inputs.Make(status.IsOpen ? status.Batch : status.Batch + 1, Now,
                 new Observation(Now, new Dictionary<string, MarketPrice> { ["BTCUSDT"] = new(61_700_000_000, 61_700_000_000), ["ETHUSDT"] = new(2_680_000_000, 2_680_000_000) }),
                 id => Machine.Engine.OpenInterest(InstrumentId.From(id)).Value, out _)!;
             return new OpenEpochCommand(Time, made.Encode());

@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Rollup.Api;
 using Rollup.Crypto.Settlement;
 using Rollup.Engine;
+using Rollup.Oracle;
 using Rollup.Protocol;
 using Rollup.Risk;
 
@@ -28,8 +29,18 @@ public sealed record ChainConfig(
 public sealed record InstrumentConfig(
     int Id, string Symbol, InstrumentKindName Kind, int Group, string Unit, long LotsPerUnit, long Tick, string Market, long MinSize = 1);
 
-/// <summary>The scan range of a margin group, millionths of the price (RISK.md: Bitcoin 150000, Ether 180000, others 300000).</summary>
-public sealed record GroupConfig(int Group, int ScanRangePpm);
+/// <summary>A margin group.</summary>
+/// <param name="ScanRangePpm">Scan range in calm markets, millionths of the price (RISK.md: Bitcoin 150000, Ether 180000, others 300000).</param>
+/// <param name="MaxScanRangePpm">How far the controller may raise it; absent = not at all.</param>
+/// <param name="Breaker">When trading is restricted; absent = the defaults.</param>
+public sealed record GroupConfig(int Group, int ScanRangePpm, int? MaxScanRangePpm = null, BreakerRules? Breaker = null)
+{
+    /// <summary>The controller's part.</summary>
+    public ControllerRules ToController() => new(ScanRangePpm, MaxScanRangePpm ?? ScanRangePpm);
+
+    /// <summary>The breaker's part.</summary>
+    public BreakerRules ToBreaker() => Breaker ?? new BreakerRules();
+}
 
 /// <summary>Where prices come from.</summary>
 [JsonConverter(typeof(NameConverter<OracleKind>))]
@@ -63,7 +74,9 @@ public sealed record EpochConfig(int Length = 20_000, int Max = 60_000, int Refr
 
 /// <summary>Fees in millionths of the quote, and funding.</summary>
 /// <param name="FundingPpm">Interest that longs pay shorts in eight hours, millionths of the index.</param>
-public sealed record FeeConfig(int MakerPpm = 100, int TakerPpm = 300, int FundingPpm = 100);
+/// <param name="PremiumBoundPpm">The premium counts up to this in eight hours, millionths of the index; 0 = interest alone.</param>
+/// <param name="ImpactNotionalUsd">The premium is measured at the mean price of an order of so many USD.</param>
+public sealed record FeeConfig(int MakerPpm = 100, int TakerPpm = 300, int FundingPpm = 100, int PremiumBoundPpm = 3_000, int ImpactNotionalUsd = 10_000);
 
 /// <summary>Limits on what strangers can cost.</summary>
 /// <param name="BodyBytes">Longest request body.</param>
@@ -152,6 +165,9 @@ public sealed record SequencerConfig(
         if (Instruments.Select(t => t.Symbol).Distinct().Count() != Instruments.Length) return "instruments: a symbol stands twice";
         if (Groups.Select(g => g.Group).Distinct().Count() != Groups.Length) return "groups: a group stands twice";
         if (Groups.FirstOrDefault(g => g.Group is < 0 or >= 1 << Width.Group || g.ScanRangePpm is < 1 or > 900_000) is { } bad) return $"groups: group {bad.Group} or its scan range {bad.ScanRangePpm} is out of range";
+        foreach (GroupConfig g in Groups)
+            if ((g.ToController().Validate() ?? g.ToBreaker().Validate()) is { } rule) return $"groups: {g.Group}: {rule}";
+        if (Fees.PremiumBoundPpm is < 0 or > 100_000 || Fees.ImpactNotionalUsd is < 1 or > 100_000_000) return "fees: premiumBoundPpm must be 0 to 100000, impactNotionalUsd 1 to 100000000";
         if (Fees.MakerPpm is < 0 or > 100_000 || Fees.TakerPpm is < 0 or > 100_000 || Fees.FundingPpm is < -10_000 or > 10_000) return "fees: must be 0 to 100000 millionths, funding -10000 to 10000";
         if (ToEngine().Validate() is { } engine) return engine;
         if (Epoch.Max is < 1_000 or > 60_000) return "epoch.max: must be 1000 to 60000 ms";

@@ -22,6 +22,11 @@ internal sealed class SequencerCore : IDisposable
 
     private const int TickInterval = 1000;
     private const int OpenRetryInterval = 1000;
+    private const int WatchInterval = 100;
+
+    /// <summary>Levels of a book that the premium is measured over.</summary>
+    private const int ImpactDepth = 100;
+
     private static readonly TimeSpan ClockInterval = TimeSpan.FromMilliseconds(50);
 
     private readonly SequencerConfig config;
@@ -31,6 +36,7 @@ internal sealed class SequencerCore : IDisposable
     private readonly Spool spool;
     private readonly IPriceFeed feed;
     private readonly IEventSink sink;
+    private readonly MarketWatch watch;
     private readonly RiskInputsMaker riskInputs;
     private readonly TimeProvider clock;
     private readonly HostMetrics metrics;
@@ -45,6 +51,7 @@ internal sealed class SequencerCore : IDisposable
     private long lastTime;
     private long lastTick;
     private long lastObserved;
+    private long lastWatch;
     private long nextOpenAttempt;
     private bool isProverBehind;
     private ulong lastSnapshot;
@@ -55,8 +62,9 @@ internal sealed class SequencerCore : IDisposable
     {
         (this.config, machine, journal, executed) = (config, recovered.Machine, recovered.Journal, recovered.Operations);
         (this.snapshots, this.spool, this.feed, this.sink, this.clock, this.metrics, this.status, this.log) = (snapshots, spool, feed, sink, clock, metrics, status, log);
-        riskInputs = new RiskInputsMaker(config, config.Epoch.Max);
-        riskInputs.Restore(machine.Engine.RiskTable);
+        watch = new MarketWatch(config);
+        watch.Restore(machine.Engine.RiskTable, machine.RiskInputs);
+        riskInputs = new RiskInputsMaker(config, watch);
         lastTime = machine.Engine.Status.Now.Milliseconds;
         lastSnapshot = recovered.SnapshotSequence;
         channel = Channel.CreateBounded<Work>(new BoundedChannelOptions(config.Limits.Queue) { SingleReader = true });
@@ -148,9 +156,10 @@ internal sealed class SequencerCore : IDisposable
 
     private void Execute(List<Work> group)
     {
+        Watch();
         Advance(mustSeal: false);
         foreach (ChainWork work in group.OfType<ChainWork>()) Follow(work);
-        ExecuteCommands([.. group.OfType<CommandWork>()]);
+        ExecuteCommands([.. group.OfType<CommandWork>().Where(IsAllowed)]);
         ExecuteOperations();
         foreach (Work work in group)
         {
@@ -161,6 +170,30 @@ internal sealed class SequencerCore : IDisposable
         Tick();
         TakeSnapshot();
         Report();
+    }
+
+    private void Watch()
+    {
+        long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        if (now >= lastWatch && now - lastWatch < WatchInterval) return;
+        lastWatch = now;
+        watch.Update(now, feed.Observe(now), (id, asks) => machine.Engine.Book(InstrumentId.From(id), asks, ImpactDepth).Select(l => (l.Price.AtomsPerLot, l.Lots.Value)));
+        status.Set("prices", watch.Problem);
+    }
+
+    // Whether prices and breakers allow it; what they do not is refused here.
+    private bool IsAllowed(CommandWork work)
+    {
+        if (work is not RequestWork request || watch.Refusal(request.Request, GroupsOf) is not { } refusal) return true;
+        work.Refuse(refusal);
+        return false;
+    }
+
+    private IEnumerable<int> GroupsOf(int account)
+    {
+        if (machine.Engine.View(AccountId.From(account)) is not { } view) return [];
+        IEnumerable<int> held = view.Positions.Select(p => p.Instrument).Concat(view.Orders.Select(o => o.Instrument.Value));
+        return config.Instruments.Where(t => held.Contains(t.Id)).Select(t => t.Group).Distinct();
     }
 
     private void ExecuteCommands(List<CommandWork> commands)
@@ -283,12 +316,13 @@ internal sealed class SequencerCore : IDisposable
     private bool Open()
     {
         EngineStatus engine = machine.Engine.Status;
-        // Two openings never have prices of the same millisecond; refused ones are not repeated at once.
-        long now = Math.Max(clock.GetUtcNow().ToUnixTimeMilliseconds(), lastObserved + 1);
+        // Refused openings are not repeated at once.
+        long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         if (now < nextOpenAttempt) return false;
-        string problem = "the feed has no prices";
+        string problem = feed.Problem;
+        // Two openings never have prices of the same millisecond: of two that share an observation, the later one's counts as later.
         RiskInputs? inputs = feed.Observe(now) is { } prices
-            ? riskInputs.Make(engine.IsOpen ? engine.Batch : engine.Batch + 1, prices, id => machine.Engine.OpenInterest(InstrumentId.From(id)).Value, out problem)
+            ? riskInputs.Make(engine.IsOpen ? engine.Batch : engine.Batch + 1, Math.Max(prices.At, lastObserved + 1), prices, id => machine.Engine.OpenInterest(InstrumentId.From(id)).Value, out problem)
             : null;
         if (inputs is not null)
         {

@@ -37,6 +37,8 @@ internal sealed class RequestWork(SignedRequest request, EddsaSignature signatur
 {
     private readonly TaskCompletionSource<Answer<RequestResult>> completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    internal SignedRequest Request => request;
+
     internal Task<Answer<RequestResult>> Completion => completion.Task;
 
     internal override HostCommand At(Timestamp time) => new RequestCommand(time, request, signature);

@@ -1,11 +1,21 @@
+using System.Collections.Immutable;
+using Rollup.Oracle;
+
 namespace Rollup.Sequencer.Oracle;
 
 /// <summary>The price of one market, 10^-6 USD a unit.</summary>
-public readonly record struct MarketPrice(long Index, long Mark);
+/// <param name="Confidence">Half width of the interval that the index is in.</param>
+/// <param name="State">How far it can be trusted.</param>
+/// <param name="Depth">Quote on the thinner side of the source's book within 1% of its middle, atoms; null where the source has none.</param>
+public readonly record struct MarketPrice(long Index, long Mark, long Confidence = 0, OracleState State = OracleState.Fresh, long? Depth = null);
 
 /// <summary>Prices of all markets at one time.</summary>
 /// <param name="At">Unix milliseconds of the sequencer's clock.</param>
-public sealed record Observation(long At, IReadOnlyDictionary<string, MarketPrice> Prices);
+public sealed record Observation(long At, IReadOnlyDictionary<string, MarketPrice> Prices)
+{
+    /// <summary>Forwards and surfaces of the expiries of a margin group, ascending; groups without options are missing.</summary>
+    public ImmutableDictionary<int, ImmutableArray<ExpiryReport>> Expiries { get; init; } = ImmutableDictionary<int, ImmutableArray<ExpiryReport>>.Empty;
+}
 
 /// <summary>Where prices come from.</summary>
 public interface IPriceFeed
@@ -13,6 +23,9 @@ public interface IPriceFeed
     /// <summary>The newest prices; null while there are none. Must return at once.</summary>
     /// <param name="now">Unix milliseconds.</param>
     Observation? Observe(long now);
+
+    /// <summary>Why there are no prices, where there are none.</summary>
+    string Problem => "the feed has no prices";
 }
 
 /// <summary>Prices that never change.</summary>
