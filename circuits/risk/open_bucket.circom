@@ -81,6 +81,7 @@ template BucketFacts() {
     signal input groupBits[T][WIDTH_GROUP()];
     signal output margin;
     signal output derivative;           // sum over rows that are not spot, scenarios 0..2, no challenge of its own
+    signal output derivativeLots;       // sum of Q+ + Q- over rows that are not spot
     signal output polesPlus;
     signal output polesMinus;
     signal output sum;
@@ -96,12 +97,14 @@ template BucketFacts() {
     signal firstLong[T];
     signal firstValue[T];
     signal derivativeTerm[T];
+    signal lotsTerm[T];
     signal term[T];
     signal idAt1[T];
     signal metaAt2[T];
     signal marketAt3[T];
     var marginSum = 0;
     var derivativeSum = 0;
+    var lotsSum = 0;
     var plusSum = 0;
     var minusSum = 0;
     var facts = 0;
@@ -128,6 +131,8 @@ template BucketFacts() {
         firstValue[t] <== firstLong[t] - short[t][0] * quantityMinus[t];
         derivativeTerm[t] <== (1 - isSpot[t]) * firstValue[t];
         derivativeSum += derivativeTerm[t];
+        lotsTerm[t] <== (1 - isSpot[t]) * (quantityPlus[t] + quantityMinus[t]);
+        lotsSum += lotsTerm[t];
 
         plus[t] = Fraction();
         plus[t].numerator <== quantityPlus[t];
@@ -148,6 +153,7 @@ template BucketFacts() {
     }
     margin <== marginSum;
     derivative <== derivativeSum;
+    derivativeLots <== lotsSum;
     polesPlus <== plusSum;
     polesMinus <== minusSum;
     sum <== facts;

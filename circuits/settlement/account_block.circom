@@ -12,7 +12,7 @@ include "leaf.circom";
 // spec 5.3. One step of one account from its old to its new leaf under the running root.
 // Statement: static fields are equal in both leaves; the old leaf (0 if isNew) is at `account` under rootIn and the new leaf
 // under rootOut; contents are canonical and range-checked; the stated slacks and group margins make it healthy
-// (that they are the true ones is BlockMargin's part).
+// (that they are the true ones is BlockMargin's part), unless it is on the mend, which Relief then proves.
 template AccountBlock() {
     var P = BOUND_POSITIONS();
     var G = BOUND_GROUPS();
@@ -45,6 +45,10 @@ template AccountBlock() {
     signal input derivative[3];         // biased by 2^83: scenarios 0..2 of what is held other than spot
     signal input keyMultiplicity[2];    // rows that are not, and that are, withdrawals
     signal input accountMultiplicity;
+    signal input fundMultiplicity;      // 1 if the block shows the fund's cash
+    signal input positionMultiplicity[P]; // 1 where a forced row closes some of an old position
+    signal input derivativeLots;        // sum of the sizes held other than spot
+    signal input mends;                 // 1 if the block may end below its requirement: a bit, 0 where there is no Relief
 
     signal output rootOut;
     signal output newLeaf;
@@ -55,7 +59,11 @@ template AccountBlock() {
     signal output packedDerivative;     // of the biased limbs
     signal output groupBits[G][WIDTH_GROUP()];
     signal output cashChange;
+    signal output equity;               // cash + sum of group margins: what health asks to be >= 0
+    signal output markEquity;           // cash + sum of E[g][0]
+    signal output touched;              // signed rows and operations that name the block
     signal output oldSize[P];
+    signal output oldMinus[P];
     signal output newSize[P];
     signal output minus[P];
 
@@ -74,6 +82,7 @@ template AccountBlock() {
     oldPositions.magnitude <== oldMagnitude;
     oldPositions.negative <== oldNegative;
     oldSize <== oldPositions.size;
+    oldMinus <== oldPositions.minus;
 
     // New contents.
     signal newVersion <== oldVersion + used;
@@ -145,14 +154,16 @@ template AccountBlock() {
     component marginRange[G];
     component slackRange[G][S];
     component groupRange[G];
-    var equity = newCash - 2 ** 63;
+    var health = newCash - 2 ** 63;
+    var first = 0;
     for (var g = 0; g < G; g++) {
         groupRange[g] = Num2Bits(WIDTH_GROUP());
         groupRange[g].in <== group[g];
         groupBits[g] <== groupRange[g].out;
         marginRange[g] = Range(WIDTH_GROUP_MARGIN());
         marginRange[g].in <== groupMargin[g];
-        equity += groupMargin[g] - 2 ** 65;
+        health += groupMargin[g] - 2 ** 65;
+        first += slack[g][0];
         for (var s = 0; s < S; s++) {
             slackRange[g][s] = Range(WIDTH_SLACK());
             slackRange[g][s].in <== slack[g][s];
@@ -164,13 +175,28 @@ template AccountBlock() {
     component ascending = Range(WIDTH_GROUP());
     ascending.in <== group[1] - group[0] - 1;
     component healthy = Range(68);
-    healthy.in <== equity;
+    healthy.in <== (1 - mends) * health;
+    equity <== health;
+    markEquity <== health + first;
 
     component multiplicityRange[3];
     for (var i = 0; i < 3; i++) { multiplicityRange[i] = Range(WIDTH_MULTIPLICITY()); }
     multiplicityRange[0].in <== keyMultiplicity[0];
     multiplicityRange[1].in <== keyMultiplicity[1];
     multiplicityRange[2].in <== accountMultiplicity;
+    touched <== keyMultiplicity[0] + keyMultiplicity[1] + accountMultiplicity;
+    component fundBit = Bit();
+    fundBit.in <== fundMultiplicity;
+    component positionBit[P];
+    var positionBits = 0;
+    for (var j = 0; j < P; j++) {
+        positionBit[j] = Bit();
+        positionBit[j].in <== positionMultiplicity[j];
+        positionBits += positionMultiplicity[j] * 2 ** j;
+    }
+    // 16 sizes below 2^44.
+    component lotsRange = Range(48);
+    lotsRange.in <== derivativeLots;
 
     // 5.5: an account that withdraws ends with its own money: cash, which holds the notional of its derivatives, and their value
     // are together not negative, so that spot collateral never turns into other users' cash. |cash + value| < 2^84.
@@ -186,9 +212,11 @@ template AccountBlock() {
     withdrawsNothing.in <== keyMultiplicity[1];
     component ownMoney = Range(85);
     ownMoney.in <== (1 - withdrawsNothing.out) * (newCash - 2 ** 63 + derivative[0] - 2 ** 83);
+    mends * (1 - withdrawsNothing.out) === 0;
 
     word <== used + isNew * 2 + group[0] * 2 ** 2 + group[1] * 2 ** 6 + keyMultiplicity[0] * 2 ** 10
-        + keyMultiplicity[1] * 2 ** 18 + accountMultiplicity * 2 ** 26 + groupMargin[0] * 2 ** 34 + groupMargin[1] * 2 ** 100;
+        + keyMultiplicity[1] * 2 ** 18 + accountMultiplicity * 2 ** 26 + groupMargin[0] * 2 ** 34 + groupMargin[1] * 2 ** 100
+        + derivativeLots * 2 ** 166 + positionBits * 2 ** 214 + fundMultiplicity * 2 ** 230;
 }
 
 // spec 5.5, the block's side of both identities:
@@ -206,6 +234,7 @@ template BlockMargin() {
     signal input id[P];
     signal input size[P];
     signal input minus[P];
+    signal output groupPower[G];        // mu^group
     signal output margin;
     signal output polesPlus;
     signal output polesMinus;
@@ -221,6 +250,7 @@ template BlockMargin() {
         var m = (groupMargin[g] - 2 ** 65) * (1 + 2 ** 84 + 2 ** 168);
         horner[g][J - 1] <== packedSlack[g][J - 1] + m;
         for (var j = J - 2; j >= 0; j--) { horner[g][j] <== horner[g][j + 1] * rho + packedSlack[g][j] + m; }
+        groupPower[g] <== muPower[g].out;
         term[g] <== horner[g][0] * muPower[g].out;
         sum += term[g];
     }
@@ -264,6 +294,9 @@ template BlockFacts(number) {
     signal input newSize[P];
     signal input keyMultiplicity[2];
     signal input accountMultiplicity;
+    signal input fundMultiplicity;
+    signal input newCash;
+    signal input positionMultiplicity[P];
     signal output sum;
 
     var total = 0;
@@ -309,6 +342,22 @@ template BlockFacts(number) {
     register.numerator <== -isNew;
     register.denominator <== gamma - (BUS_REGISTER() + accountAt1 + ownerAt2 + keyXAt3 + keyYAt4 + viewAt5);
     total += named.out + register.out;
+
+    // position: what forced rows say of old positions; fund: the cash that the fund's block ends with
+    component position[P];
+    signal sizeAt3[P];
+    for (var j = 0; j < P; j++) {
+        sizeAt3[j] <== oldSize[j] * alpha[3];
+        position[j] = Fraction();
+        position[j].numerator <== -positionMultiplicity[j];
+        position[j].denominator <== gamma - (BUS_POSITION() + instrument[j] + block + sizeAt3[j]);
+        total += position[j].out;
+    }
+    signal cashAt3 <== newCash * alpha[3];
+    component fund = Fraction();
+    fund.numerator <== -fundMultiplicity;
+    fund.denominator <== gamma - (BUS_FUND() + accountAt1 + block + cashAt3);
+    total += fund.out;
 
     // slots: + old root, - new root
     signal oldSlots <== oldOrderRoot * alpha[1];

@@ -7,33 +7,35 @@ include "../lib/fraction.circom";
 include "../lib/protocol.circom";
 include "account_block.circom";
 include "signed_row.circom";
+include "relief.circom";
+include "forced_row.circom";
 include "operation.circom";
 include "bind_data.circom";
 include "../risk/open_bucket.circom";
 
-// Q of row t: sum over blocks k of lambda^k times what they hold of id t. Witness only; BucketFacts' poles constrain it.
+// Q of row t: sum over leaves k of weight k times what they hold of id t. Witness only; BucketFacts' poles constrain it.
 // A bucket that is opened twice has its quantities at its first place.
-function heldQuantity(K, B, P, b, t, buckets, ids, quantities, lambda) {
+function heldQuantity(K, B, P, b, t, buckets, ids, quantities, weight) {
     var sum = 0;
     for (var e = 0; e < b; e++) { if (buckets[e] == buckets[b]) { return 0; } }
     var id = buckets[b] * 16 + t;
     for (var k = 0; k < K; k++) {
         for (var j = 0; j < P; j++) {
-            if (ids[k][j] == id) { sum += lambda[k] * quantities[k][j]; }
+            if (ids[k][j] == id) { sum += weight[k] * quantities[k][j]; }
         }
     }
     return sum;
 }
 
-// spec 5. K account blocks, N signed rows, L operations, B risk buckets.
-template Settlement(K, N, L, B) {
+// spec 5. K account blocks, N signed rows, L operations, B risk buckets, U forced rows, R blocks with relief: the first ones.
+template Settlement(K, N, L, B, U, R) {
     var P = BOUND_POSITIONS();
     var G = BOUND_GROUPS();
     var S = BOUND_SCENARIOS();
     var J = S \ 3;
     var T = BOUND_ROWS_PER_BUCKET();
     var GB = WIDTH_GROUP();
-    var n = 4 + 5 * L + N + 8 * K;
+    var n = 5 + 5 * L + N + 8 * K;
 
     // Public, in this order.
     signal output C;
@@ -52,6 +54,10 @@ template Settlement(K, N, L, B) {
     signal input newRoot;
     signal input feeBlock;
     signal input feeEnabled;
+    signal input fundBlock;
+    signal input fundEnabled;
+    signal input fundCash;              // biased by 2^63: what the fund's block ends with
+    signal input rankingRoot;
 
     // Blocks.
     signal input used[K];
@@ -79,6 +85,22 @@ template Settlement(K, N, L, B) {
     signal input derivative[K][3];
     signal input keyMultiplicity[K][2];
     signal input accountMultiplicity[K];
+    signal input fundMultiplicity[K];
+    signal input positionMultiplicity[K][P];
+    signal input derivativeLots[K];
+
+    // Relief of the first R blocks.
+    signal input relief[R];
+    signal input mends[R];
+    signal input reliefLost[R][P];
+    signal input reliefPacked[R][G][J];
+    signal input reliefElement[R][G][J];
+    signal input reliefLimb[R][G][3];
+    signal input reliefNewSlack[R][G];
+    signal input reliefDerivative[R];   // packed value of scenarios 0..2 of what the old leaf held other than spot
+    signal input reliefDerivativeLots[R];
+    signal input forcedMultiplicity[R][2];
+    signal input payment[R];
 
     // Rows.
     signal input rowKindBit[N][2];
@@ -109,6 +131,24 @@ template Settlement(K, N, L, B) {
     signal input rowIndex[N];
     signal input rowBase[N];
     signal input rowFunding[N];
+    signal input rowPriceBound[N];
+
+    // Forced rows.
+    signal input forcedKindBit[U][2];
+    signal input forcedBlock[U];
+    signal input forcedCounterBlock[U];
+    signal input forcedInstrument[U];
+    signal input forcedOldMagnitude[U];
+    signal input forcedOldNegative[U];
+    signal input forcedCounterMagnitude[U];
+    signal input forcedFill[U];
+    signal input forcedQuote[U];
+    signal input forcedFee[U];
+    signal input forcedMeta[U];
+    signal input forcedIndex[U];
+    signal input forcedBase[U];
+    signal input forcedFunding[U];
+    signal input forcedPriceBound[U];
 
     // Operations.
     signal input opKindBit[L][2];
@@ -162,8 +202,41 @@ template Settlement(K, N, L, B) {
         blocks[k].derivative <== derivative[k];
         blocks[k].keyMultiplicity <== keyMultiplicity[k];
         blocks[k].accountMultiplicity <== accountMultiplicity[k];
+        blocks[k].fundMultiplicity <== fundMultiplicity[k];
+        blocks[k].positionMultiplicity <== positionMultiplicity[k];
+        blocks[k].derivativeLots <== derivativeLots[k];
+        if (k < R) { blocks[k].mends <== mends[k]; } else { blocks[k].mends <== 0; }
     }
     newRoot === blocks[K - 1].rootOut;
+
+    // --- Relief.
+    component reliefs[R];
+    var payments = 0;
+    for (var k = 0; k < R; k++) {
+        reliefs[k] = Relief();
+        reliefs[k].relief <== relief[k];
+        reliefs[k].mends <== mends[k];
+        reliefs[k].oldCash <== oldCash[k];
+        reliefs[k].newCash <== newCash[k];
+        reliefs[k].oldMagnitude <== oldMagnitude[k];
+        reliefs[k].newFirstMagnitude <== newMagnitude[k][0];
+        reliefs[k].newEquity <== blocks[k].equity;
+        reliefs[k].newMarkEquity <== blocks[k].markEquity;
+        reliefs[k].groupMargin <== groupMargin[k];
+        reliefs[k].slack <== slack[k];
+        reliefs[k].derivativeLots <== derivativeLots[k];
+        reliefs[k].touched <== blocks[k].touched;
+        reliefs[k].lost <== reliefLost[k];
+        reliefs[k].packed <== reliefPacked[k];
+        reliefs[k].element <== reliefElement[k];
+        reliefs[k].limb <== reliefLimb[k];
+        reliefs[k].newSlack <== reliefNewSlack[k];
+        reliefs[k].forcedMultiplicity <== forcedMultiplicity[k];
+        reliefs[k].payment <== payment[k];
+        reliefs[k].fundEnabled <== fundEnabled;
+        reliefs[k].fundCash <== fundCash;
+        payments += payment[k];
+    }
 
     // --- Signed rows.
     component rows[N];
@@ -200,7 +273,31 @@ template Settlement(K, N, L, B) {
         rows[i].index <== rowIndex[i];
         rows[i].base <== rowBase[i];
         rows[i].funding <== rowFunding[i];
+        rows[i].priceBound <== rowPriceBound[i];
         fees += rowFee[i];
+    }
+
+    // --- Forced rows.
+    component forcedRows[U];
+    var liquidationFees = 0;
+    for (var i = 0; i < U; i++) {
+        forcedRows[i] = ForcedRow();
+        forcedRows[i].kindBit <== forcedKindBit[i];
+        forcedRows[i].block <== forcedBlock[i];
+        forcedRows[i].counterBlock <== forcedCounterBlock[i];
+        forcedRows[i].instrument <== forcedInstrument[i];
+        forcedRows[i].oldMagnitude <== forcedOldMagnitude[i];
+        forcedRows[i].oldNegative <== forcedOldNegative[i];
+        forcedRows[i].counterMagnitude <== forcedCounterMagnitude[i];
+        forcedRows[i].fill <== forcedFill[i];
+        forcedRows[i].quote <== forcedQuote[i];
+        forcedRows[i].fee <== forcedFee[i];
+        forcedRows[i].meta <== forcedMeta[i];
+        forcedRows[i].index <== forcedIndex[i];
+        forcedRows[i].base <== forcedBase[i];
+        forcedRows[i].funding <== forcedFunding[i];
+        forcedRows[i].priceBound <== forcedPriceBound[i];
+        liquidationFees += forcedFee[i];
     }
 
     // --- Operations.
@@ -227,6 +324,16 @@ template Settlement(K, N, L, B) {
     feeBlockRange.in <== feeBlock;
     (1 - feeEnabled) * fees === 0;
 
+    // --- The fund row: account 1 takes the fees of liquidations and gives the payments. No sum wraps: each is of few terms below 2^60.
+    component fundBit = Bit();
+    fundBit.in <== fundEnabled;
+    component fundBlockRange = Range(WIDTH_BLOCK());
+    fundBlockRange.in <== fundBlock;
+    component fundCashRange = Range(WIDTH_CASH());
+    fundCashRange.in <== fundCash;
+    (1 - fundEnabled) * liquidationFees === 0;
+    (1 - fundEnabled) * payments === 0;
+
     // --- Public data. Header widths keep the packing injective: `open` is what expiry is compared with.
     component batchRange = Range(WIDTH_BATCH());
     batchRange.in <== batch;
@@ -245,7 +352,8 @@ template Settlement(K, N, L, B) {
     data.d[1] <== batch + open * 2 ** 32 + close * 2 ** 76 + firstOperation * 2 ** 120 + operationCount * 2 ** 160;
     data.d[2] <== oldRoot;
     data.d[3] <== newRoot;
-    var at = 4;
+    data.d[4] <== rankingRoot;
+    var at = 5;
     for (var i = 0; i < L; i++) {
         data.d[at] <== operations[i].word;
         data.d[at + 1] <== opOwner[i];
@@ -279,12 +387,12 @@ template Settlement(K, N, L, B) {
     }
 
     // --- First challenge (5.7): everything that is not already fixed by C and riskRoot.
-    var h1Length = 4 + K * (2 + G * J) + 9 * N + 2 * L + B;
+    var h1Length = 4 + K * (2 + G * J) + R * (7 + G * J) + 9 * N + 2 * U + 2 * L + B;
     component h1 = Sponge(TAG_CHALLENGE_1(), h1Length);
     h1.in[0] <== CIRCUIT_VERSION();
     h1.in[1] <== C;
     h1.in[2] <== riskRoot;
-    h1.in[3] <== feeBlock + feeEnabled * 2 ** 8;
+    h1.in[3] <== feeBlock + feeEnabled * 2 ** 8 + fundBlock * 2 ** 9 + fundEnabled * 2 ** 17 + fundCash * 2 ** 18;
     at = 4;
     for (var k = 0; k < K; k++) {
         h1.in[at] <== blocks[k].word;
@@ -292,6 +400,16 @@ template Settlement(K, N, L, B) {
         at += 2;
         for (var g = 0; g < G; g++) {
             for (var j = 0; j < J; j++) { h1.in[at] <== blocks[k].packedSlack[g][j]; at += 1; }
+        }
+    }
+    for (var k = 0; k < R; k++) {
+        h1.in[at] <== reliefs[k].word;
+        h1.in[at + 1] <== reliefDerivative[k];
+        h1.in[at + 2] <== reliefDerivativeLots[k];
+        at += 3;
+        for (var i = 0; i < 4; i++) { h1.in[at] <== reliefs[k].packedLost[i]; at += 1; }
+        for (var g = 0; g < G; g++) {
+            for (var j = 0; j < J; j++) { h1.in[at] <== reliefPacked[k][g][j]; at += 1; }
         }
     }
     for (var i = 0; i < N; i++) {
@@ -305,6 +423,11 @@ template Settlement(K, N, L, B) {
         h1.in[at + 7] <== rowMeta[i];
         h1.in[at + 8] <== rows[i].market;
         at += 9;
+    }
+    for (var i = 0; i < U; i++) {
+        h1.in[at] <== forcedRows[i].word[0];
+        h1.in[at + 1] <== forcedRows[i].word[1];
+        at += 2;
     }
     for (var i = 0; i < L; i++) {
         h1.in[at] <== operations[i].absorbed;
@@ -320,26 +443,38 @@ template Settlement(K, N, L, B) {
         challenge1[i].inputs[1] <== i + 1;
     }
     signal rho <== challenge1[2].out;
-    signal lambda[K];                   // lambda^1..lambda^K
+    signal lambda[K + R];               // lambda^1..lambda^(K + R): new leaves, then old leaves with relief
     signal mu[GB];                      // mu^(2^i)
-    for (var k = 0; k < K; k++) { if (k == 0) { lambda[0] <== challenge1[0].out; } else { lambda[k] <== lambda[k - 1] * lambda[0]; } }
+    for (var k = 0; k < K + R; k++) { if (k == 0) { lambda[0] <== challenge1[0].out; } else { lambda[k] <== lambda[k - 1] * lambda[0]; } }
     for (var i = 0; i < GB; i++) { if (i == 0) { mu[0] <== challenge1[1].out; } else { mu[i] <== mu[i - 1] * mu[i - 1]; } }
 
     // --- Q is stated by the prover after lambda, and absorbed before delta.
     signal quantityPlus[B][T];
     signal quantityMinus[B][T];
-    signal plus[K][P];
-    signal minus[K][P];
+    signal held[K + R][P];
+    signal plus[K + R][P];
+    signal minus[K + R][P];
+    signal weight[K + R];
     for (var k = 0; k < K; k++) {
+        weight[k] <== lambda[k];
+        held[k] <== newId[k];
         for (var j = 0; j < P; j++) {
             plus[k][j] <== blocks[k].newSize[j] + blocks[k].minus[j];
             minus[k][j] <== blocks[k].minus[j];
         }
     }
+    for (var k = 0; k < R; k++) {
+        weight[K + k] <== relief[k] * lambda[K + k];
+        held[K + k] <== oldId[k];
+        for (var j = 0; j < P; j++) {
+            plus[K + k][j] <== blocks[k].oldSize[j] + blocks[k].oldMinus[j];
+            minus[K + k][j] <== blocks[k].oldMinus[j];
+        }
+    }
     for (var b = 0; b < B; b++) {
         for (var t = 0; t < T; t++) {
-            quantityPlus[b][t] <-- heldQuantity(K, B, P, b, t, bucket, newId, plus, lambda);
-            quantityMinus[b][t] <-- heldQuantity(K, B, P, b, t, bucket, newId, minus, lambda);
+            quantityPlus[b][t] <-- heldQuantity(K + R, B, P, b, t, bucket, held, plus, weight);
+            quantityMinus[b][t] <-- heldQuantity(K + R, B, P, b, t, bucket, held, minus, weight);
         }
     }
 
@@ -372,8 +507,10 @@ template Settlement(K, N, L, B) {
     signal plusTerm[K];
     signal minusTerm[K];
     signal derivativeTerm[K];
+    signal lotsTerm[K];
     var marginSum = 0;
     var derivativeSum = 0;
+    var lotsSum = 0;
     var plusSum = 0;
     var minusSum = 0;
     var facts = 0;
@@ -393,7 +530,9 @@ template Settlement(K, N, L, B) {
         minusTerm[k] <== lambda[k] * margins[k].polesMinus;
         derivativeTerm[k] <== lambda[k] * (blocks[k].packedDerivative - 2 ** 83 * (1 + 2 ** 84 + 2 ** 168));
         marginSum += marginTerm[k];
+        lotsTerm[k] <== lambda[k] * derivativeLots[k];
         derivativeSum += derivativeTerm[k];
+        lotsSum += lotsTerm[k];
         plusSum += plusTerm[k];
         minusSum += minusTerm[k];
 
@@ -415,7 +554,81 @@ template Settlement(K, N, L, B) {
         blockFacts[k].newSize <== blocks[k].newSize;
         blockFacts[k].keyMultiplicity <== keyMultiplicity[k];
         blockFacts[k].accountMultiplicity <== accountMultiplicity[k];
+        blockFacts[k].fundMultiplicity <== fundMultiplicity[k];
+        blockFacts[k].newCash <== newCash[k];
+        blockFacts[k].positionMultiplicity <== positionMultiplicity[k];
         facts += blockFacts[k].sum;
+    }
+
+    component reliefMargins[R];
+    signal reliefMarginTerm[R];
+    signal reliefPlusTerm[R];
+    signal reliefMinusTerm[R];
+    signal reliefDerivativeTerm[R];
+    signal reliefLotsTerm[R];
+    component paid[R];
+    component named[R][2];
+    for (var k = 0; k < R; k++) {
+        var number = k + 1;
+        reliefMargins[k] = ReliefMargin();
+        reliefMargins[k].relief <== relief[k];
+        reliefMargins[k].muPower <== margins[k].groupPower;
+        reliefMargins[k].rho <== rho;
+        reliefMargins[k].delta <== delta;
+        reliefMargins[k].packed <== reliefPacked[k];
+        reliefMargins[k].id <== oldId[k];
+        reliefMargins[k].size <== blocks[k].oldSize;
+        reliefMargins[k].minus <== blocks[k].oldMinus;
+        reliefMargins[k].negative <== oldNegative[k];
+        reliefMargins[k].kept <== reliefs[k].kept;
+        reliefMargins[k].newPolesPlus <== margins[k].polesPlus;
+        reliefMargins[k].newPolesMinus <== margins[k].polesMinus;
+        reliefMarginTerm[k] <== weight[K + k] * reliefMargins[k].margin;
+        reliefPlusTerm[k] <== weight[K + k] * reliefMargins[k].polesPlus;
+        reliefMinusTerm[k] <== weight[K + k] * reliefMargins[k].polesMinus;
+        reliefDerivativeTerm[k] <== weight[K + k] * reliefDerivative[k];
+        reliefLotsTerm[k] <== weight[K + k] * reliefDerivativeLots[k];
+        marginSum += reliefMarginTerm[k];
+        plusSum += reliefPlusTerm[k];
+        minusSum += reliefMinusTerm[k];
+        derivativeSum += reliefDerivativeTerm[k];
+        lotsSum += reliefLotsTerm[k];
+
+        paid[k] = Fraction();
+        paid[k].numerator <== payment[k];
+        paid[k].denominator <== gamma - (BUS_CHANGE() + number * alpha[2]);
+        facts += paid[k].out;
+        for (var i = 0; i < 2; i++) {
+            named[k][i] = Fraction();
+            named[k][i].numerator <== -forcedMultiplicity[k][i];
+            named[k][i].denominator <== gamma - (BUS_FORCED() + i * alpha[1] + number * alpha[2]);
+            facts += named[k][i].out;
+        }
+    }
+
+    component forcedFacts[U];
+    for (var i = 0; i < U; i++) {
+        forcedFacts[i] = ForcedFacts();
+        forcedFacts[i].alpha <== alpha;
+        forcedFacts[i].gamma <== gamma;
+        forcedFacts[i].enabled <== forcedRows[i].enabled;
+        forcedFacts[i].isDeleverage <== forcedRows[i].isDeleverage;
+        forcedFacts[i].isConversion <== forcedRows[i].isConversion;
+        forcedFacts[i].forces <== forcedRows[i].forces;
+        forcedFacts[i].sign <== forcedRows[i].sign;
+        forcedFacts[i].block <== forcedBlock[i];
+        forcedFacts[i].counterBlock <== forcedCounterBlock[i];
+        forcedFacts[i].instrument <== forcedInstrument[i];
+        forcedFacts[i].oldMagnitude <== forcedOldMagnitude[i];
+        forcedFacts[i].counterMagnitude <== forcedCounterMagnitude[i];
+        forcedFacts[i].meta <== forcedMeta[i];
+        forcedFacts[i].market <== forcedRows[i].market;
+        forcedFacts[i].lots <== forcedRows[i].lots;
+        forcedFacts[i].cash <== forcedRows[i].cash;
+        forcedFacts[i].counterLots <== forcedRows[i].counterLots;
+        forcedFacts[i].counterCash <== forcedRows[i].counterCash;
+        forcedFacts[i].converted <== forcedRows[i].converted;
+        facts += forcedFacts[i].sum;
     }
 
     component rowFacts[N];
@@ -470,6 +683,15 @@ template Settlement(K, N, L, B) {
     feeAccount.numerator <== feeEnabled;
     feeAccount.denominator <== gamma - (BUS_ACCOUNT() + feeBlockAt2);
     facts += feeChange.out + feeAccount.out;
+    signal fundBlockAt2 <== fundBlock * alpha[2];
+    signal fundCashAt3 <== fundCash * alpha[3];
+    component fundChange = Fraction();
+    fundChange.numerator <== liquidationFees - payments;
+    fundChange.denominator <== gamma - (BUS_CHANGE() + fundBlockAt2);
+    component fund = Fraction();
+    fund.numerator <== fundEnabled;
+    fund.denominator <== gamma - (BUS_FUND() + alpha[1] + fundBlockAt2 + fundCashAt3);
+    facts += fundChange.out + fund.out;
 
     component bucketFacts[B];
     for (var b = 0; b < B; b++) {
@@ -492,12 +714,14 @@ template Settlement(K, N, L, B) {
         bucketFacts[b].groupBits <== buckets[b].groupBits;
         marginSum -= bucketFacts[b].margin;
         derivativeSum -= bucketFacts[b].derivative;
+        lotsSum -= bucketFacts[b].derivativeLots;
         plusSum -= bucketFacts[b].polesPlus;
         minusSum -= bucketFacts[b].polesMinus;
         facts += bucketFacts[b].sum;
     }
     marginSum === 0;
     derivativeSum === 0;
+    lotsSum === 0;
     plusSum === 0;
     minusSum === 0;
     facts === 0;

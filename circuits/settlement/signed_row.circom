@@ -47,6 +47,7 @@ template SignedRow() {
     signal input index;
     signal input base;                  // + 2^35
     signal input funding;               // + 2^35
+    signal input priceBound;
 
     signal output message;
     signal output word;                 // rowWord of spec 5.7
@@ -166,13 +167,12 @@ template SignedRow() {
     // The instrument's row, claimed here, matched by the market bus.
     component unpacked = UnpackMeta();
     unpacked.meta <== meta;
-    component indexRange = Range(WIDTH_MARKET());
-    indexRange.in <== index;
-    component baseRange = Range(WIDTH_MARKET());
-    baseRange.in <== base;
-    component fundingRange = Range(WIDTH_MARKET());
-    fundingRange.in <== funding;
-    market <== index + base * 2 ** 36 + funding * 2 ** 72;
+    component marketWord = MarketWord();
+    marketWord.index <== index;
+    marketWord.base <== base;
+    marketWord.funding <== funding;
+    marketWord.priceBound <== priceBound;
+    market <== marketWord.market;
     isOrder * unpacked.flags === 0;
     component isCash = IsZero();
     isCash.in <== instrument;

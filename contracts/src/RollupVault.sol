@@ -19,6 +19,7 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
     uint32 private constant CASH = 0;
+    uint32 private constant FUND = 1;
     uint256 private constant MILLISECONDS = 1000;
     /// @dev Bounds the search of `freeze` to about 9 million gas.
     uint32 private constant MOST_PENDING_BATCHES = 4096;
@@ -118,7 +119,8 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
     }
 
     function deposit(uint32 account, uint32 asset, uint256 amount) external nonReentrant whenNotFrozen {
-        require(isActive(account), AccountNotActive(account));
+        // Anybody may add to the insurance fund.
+        require(isActive(account) || (account == FUND && asset == CASH), AccountNotActive(account));
         require(_assets[asset].token != address(0), AssetNotListed(asset));
         require(amount != 0 && amount < 2 ** Protocol.WIDTH_AMOUNT, AmountOutOfRange(amount));
 

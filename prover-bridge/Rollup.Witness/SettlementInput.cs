@@ -18,6 +18,7 @@ public sealed class SettlementInput
     private readonly RiskTree risk;
     private readonly ImmutableArray<SealedBlock> blocks;
     private readonly ImmutableArray<BlockMargin> margins;
+    private readonly ImmutableArray<BlockRelief> reliefs;
     private readonly ImmutableArray<int> traded;
     private readonly ImmutableArray<int> opened;
 
@@ -29,17 +30,19 @@ public sealed class SettlementInput
         RequireCapacity("blocks", batch.Blocks.Length, 1, profile.Blocks);
         RequireCapacity("rows", batch.Rows.Length, 0, profile.Rows);
         RequireCapacity("operations", batch.Operations.Length, 0, profile.Operations);
+        RequireCapacity("forced rows", batch.Forced.Length, 0, profile.Forced);
         // An unused block is the last one once more, unchanged: its path holds under the new root as well.
         SealedBlock last = batch.Blocks[^1];
-        SealedBlock unused = last with { IsNew = false, Old = last.New };
+        SealedBlock unused = last with { IsNew = false, Old = last.New, Payment = 0 };
         blocks = [.. batch.Blocks, .. Enumerable.Repeat(unused, profile.Blocks - batch.Blocks.Length)];
         RequireChainOfRoots();
         margins = [.. blocks.Select(Margin)];
-        traded = [.. batch.Rows.Select(MarketRow).OfType<RiskRow>().Select(r => r.Id),
+        reliefs = [.. blocks.Take(profile.Reliefs).Select(Relief)];
+        traded = [.. batch.Rows.Select(MarketRow).OfType<RiskRow>().Select(r => r.Id), .. batch.Forced.Select(f => f.Instrument),
             .. batch.Operations.Where(o => o.Block is not null && o.Operation.Asset != 0).Select(o => Row(o.Operation.Asset).Id)];
         opened = OpenedBuckets();
 
-        Data = new PublicData(profile, batch.Domain, batch.Header, batch.OldRoot, batch.NewRoot,
+        Data = new PublicData(profile, batch.Domain, batch.Header, batch.OldRoot, batch.NewRoot, batch.RankingRoot,
             [.. batch.Operations.Select(o => o.Block is null ? null : o.Operation)],
             [.. batch.Rows.Select(Withdrawal), .. Enumerable.Repeat(default(PublicWithdrawal), profile.Rows - batch.Rows.Length)],
             [.. blocks.Select(Publish)]);
@@ -94,8 +97,14 @@ public sealed class SettlementInput
         input.Add("newRoot", batch.NewRoot);
         input.Add("feeBlock", Element(batch.FeeBlock + 1 ?? 0));
         input.Add("feeEnabled", Element(batch.FeeBlock is null ? 0 : 1));
+        input.Add("fundBlock", Element(batch.FundBlock + 1 ?? 0));
+        input.Add("fundEnabled", Element(batch.FundBlock is null ? 0 : 1));
+        input.Add("fundCash", Element(batch.FundBlock is { } fund ? BiasedCash(batch.Blocks[fund].New) : 0));
+        input.Add("rankingRoot", batch.RankingRoot);
         AddBlocks(input);
+        AddReliefs(input);
         AddRows(input);
+        AddForced(input);
         AddOperations(input);
         AddBuckets(input);
         return input;
@@ -135,6 +144,50 @@ public sealed class SettlementInput
             Element(batch.Rows.Count(r => r.Block == k && r.Request.Kind == RowKind.Withdrawal))]));
         Add(input, "accountMultiplicity", blocks.Select((_, k) => k), k => Element(
             batch.Operations.Count(o => o.Block == k) + (batch.FeeBlock == k ? 1 : 0)));
+        Add(input, "fundMultiplicity", blocks.Select((_, k) => k), k => Element(batch.FundBlock == k ? 1 : 0));
+        Add(input, "positionMultiplicity", blocks.Select((block, k) => (block, k)), b => Slots(b.block.Old, p => batch.Forced.Count(
+            f => f.Instrument == p.Instrument && (f.Block == b.k || f.CounterBlock == b.k))));
+        Add(input, "derivativeLots", blocks, b => Element(DerivativeLots(b.New)));
+    }
+
+    private void AddReliefs(CircuitInput input)
+    {
+        Add(input, "relief", reliefs, r => Element(r.IsNeeded ? 1 : 0));
+        Add(input, "mends", reliefs, r => Element(r.Mends ? 1 : 0));
+        Add(input, "reliefLost", reliefs.Select((r, k) => (r, block: blocks[k])), b => Slots(b.block.Old, p => b.r.IsNeeded
+            ? Math.Abs(p.Size) - Math.Abs(b.block.New.Positions.FirstOrDefault(n => n.Instrument == p.Instrument).Size) : 0));
+        Add(input, "reliefPacked", reliefs, r => Array(r.Equity, e => Array(e.Chunk(3), v => Element(RiskRowEncoding.Pack(v[0], v[1], v[2])))));
+        Add(input, "reliefElement", reliefs, r => Array(r.Worst, s => OneHot(Bound.Scenarios / 3, s / 3)));
+        Add(input, "reliefLimb", reliefs, r => Array(r.Worst, s => OneHot(3, s % 3)));
+        // Group margins are the least of their scenarios, so the slack there is 0.
+        Add(input, "reliefNewSlack", reliefs, r => Array(r.Worst, _ => Element(0)));
+        Add(input, "reliefDerivative", reliefs, r => Element(RiskRowEncoding.Pack(r.Derivative[0], r.Derivative[1], r.Derivative[2])));
+        Add(input, "reliefDerivativeLots", reliefs, r => Element(r.DerivativeLots));
+        Add(input, "forcedMultiplicity", reliefs.Select((_, k) => k), k => new SignalValue([
+            Element(batch.Forced.Count(f => f.Block == k && f.Kind == ForcedKind.Liquidation)),
+            Element(batch.Forced.Count(f => f.Block == k && f.Kind == ForcedKind.Deleverage))]));
+        Add(input, "payment", reliefs.Select((_, k) => blocks[k].Payment), p => Element(p));
+    }
+
+    private void AddForced(CircuitInput input)
+    {
+        SealedForcedRow?[] places = [.. batch.Forced, .. Enumerable.Repeat<SealedForcedRow?>(null, profile.Forced - batch.Forced.Length)];
+        RiskRow? Market(SealedForcedRow? f) => f is null ? null : Row(f.Instrument);
+        Add(input, "forcedKindBit", places, f => new SignalValue([Element((int)(f?.Kind ?? 0) & 1), Element((int)(f?.Kind ?? 0) >> 1)]));
+        Add(input, "forcedBlock", places, f => Element(f?.Block + 1 ?? 0));
+        Add(input, "forcedCounterBlock", places, f => Element(f?.CounterBlock + 1 ?? 0));
+        Add(input, "forcedInstrument", places, f => Element(f?.Instrument ?? 0));
+        Add(input, "forcedOldMagnitude", places, f => Element(Math.Abs(f?.OldSize ?? 0)));
+        Add(input, "forcedOldNegative", places, f => Element(f?.OldSize < 0 ? 1 : 0));
+        Add(input, "forcedCounterMagnitude", places, f => Element(Math.Abs(f?.CounterOldSize ?? 0)));
+        Add(input, "forcedFill", places, f => Element(f?.Fill ?? 0));
+        Add(input, "forcedQuote", places, f => Element(f?.Quote ?? 0));
+        Add(input, "forcedFee", places, f => Element(f?.Fee ?? 0));
+        Add(input, "forcedMeta", places, f => Element(Market(f) is { } row ? RiskRowEncoding.Meta(row) : Fr.Zero));
+        Add(input, "forcedIndex", places, f => Element(Market(f)?.Index ?? 0));
+        Add(input, "forcedBase", places, f => Element(Market(f) is { } row ? RiskRowEncoding.Biased(row.Base) : 0));
+        Add(input, "forcedFunding", places, f => Element(Market(f) is { } row ? RiskRowEncoding.Biased(row.Funding) : 0));
+        Add(input, "forcedPriceBound", places, f => Element(Market(f)?.PriceBound ?? 0));
     }
 
     private void AddRows(CircuitInput input)
@@ -171,6 +224,7 @@ public sealed class SettlementInput
         Add(input, "rowIndex", rows, r => Element(MarketRow(r)?.Index ?? 0));
         Add(input, "rowBase", rows, r => Element(MarketRow(r) is { } row ? RiskRowEncoding.Biased(row.Base) : 0));
         Add(input, "rowFunding", rows, r => Element(MarketRow(r) is { } row ? RiskRowEncoding.Biased(row.Funding) : 0));
+        Add(input, "rowPriceBound", rows, r => Element(MarketRow(r)?.PriceBound ?? 0));
     }
 
     private void AddOperations(CircuitInput input)
@@ -210,7 +264,8 @@ public sealed class SettlementInput
     private ImmutableArray<int> OpenedBuckets()
     {
         if (risk.Rows.Count == 0) throw new ArgumentException($"Batch {batch.Header.Batch}: its risk table is empty, and a batch opens at least one bucket.");
-        int[] needed = [.. traded.Concat(blocks.SelectMany(b => b.New.Positions.Select(p => p.Instrument))).Select(RiskTree.BucketOf).Distinct().Order()];
+        int[] needed = [.. traded.Concat(blocks.SelectMany(b => b.New.Positions.Select(p => p.Instrument)))
+            .Concat(reliefs.SelectMany((r, k) => r.IsNeeded ? blocks[k].Old.Positions.Select(p => p.Instrument) : [])).Select(RiskTree.BucketOf).Distinct().Order()];
         RequireCapacity("risk buckets", needed.Length, 0, profile.Buckets);
         int filler = needed.Length > 0 ? needed[0] : RiskTree.BucketOf(risk.Rows.First().Id);
         return [.. needed, .. Enumerable.Repeat(filler, profile.Buckets - needed.Length)];
@@ -218,24 +273,52 @@ public sealed class SettlementInput
 
     private sealed record BlockMargin(int[] Groups, Int128[] Margins, Int128[][] Slacks, Int128[] Derivative);
 
+    // Spec 5.8: E of the old leaf per group and scenario, and where each group's least stands; all 0 if the block needs no relief.
+    private sealed record BlockRelief(bool IsNeeded, bool Mends, Int128[][] Equity, int[] Worst, Int128[] Derivative, long DerivativeLots);
+
     // Spec 5.5: E per group and scenario, m = its minimum, u = E - m; and x, the value of what is held other than spot.
-    private BlockMargin Margin(SealedBlock block)
+    private BlockMargin Margin(SealedBlock block, int k)
     {
-        List<int> groups = [.. block.New.Positions.Select(p => Row(p.Instrument).Group).Distinct()];
+        // Positions of a block with relief only shrink, so its old groups contain the new ones.
+        LeafContents widest = NeedsRelief(block, k) ? block.Old : block.New;
+        List<int> groups = [.. widest.Positions.Select(p => Row(p.Instrument).Group).Distinct()];
         RequireCapacity($"groups of account {block.Account}", groups.Count, 0, Bound.Groups);
         for (int label = 0; groups.Count < Bound.Groups; label++)
             if (!groups.Contains(label)) groups.Add(label);
         groups.Sort();
-        Int128 Value(int scenario, Func<RiskRow, bool> counts) => block.New.Positions.Where(p => counts(Row(p.Instrument)))
-            .Aggregate(Int128.Zero, (sum, p) => sum + p.Size * (Int128)(p.Size > 0 ? Row(p.Instrument).Long[scenario] : Row(p.Instrument).Short[scenario]));
-        Int128[][] equity = [.. groups.Select(group => Enumerable.Range(0, Bound.Scenarios).Select(s => Value(s, row => row.Group == group)).ToArray())];
+        Int128[][] equity = [.. groups.Select(group => Equity(block.New, group))];
         Int128[] margins = [.. equity.Select(e => e.Min())];
         Int128[][] slacks = [.. equity.Select((e, g) => e.Select(v => v - margins[g]).ToArray())];
         if (margins.Any(m => Int128.Abs(m) >> (Width.GroupMargin - 1) != 0) || slacks.SelectMany(s => s).Any(u => u >> Width.Slack != 0))
             throw new ArgumentException($"Batch {batch.Header.Batch}: the margin of account {block.Account} exceeds what the circuit represents (spec 5.5).");
-        return new BlockMargin([.. groups], margins, slacks,
-            [.. Enumerable.Range(0, 3).Select(s => Value(s, row => row.Kind != InstrumentKind.Spot))]);
+        return new BlockMargin([.. groups], margins, slacks, Derivative(block.New));
     }
+
+    private BlockRelief Relief(SealedBlock block, int k)
+    {
+        bool needed = NeedsRelief(block, k);
+        LeafContents old = needed ? block.Old : LeafContents.Empty;
+        Int128[][] equity = [.. margins[k].Groups.Select(group => Equity(old, group))];
+        return new BlockRelief(needed, Health(block.New) < 0, equity, [.. equity.Select(e => e.IndexOf(e.Min()))], Derivative(old), DerivativeLots(old));
+    }
+
+    private bool NeedsRelief(SealedBlock block, int k) => block.Payment > 0 || IsForced(k) || Health(block.New) < 0;
+
+    private bool IsForced(int k) => batch.Forced.Any(f => f.Block == k && f.Kind != ForcedKind.Conversion);
+
+    private Int128 Health(LeafContents contents) => contents.Positions.Select(p => Row(p.Instrument).Group).Distinct()
+        .Aggregate((Int128)contents.Cash, (sum, group) => sum + Equity(contents, group).Min());
+
+    private Int128[] Equity(LeafContents contents, int group) =>
+        [.. Enumerable.Range(0, Bound.Scenarios).Select(s => Value(contents, s, row => row.Group == group))];
+
+    private Int128[] Derivative(LeafContents contents) => [.. Enumerable.Range(0, 3).Select(s => Value(contents, s, row => row.Kind != InstrumentKind.Spot))];
+
+    private long DerivativeLots(LeafContents contents) =>
+        contents.Positions.Where(p => Row(p.Instrument).Kind != InstrumentKind.Spot).Sum(p => Math.Abs(p.Size));
+
+    private Int128 Value(LeafContents contents, int scenario, Func<RiskRow, bool> counts) => contents.Positions.Where(p => counts(Row(p.Instrument)))
+        .Aggregate(Int128.Zero, (sum, p) => sum + p.Size * (Int128)(p.Size > 0 ? Row(p.Instrument).Long[scenario] : Row(p.Instrument).Short[scenario]));
 
     private void RequireChainOfRoots()
     {
@@ -282,6 +365,8 @@ public sealed class SettlementInput
 
     private static SignalValue Slots(LeafContents contents, Func<Position, long> field) => Array(
         Enumerable.Range(0, Bound.Positions), i => Element(i < contents.Positions.Length ? field(contents.Positions[i]) : 0));
+
+    private static SignalValue OneHot(int length, int place) => Array(Enumerable.Range(0, length), i => Element(i == place ? 1 : 0));
 
     private static SignalValue Levels(ImmutableArray<Fr> path) => Array(path.Chunk(3), level => Array(level, Element));
 

@@ -3,7 +3,7 @@
 namespace Rollup.Protocol;
 
 /// <summary>Version of the settlement circuit; absorbed first into its challenges.</summary>
-public static class CircuitVersion { public const int Value = 1; }
+public static class CircuitVersion { public const int Value = 2; }
 
 /// <summary>The <c>widths</c> of spec/protocol.json.</summary>
 public static class Width
@@ -80,6 +80,9 @@ public static class Bus
     public const int Register = 5;
     public const int Slots = 6;
     public const int Market = 7;
+    public const int Position = 8;
+    public const int Forced = 9;
+    public const int Fund = 10;
 }
 
 /// <summary>The <c>scales</c> of spec/protocol.json.</summary>
@@ -199,7 +202,7 @@ public sealed record CircuitProfile(string Name, int Blocks, int Rows, int Opera
     public static readonly IReadOnlyList<CircuitProfile> All = [Dev, Demo, Standard, Options];
 
     /// <summary>Words of public data: header, operations, withdrawals, blocks (spec/PROTOCOL.md 5.1).</summary>
-    public int DataWords => 4 + 5 * Operations + Rows + 8 * Blocks;
+    public int DataWords => 5 + 5 * Operations + Rows + 8 * Blocks;
 
     public static CircuitProfile Named(string name) => All.FirstOrDefault(p => p.Name == name)
         ?? throw new ArgumentException($"Unknown circuit profile '{name}'; known: {string.Join(", ", All.Select(p => p.Name))}.", nameof(name));

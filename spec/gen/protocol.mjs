@@ -35,7 +35,7 @@ function csharp() {
     out.push(`    public static readonly CircuitProfile ${pascal(k)} = new("${k}", ${p.blocks}, ${p.rows}, ${p.operations}, ${p.buckets}, ${p.forced}, ${p.reliefs});`);
   out.push(`    public static readonly IReadOnlyList<CircuitProfile> All = [${Object.keys(spec.profiles).map(pascal).join(", ")}];`, "");
   out.push("    /// <summary>Words of public data: header, operations, withdrawals, blocks (spec/PROTOCOL.md 5.1).</summary>");
-  out.push("    public int DataWords => 4 + 5 * Operations + Rows + 8 * Blocks;", "");
+  out.push("    public int DataWords => 5 + 5 * Operations + Rows + 8 * Blocks;", "");
   out.push("    public static CircuitProfile Named(string name) => All.FirstOrDefault(p => p.Name == name)");
   out.push('        ?? throw new ArgumentException($"Unknown circuit profile \'{name}\'; known: {string.Join(", ", All.Select(p => p.Name))}.", nameof(name));', "}");
   return out.join("\n") + "\n";

@@ -30,10 +30,10 @@ internal sealed class CommitDraft
     }
 
     /// <summary>Where the words of account block k start: account, leaf, six of cipher.</summary>
-    public static int Block(int k) => 4 + Operation.Words * Honest.Profile.Operations + Honest.Profile.Rows + PublicBlock.Words * k;
+    public static int Block(int k) => PublicData.FixedWords + Operation.Words * Honest.Profile.Operations + Honest.Profile.Rows + PublicBlock.Words * k;
 
     /// <summary>Where the words of operation place i start.</summary>
-    public static int Place(int i) => 4 + Operation.Words * i;
+    public static int Place(int i) => PublicData.FixedWords + Operation.Words * i;
 
     /// <summary>What the finalisation pays: withdrawals in order, then what was bounced.</summary>
     public object[] Payouts => Numbers(

@@ -95,7 +95,10 @@ public sealed class BatchFactory
         private readonly Dictionary<int, Change> changes = [];
         private readonly List<(Operation Operation, bool Accepted)> operations = [];
         private readonly List<SealedRow> rows = [];
+        private readonly List<(SealedForcedRow Row, int Account, int? Counter)> forced = [];
+        private readonly HashSet<int> first = [];
         private long fees;
+        private bool showsFund;
 
         internal Batch(BatchFactory factory) => (this.factory, Expiry) = (factory, factory.clock + 3_600_000);
 
@@ -157,6 +160,52 @@ public sealed class BatchFactory
             return this;
         }
 
+        /// <summary>Gives the account one of the first blocks, which have relief.</summary>
+        public Batch First(int account)
+        {
+            Touch(account);
+            first.Add(account);
+            return this;
+        }
+
+        /// <summary>Closes lots of a position in a trade whose other side the caller adds as an order; the fee goes to the fund.</summary>
+        public Batch Liquidate(int account, int instrument, long lots, long quote, long fee = 0)
+        {
+            long size = SizeOf(account, instrument), sign = Math.Sign(size);
+            AddForced(new SealedForcedRow(ForcedKind.Liquidation, -1, null, instrument, size, 0, lots, quote, fee), account, null);
+            Move(account, instrument, -sign * lots);
+            Move(account, 0, sign * (quote - RowOf(instrument).Funding * lots) - fee);
+            if (fee == 0) return First(account);
+            showsFund = true;
+            return Move(1, 0, fee).First(account);
+        }
+
+        /// <summary>Closes lots of two opposite positions against each other.</summary>
+        public Batch Deleverage(int account, int counter, int instrument, long lots, long quote)
+        {
+            long size = SizeOf(account, instrument), sign = Math.Sign(size), cash = sign * (quote - RowOf(instrument).Funding * lots);
+            AddForced(new SealedForcedRow(ForcedKind.Deleverage, -1, -1, instrument, size, SizeOf(counter, instrument), lots, quote, 0), account, counter);
+            showsFund = true;
+            Touch(1);
+            return Move(account, instrument, -sign * lots).Move(account, 0, cash).Move(counter, instrument, sign * lots).Move(counter, 0, -cash).First(account);
+        }
+
+        /// <summary>Turns a whole position of a settled instrument into cash.</summary>
+        public Batch Convert(int account, int instrument)
+        {
+            long size = SizeOf(account, instrument);
+            AddForced(new SealedForcedRow(ForcedKind.Conversion, -1, null, instrument, size, 0, Math.Abs(size), 0, 0), account, null);
+            return Move(account, instrument, -size).Move(account, 0, size * RowOf(instrument).Base);
+        }
+
+        /// <summary>The fund pays into an account.</summary>
+        public Batch Pay(int account, long amount)
+        {
+            Touch(account).Payment += amount;
+            showsFund = true;
+            return Move(account, 0, amount).Move(1, 0, -amount).First(account);
+        }
+
         /// <summary>Changes a balance with no reason given: what a dishonest operator would try.</summary>
         public Batch Move(int account, int instrument, long amount)
         {
@@ -169,14 +218,14 @@ public sealed class BatchFactory
         {
             Fr oldRoot = factory.Root;
             if (changes.Count == 0) Touch(0);
-            int[] touched = [.. changes.Keys.Order()];
+            int[] touched = [.. changes.Keys.OrderBy(account => !first.Contains(account)).ThenBy(account => account)];
             var blocks = new List<SealedBlock>();
             foreach (int account in touched)
             {
                 State state = factory.accounts[account];
                 Change change = changes[account];
                 LeafContents next = Apply(state, change);
-                blocks.Add(new SealedBlock(account, state.Identity, change.IsNew, state.Contents, next, [.. factory.tree.Path((ulong)account)]));
+                blocks.Add(new SealedBlock(account, state.Identity, change.IsNew, state.Contents, next, [.. factory.tree.Path((ulong)account)], change.Payment));
                 factory.tree.Set((ulong)account, next.Hash(state.Identity));
                 state.Contents = next;
             }
@@ -187,7 +236,9 @@ public sealed class BatchFactory
             factory.operations += operations.Count;
             return new SealedBatch(factory.Profile.Name, factory.Domain, header, oldRoot, factory.Root, [1, 2, 3], factory.RiskRows,
                 [.. operations.Select(o => new SealedOperation(o.Operation, factory.DepositorOf(o.Operation), o.Accepted ? Block(o.Operation.Account) : null))],
-                [.. blocks], [.. rows.Select(r => r with { Block = Block(r.Request.Account) })], fees > 0 ? Block(0) : null, [], null, Fr.Zero);
+                [.. blocks], [.. rows.Select(r => r with { Block = Block(r.Request.Account) })], fees > 0 ? Block(0) : null,
+                [.. forced.Select(f => f.Row with { Block = Block(f.Account), CounterBlock = f.Counter is { } counter ? Block(counter) : null })],
+                showsFund ? Block(1) : null, forced.Any(f => f.Counter is not null) ? Fr.FromUInt64(0x4a4b) : Fr.Zero);
         }
 
         private static LeafContents Apply(State state, Change change)
@@ -211,6 +262,12 @@ public sealed class BatchFactory
             rows.Add(row);
         }
 
+        private void AddForced(SealedForcedRow row, int account, int? counter) => forced.Add((row, account, counter));
+
+        private long SizeOf(int account, int instrument) => factory.Contents(account).Positions.FirstOrDefault(p => p.Instrument == instrument).Size;
+
+        private RiskRow RowOf(int instrument) => factory.RiskRows.First(r => r.Id == instrument);
+
         private Change Touch(int account)
         {
             if (!changes.TryGetValue(account, out Change? change)) changes.Add(account, change = new Change());
@@ -220,6 +277,7 @@ public sealed class BatchFactory
         private sealed class Change
         {
             public bool IsNew { get; set; }
+            public long Payment { get; set; }
             public Dictionary<int, long> Balances { get; } = [];
         }
     }

@@ -37,6 +37,18 @@ internal static class Dishonest
         return failures;
     }
 
+    /// <summary>Fails unless constraints of the compiled circuit are broken, each in one of the named components (or over one of the named signals), and each name by one.</summary>
+    public static void RefusedAt(CompiledCircuit circuit, JsonObject json, params string[] places)
+    {
+        (Fr[] witness, _) = circuit.DishonestWitness(json);
+        IReadOnlyList<ConstraintDescription> failures = circuit.Failures(witness);
+        Assert.True(failures.Count > 0, "no constraint refuses the dishonest witness");
+        bool Names(ConstraintDescription f, string place) =>
+            f.Component.Contains(place, StringComparison.Ordinal) || f.Signals.Any(s => s.Name.Contains(place, StringComparison.Ordinal));
+        Assert.All(failures, f => Assert.True(places.Any(p => Names(f, p)), $"{f.Component}: {string.Join(", ", f.Signals.Select(s => s.Name))}"));
+        Assert.All(places, p => Assert.True(failures.Any(f => Names(f, p)), $"nothing refuses at {p}, only {string.Join("; ", failures.Select(f => f.Component))}"));
+    }
+
     /// <summary>The templates with a violated constraint.</summary>
     public static IReadOnlyList<string> Violations(JsonObject json) => Templates(Circuit.DishonestWitness(json).Violations);
 
@@ -80,7 +92,7 @@ internal static class Dishonest
     {
         Fr F(string name, params int[] at) => Fr.FromBigInteger(Get(json, name, at));
         Fr Power(int bits) => Fr.FromBigInteger(BigInteger.One << bits);
-        int last = Circuit.Name == "dev" ? CircuitProfile.Dev.Blocks - 1 : throw new InvalidOperationException();
+        int last = json["newCash"]!.AsArray().Count - 1;
         var packed = new Fr[4];
         for (int j = 0; j < Bound.Positions; j++)
             packed[j / 4] += (F("newId", last, j) + F("newMagnitude", last, j) * Power(18) + F("newNegative", last, j) * Power(62)) * Power(63 * (j % 4));

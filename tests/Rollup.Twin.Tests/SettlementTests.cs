@@ -83,9 +83,9 @@ public class SettlementTests
 
     [Theory]
     [InlineData("word 1: header", 1)]
-    [InlineData("operation word", 4)]
-    [InlineData("withdrawal word", 14)]
-    [InlineData("account word", 17)]
+    [InlineData("operation word", 5)]
+    [InlineData("withdrawal word", 15)]
+    [InlineData("account word", 18)]
     public void Words_with_bits_above_their_fields_are_refused(string what, int word)
     {
         BatchFactory factory = Traders();
@@ -143,7 +143,7 @@ public class SettlementTests
     public void Two_buckets_one_bucket_twice_continued_orders_full_leaves_and_trading_on_registration_are_accepted()
     {
         CompiledCircuit circuit = CompiledCircuit.Get("circuits/test/two_buckets.circom");
-        var profile = new CircuitProfile("two-buckets", Blocks: 2, Rows: 2, Operations: 1, Buckets: 2);
+        var profile = new CircuitProfile("two-buckets", Blocks: 2, Rows: 2, Operations: 1, Buckets: 2, Forced: 1, Reliefs: 1);
         var factory = new BatchFactory(profile)
         {
             // 16 instruments in both buckets, in two groups.

@@ -20,7 +20,7 @@ public sealed class VaultTwinTests
     private const int Buyer = 2, Seller = 3, Refused = 4;
 
     // Places in the public data (spec 5.1).
-    private const int OldRoot = 2, NewRoot = 3, FirstOperation = 4;
+    private const int OldRoot = 2, NewRoot = 3, FirstOperation = 5;
 
     private static readonly AbiEvent OperationQueued = AbiEvent.Parse("OperationQueued(uint40 indexed index,address indexed depositor,uint256[5] words)");
     private static readonly AbiEvent BatchCommitted = AbiEvent.Parse("BatchCommitted(uint32 indexed batch,uint256 newRoot,uint256 riskRoot,bytes32 dataHash)");

@@ -3,7 +3,7 @@
 pragma solidity ^0.8.28;
 
 library Protocol {
-    uint256 internal constant CIRCUIT_VERSION = 1;
+    uint256 internal constant CIRCUIT_VERSION = 2;
     uint256 internal constant WIDTH_ACCOUNT = 24;
     uint256 internal constant WIDTH_INSTRUMENT = 18;
     uint256 internal constant WIDTH_POSITION_SIZE = 44;

@@ -133,7 +133,8 @@ interface IRollupVault {
     /// @param viewKeyHash H(viewKey): the view key itself goes to the operator alone.
     function register(uint256 keyX, uint256 keyY, uint256 viewKeyHash, uint256 amount) external returns (uint32 account);
 
-    /// @notice Moves `amount` of `asset` in and queues its deposit to an account that is active in a final root.
+    /// @notice Moves `amount` of `asset` in and queues its deposit to an account that is active in a final root, or of cash to account 1, the
+    /// insurance fund.
     function deposit(uint32 account, uint32 asset, uint256 amount) external;
 
     /// @notice Pays out all that is credited to `owner` in `asset`. Anyone may call, also after a freeze.
@@ -183,7 +184,7 @@ interface IRollupVault {
     function blocks() external view returns (uint256);
     function rows() external view returns (uint256);
     function operations() external view returns (uint256);
-    /// @notice n = 4 + 5L + N + 8K.
+    /// @notice n = 5 + 5L + N + 8K.
     function wordCount() external view returns (uint256);
     function proofDeadline() external view returns (uint256);
     function operationDeadline() external view returns (uint256);

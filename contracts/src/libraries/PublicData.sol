@@ -10,7 +10,7 @@ library PublicData {
     uint256 internal constant HEADER = 1;
     uint256 internal constant OLD_ROOT = 2;
     uint256 internal constant NEW_ROOT = 3;
-    uint256 internal constant OPERATIONS = 4;
+    uint256 internal constant OPERATIONS = 5; // word 4 is the ranking root, for its readers alone
     uint256 internal constant OPERATION_WORDS = 5;
     uint256 internal constant BLOCK_WORDS = 8;
 
@@ -37,7 +37,7 @@ library PublicData {
     error MalformedHeader(uint256 word);
     error MalformedPayout(uint256 word);
 
-    /// @notice n = 4 + 5L + N + 8K.
+    /// @notice n = 5 + 5L + N + 8K.
     function wordCount(uint256 blocks, uint256 rows, uint256 operations) internal pure returns (uint256) {
         return OPERATIONS + OPERATION_WORDS * operations + rows + BLOCK_WORDS * blocks;
     }

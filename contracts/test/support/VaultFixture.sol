@@ -147,11 +147,11 @@ abstract contract VaultFixture is Test {
     }
 
     function _operationAt(uint256 place) internal pure returns (uint256) {
-        return 4 + 5 * place;
+        return PublicData.OPERATIONS + 5 * place;
     }
 
     function _rowAt(uint256 row) internal view returns (uint256) {
-        return 4 + 5 * vault.operations() + row;
+        return PublicData.OPERATIONS + 5 * vault.operations() + row;
     }
 
     /// @notice Appends an operation that the batch publishes.

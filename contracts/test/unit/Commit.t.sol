@@ -72,7 +72,7 @@ contract CommitTest is VaultFixture {
             vault.commitBatch, (draft.words, draft.commitment, draft.riskRoot, hex"010203", draft.bounced)
         );
         uint256 wordsAt = 5 * 32; // from behind the selector
-        uint256 inputsAt = wordsAt + 32 + 41 * 32;
+        uint256 inputsAt = wordsAt + 32 + 42 * 32;
         uint256 bouncedAt = inputsAt + 64;
         vm.assertEq(good.length, 4 + bouncedAt + 32, "layout");
 
@@ -89,7 +89,7 @@ contract CommitTest is VaultFixture {
         bad = bytes.concat(good); // bounced, an empty array, overlapping the zeros of an unused row
         _point(bad, 4, wordsAt + 32 + 32 * _rowAt(0));
         _expectMalformed(bad);
-        bad = bytes.concat(good, _slice(good, 4 + wordsAt, 42 * 32)); // words behind the rest
+        bad = bytes.concat(good, _slice(good, 4 + wordsAt, 43 * 32)); // words behind the rest
         _point(bad, 0, good.length - 4);
         _expectMalformed(bad);
         bad = bytes.concat(good, _slice(good, 4 + inputsAt, 64)); // risk inputs behind the rest
@@ -109,10 +109,10 @@ contract CommitTest is VaultFixture {
     function test_commit_refusesEveryOtherWordCount() public {
         Draft memory bad = draft;
         uint256[] memory good = bad.words;
-        bad.words = _resized(good, 40);
-        _expectRefused(bad, abi.encodeWithSelector(IRollupVault.WordCount.selector, 40, 41));
-        bad.words = _resized(good, 42);
-        _expectRefused(bad, abi.encodeWithSelector(IRollupVault.WordCount.selector, 42, 41));
+        bad.words = _resized(good, 41);
+        _expectRefused(bad, abi.encodeWithSelector(IRollupVault.WordCount.selector, 41, 42));
+        bad.words = _resized(good, 43);
+        _expectRefused(bad, abi.encodeWithSelector(IRollupVault.WordCount.selector, 43, 42));
         bad.words = good;
         _commit(bad);
     }
@@ -130,7 +130,7 @@ contract CommitTest is VaultFixture {
 
     /// @dev The named words and the operations are compared first, so their errors differ; no word is taken as w + r.
     function testFuzz_commit_refusesWordsPlusR(uint256 at) public {
-        at = bound(at, 17, 40);
+        at = bound(at, 18, 41);
         Draft memory bad = draft;
         bad.words[at] += Field.R;
         _expectRefused(bad, abi.encodeWithSelector(PublicData.WordNotInField.selector, at, bad.words[at]));
@@ -143,8 +143,8 @@ contract CommitTest is VaultFixture {
 
     /// @dev Each word outside the rows and operations that is accepted with a flipped bit changes the evaluation.
     function testFuzz_commit_oneBitOfOneWordChangesTheEvaluation(uint256 at, uint256 bit) public {
-        at = bound(at, 16, 40); // new root, or a block's word
-        if (at == 16) at = 3;
+        at = bound(at, 16, 41); // new root, ranking root, or a block's word
+        if (at < 18) at -= 13;
         bit = bound(bit, 0, 255);
         Draft memory bad = draft;
         bad.words[at] ^= 1 << bit;
@@ -249,18 +249,18 @@ contract CommitTest is VaultFixture {
         at = bound(at, 0, 9);
         bit = bound(bit, 0, 255);
         Draft memory bad = draft;
-        bad.words[4 + at] ^= 1 << bit;
+        bad.words[PublicData.OPERATIONS + at] ^= 1 << bit;
         (bytes32 prefix, bytes32 expected) = (_prefixOf(bad), vault.queuePrefix(2));
-        vm.assume(bad.words[4] != 0 && bad.words[9] != 0); // a place is empty by its first word
+        vm.assume(bad.words[5] != 0 && bad.words[10] != 0); // a place is empty by its first word
         _expectRefused(bad, abi.encodeWithSelector(IRollupVault.WrongOperations.selector, prefix, expected));
-        bad.words[4 + at] ^= 1 << bit;
+        bad.words[PublicData.OPERATIONS + at] ^= 1 << bit;
         vm.assertEq(_prefixOf(bad), expected, "prefix of the words as they were");
         _commit(bad);
     }
 
     function test_operations_refusesTheirOrder() public {
         Draft memory bad = draft;
-        for (uint256 i = 4; i < 9; i++) {
+        for (uint256 i = 5; i < 10; i++) {
             (bad.words[i], bad.words[i + 5]) = (bad.words[i + 5], bad.words[i]);
         }
         _expectRefused(
@@ -382,7 +382,7 @@ contract CommitTest is VaultFixture {
     function _prefixOf(Draft memory candidate) private view returns (bytes32) {
         uint256[5][2] memory places;
         for (uint256 i = 0; i < 10; i++) {
-            places[i / 5][i % 5] = candidate.words[4 + i];
+            places[i / 5][i % 5] = candidate.words[PublicData.OPERATIONS + i];
         }
         return _prefix(places[0], places[1]);
     }

@@ -19,7 +19,7 @@ contract DeploymentTest is VaultFixture {
         vm.assertEq(vault.blocks(), BLOCKS, "blocks");
         vm.assertEq(vault.rows(), ROWS, "rows");
         vm.assertEq(vault.operations(), OPERATIONS, "operations");
-        vm.assertEq(vault.wordCount(), 41, "words of the dev profile");
+        vm.assertEq(vault.wordCount(), 42, "words of the dev profile");
         vm.assertEq(vault.proofDeadline(), PROOF_DEADLINE, "proofDeadline");
         vm.assertEq(vault.operationDeadline(), OPERATION_DEADLINE, "operationDeadline");
         vm.assertEq(vault.challengeWindow(), CHALLENGE_WINDOW, "challengeWindow");
@@ -46,7 +46,7 @@ contract DeploymentTest is VaultFixture {
     }
 
     function _domain(uint256 chainId, address at) private pure returns (uint256) {
-        return uint256(keccak256(abi.encode("rollup-settlement", chainId, at, uint256(1)))) % Field.R;
+        return uint256(keccak256(abi.encode("rollup-settlement", chainId, at, uint256(2)))) % Field.R;
     }
 
     function test_constructor_refusesADevelopmentKeyButOnLocalChains() public {

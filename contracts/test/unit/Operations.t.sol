@@ -136,8 +136,15 @@ contract OperationsTest is VaultFixture {
         _deposit(alice, account, CASH, 1);
         _expectNotActive(account + 1);
         _expectNotActive(0);
-        _expectNotActive(1);
         _expectNotActive(type(uint32).max);
+    }
+
+    function test_deposit_anybodyAddsCashToTheFund() public {
+        vm.expectEmit();
+        emit IRollupVault.OperationQueued(0, bob, depositWords(1, CASH, 70));
+        _deposit(bob, 1, CASH, 70);
+        vm.expectRevert(abi.encodeWithSelector(IRollupVault.AccountNotActive.selector, 1));
+        _deposit(bob, 1, ETHER, 70);
     }
 
     function test_deposit_neverToABouncedRegistration() public {

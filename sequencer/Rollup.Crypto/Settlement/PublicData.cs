@@ -72,15 +72,18 @@ public sealed record BatchHeader(uint Batch, long Open, long Close, long FirstOp
 /// The public data of one batch (spec 5.1): padded to the profile's places. A refused operation is null.
 /// </summary>
 public sealed record PublicData(
-    CircuitProfile Profile, Fr Domain, BatchHeader Header, Fr OldRoot, Fr NewRoot,
+    CircuitProfile Profile, Fr Domain, BatchHeader Header, Fr OldRoot, Fr NewRoot, Fr RankingRoot,
     ImmutableArray<Operation?> Operations, ImmutableArray<PublicWithdrawal> Withdrawals, ImmutableArray<PublicBlock> Blocks)
 {
+    /// <summary>Words before the operations: domain, header, old root, new root, ranking root.</summary>
+    public const int FixedWords = 5;
+
     /// <summary>d_1..d_n in order.</summary>
     public Fr[] Encode()
     {
         if (Operations.Length > Profile.Operations || Withdrawals.Length != Profile.Rows || Blocks.Length != Profile.Blocks)
             throw new InvalidOperationException($"The data does not fit the profile '{Profile.Name}'.");
-        var words = new List<Fr>(Profile.DataWords) { Domain, Header.Encode(), OldRoot, NewRoot };
+        var words = new List<Fr>(Profile.DataWords) { Domain, Header.Encode(), OldRoot, NewRoot, RankingRoot };
         for (int i = 0; i < Profile.Operations; i++)
             words.AddRange(i < Operations.Length && Operations[i] is { } operation ? operation.Encode() : new Fr[Operation.Words]);
         words.AddRange(Withdrawals.Select(w => w.Amount == 0 ? Fr.Zero : w.Encode()));
@@ -98,7 +101,7 @@ public sealed record PublicData(
         var operations = new Operation?[header.OperationCount];
         for (int i = 0; i < profile.Operations; i++)
         {
-            ReadOnlySpan<Fr> place = words.Slice(4 + Operation.Words * i, Operation.Words);
+            ReadOnlySpan<Fr> place = words.Slice(FixedWords + Operation.Words * i, Operation.Words);
             bool empty = place.IndexOfAnyExcept(Fr.Zero) < 0;
             if (empty) continue;
             if (i >= header.OperationCount) return Fail(out problem, $"operation place {i} is used beyond the count");
@@ -107,7 +110,7 @@ public sealed record PublicData(
             operations[i] = operation;
         }
 
-        int at = 4 + Operation.Words * profile.Operations;
+        int at = FixedWords + Operation.Words * profile.Operations;
         var withdrawals = new PublicWithdrawal[profile.Rows];
         for (int i = 0; i < profile.Rows; i++)
             if (!PublicWithdrawal.TryDecode(words[at + i], out withdrawals[i])) return Fail(out problem, $"withdrawal word {i} is malformed");
@@ -119,7 +122,7 @@ public sealed record PublicData(
             blocks[k] = new PublicBlock((int)account, words[at + 1], [.. words.Slice(at + 2, LeafContents.Elements)]);
         }
 
-        return new PublicData(profile, words[0], header, words[2], words[3], [.. operations], [.. withdrawals], [.. blocks]);
+        return new PublicData(profile, words[0], header, words[2], words[3], words[4], [.. operations], [.. withdrawals], [.. blocks]);
     }
 
     /// <summary>C: the commitment the proof makes to the words.</summary>

@@ -14,9 +14,9 @@ public static class RiskRowEncoding
     public static Fr Meta(RiskRow row) => new WordWriter()
         .Add((uint)row.Kind, Width.InstrumentKind).Add((uint)row.Flags, Width.InstrumentFlags).Add((uint)row.Group, Width.Group).ToField();
 
-    /// <summary>index | base + 2^35 | F + 2^35, 36 bits each.</summary>
-    public static Fr Market(RiskRow row) => new WordWriter()
-        .Add((ulong)row.Index, Width.Market).Add((ulong)Biased(row.Base), Width.Market).Add((ulong)Biased(row.Funding), Width.Market).ToField();
+    /// <summary>index | base + 2^35 | F + 2^35 | price bound, 36 bits each.</summary>
+    public static Fr Market(RiskRow row) => new WordWriter().Add((ulong)row.Index, Width.Market).Add((ulong)Biased(row.Base), Width.Market)
+        .Add((ulong)Biased(row.Funding), Width.Market).Add((ulong)row.PriceBound, Width.Market).ToField();
 
     /// <summary>A price as the circuit takes it: value + 2^35.</summary>
     public static long Biased(long value) => value + RiskRow.ValueBound;
@@ -25,10 +25,13 @@ public static class RiskRowEncoding
     public static Fr[] Pack(ReadOnlySpan<long> values)
     {
         var packed = new Fr[values.Length / 3];
-        for (int j = 0; j < packed.Length; j++)
-            packed[j] = Fr.FromInt64(values[3 * j]) + Fr.FromInt64(values[3 * j + 1]) * LimbStep + Fr.FromInt64(values[3 * j + 2]) * LimbStepSquared;
+        for (int j = 0; j < packed.Length; j++) packed[j] = Pack(values[3 * j], values[3 * j + 1], values[3 * j + 2]);
         return packed;
     }
+
+    /// <summary>Three signed integers in limbs of 2^84.</summary>
+    public static Fr Pack(Int128 first, Int128 second, Int128 third) =>
+        Fr.FromInt128(first) + Fr.FromInt128(second) * LimbStep + Fr.FromInt128(third) * LimbStepSquared;
 
     /// <summary>The row's 18 elements: meta, market, long, short.</summary>
     public static Fr[] Encode(RiskRow row) => [Meta(row), Market(row), .. Pack(row.Long.AsSpan()), .. Pack(row.Short.AsSpan())];
