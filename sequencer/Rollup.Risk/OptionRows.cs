@@ -104,7 +104,7 @@ internal sealed class OptionRows
         {
             int point = LongPoint[s - 1];
             long error = Black76.Error(forwards[point], strike);
-            long low = Math.Max(0, Value(isPut, point) - error - (point < 2 * Grid ? gaps[point / Grid * 7 + point % Grid / 2] : 0));
+            long low = Math.Max(0, Value(isPut, point) - error), gap = point < 2 * Grid ? gaps[point / Grid * 7 + point % Grid / 2] : 0;
             long high = Value(isPut, Shorts + s - 1) + error;
             if (Scenario.All[s].Extreme is var extreme and >= 0)
             {
@@ -114,7 +114,8 @@ internal sealed class OptionRows
                 high = (long)Rounding.CeilDiv((Int128)mark * (Unit - counted) + (Int128)high * counted, Unit);
             }
 
-            longs[s] = (long)Rounding.FloorDiv((Int128)low * (Unit - concentration), (Int128)Unit << Fraction);
+            // Below 0 where a cell hides the bend: a floor at 0 would lift the chord above the curve again.
+            longs[s] = (long)Rounding.FloorDiv((Int128)low * (Unit - concentration) - (Int128)gap * Unit, (Int128)Unit << Fraction);
             shorts[s] = (long)Rounding.CeilDiv((Int128)high * (Unit + concentration), (Int128)Unit << Fraction) + minimum;
         }
 

@@ -39,12 +39,102 @@ public class OptionRowsTests
         {
             RiskInputs inputs = RandomChain.Extreme(random);
             Assert.Null(inputs.Validate());
-            foreach (RiskRow row in RiskRows.From(inputs))
-            {
-                Assert.Null(row.Validate());
-                for (int s = 0; s < Bound.Scenarios; s++) Assert.True(row.Long[s] >= 0, $"a long option is worth {row.Long[s]} in scenario {s}");
-            }
+            Assert.All(RiskRows.From(inputs), row => Assert.Null(row.Validate()));
         }
+    }
+
+    [Fact]
+    public void Calls_and_puts_of_one_strike_differ_by_the_forward_where_nothing_is_charged()
+    {
+        RiskParameters bare = RiskParameters.Default with { VegaGap = 0, ChordGap = 0, ShortOptionMinimum = 0 };
+        RiskInputs inputs = Sample.Inputs() with { Parameters = bare with { ConcentrationPerMillionUsd = 0 } };
+        RiskRow call = Sample.Row(inputs, 21), put = Sample.Row(inputs, 22);
+        double forward = Sample.BtcCall.Index * (1 + Sample.BtcExpiry.Basis / 1e9), year = 30 / 365.0;
+        for (int s = 0; s < Bound.Scenarios; s++)
+        {
+            (double move, _, _, int basis, double counted) = s == 0 ? (0, 0, 0, 0, 1) : ReferenceModel.Scenario(bare, 0.15, s);
+            double expected = forward * (1 + move * counted) - basis * 0.02 * year * Sample.BtcCall.Index - Sample.BtcCall.Strike;
+            Assert.InRange(call.Long[s] - put.Long[s] - expected, -2.5, 2.5);
+            Assert.InRange(call.Short[s] - put.Short[s] - expected, -2.5, 2.5);
+            Assert.InRange(call.Short[s] - call.Long[s], 0, 1);
+        }
+    }
+
+    [Fact]
+    public void The_chord_gap_covers_the_curve_and_is_hardly_more_than_it()
+    {
+        var random = new Random(9);
+        for (int round = 0; round < 60; round++)
+        {
+            RiskInputs inputs = RandomChain.Inputs(random), without = inputs with { Parameters = inputs.Parameters with { ChordGap = 0 } };
+            int i = random.Next(1, inputs.Instruments.Length / 2);
+            InstrumentInput t = inputs.Instruments[i];
+            if (!t.IsOption) continue;
+            RiskRow row = RiskRows.From(inputs)[i], bare = RiskRows.From(without)[i];
+            var curve = new ReferenceModel.Curve(inputs, t);
+            for (int s = 1; s <= 14; s++)
+            {
+                (double move, int volatility, _, _, _) = ReferenceModel.Scenario(inputs.Parameters, 0.15, s);
+                double gap = curve.SampledGap(move, 0.15, curve.Stressed(volatility, 0) - curve.Gap);
+                Assert.InRange(bare.Long[s] - row.Long[s], gap - 2, 1.5 * gap + 1e-5 * t.Index);
+            }
+
+            for (int s = 15; s < Bound.Scenarios; s++) Assert.Equal(bare.Long[s], row.Long[s]);
+            Assert.Equal(bare.Short.AsEnumerable(), row.Short);
+        }
+    }
+
+    [Fact]
+    public void A_settled_or_delisted_derivative_has_one_value_and_spot_keeps_its_risk()
+    {
+        RiskRow settled = Sample.Row(40);
+        Assert.All([settled.Base, .. settled.Long, .. settled.Short], v => Assert.Equal(9_100_009, v));
+        Assert.Equal((0L, InstrumentFlags.Settled), (settled.PriceBound, settled.Flags));
+        RiskRow delisted = Sample.Row(Sample.With(Sample.BtcPerp with { Flags = InstrumentFlags.Delisted }), 3);
+        Assert.All([delisted.Base, .. delisted.Long, .. delisted.Short], v => Assert.Equal(64_234_567 + 1_203, v));
+        RiskRow spot = Sample.Row(Sample.With(Sample.EthSpot with { Flags = InstrumentFlags.Delisted }), 7);
+        Assert.Equal(Sample.Row(7).Long.AsEnumerable(), spot.Long);
+        Assert.True(spot.Long[13] < spot.Base);
+    }
+
+    [Theory]
+    [InlineData(1_800_000, 0, 1.0)]
+    [InlineData(900_000, 500_000_000, 0.5)]
+    [InlineData(180_000, 900_000_000, 0.1)]
+    [InlineData(-60_000, 600_000_000, 1.0)]
+    public void Inside_the_settlement_window_what_is_averaged_does_not_move_and_a_pending_option_moves_whole(long time, int weight, double moves)
+    {
+        Timestamp at = Timestamp.FromMilliseconds(Sample.Now + time);
+        ExpiryInput expiry = Sample.BtcExpiry with { ExpiresAt = at, Basis = 0, Surface = new(40_000, 0, 0, 0, 1), Average = weight == 0 ? 0 : 1_020_000_000, Weight = weight };
+        RiskInputs inputs = Sample.Inputs() with
+        {
+            Parameters = RiskParameters.Default with { ConcentrationPerMillionUsd = 0, ChordGap = 0, VegaGap = 0, ShortOptionMinimum = 0 },
+            Expiries = [expiry, Sample.EthExpiry],
+            Instruments = [.. Sample.Inputs().Instruments.Select(t => t.Id is 21 or 22 ? t with { ExpiresAt = at, Strike = 30_000_000 } : t)],
+        };
+        RiskRow call = Sample.Row(inputs, 21);
+        double effective = Sample.BtcCall.Index * (1 + 0.02 * weight / 1e9);
+        Assert.InRange(call.Base - (effective - 30_000_000), -2, 2);
+        // Deep in the money: scenarios 11 and 13 move the whole range up and down.
+        double expected = (weight > 0 && time < 0 ? effective : Sample.BtcCall.Index) * 0.15 * moves;
+        Assert.InRange(call.Long[11] - call.Base - expected, -3, 3);
+        Assert.InRange(call.Long[13] - call.Base + expected, -3, 3);
+    }
+
+    [Fact]
+    public void The_price_bound_is_the_largest_of_its_three_parts()
+    {
+        // 30 days, at the money, 60%: 5% of the mark is 0.34% of the index; 0.5% of the index; 2.5 points of a vega of 0.114%.
+        var market = new Market();
+        Assert.Equal(3_200_000, market.Row(market.Call(30, 1)).PriceBound);
+        Assert.Equal(3_200_000, market.Row(market.Call(30, 3)).PriceBound);
+        RiskRow deep = market.Row(market.Put(30, 2));
+        Assert.Equal(Rounding.CeilDiv(deep.Base * 50_000, 1_000_000), deep.PriceBound);
+        RiskRow far = market.Row(market.Call(365, 1));
+        double vega = ReferenceModel.Black(Market.Index, Market.Index, 0.625, false) - ReferenceModel.Black(Market.Index, Market.Index, 0.6, false);
+        var unweighted = new Market(parameters: RiskParameters.Default with { OptionMarkPenalty = 0 });
+        Assert.Equal(vega, unweighted.Row(unweighted.Call(365, 1)).PriceBound, 2.0);
+        Assert.True(far.PriceBound > vega);
     }
 
     [Fact]

@@ -40,8 +40,8 @@ internal static class ReferenceModel
 
             double deviation = curve!.Stressed(volatility, twist);
             double low = curve.Value(move, -basis, deviation - curve.Gap), high = curve.Value(move, -basis, deviation + curve.Gap);
-            if (s <= 14 && p.ChordGap == 1) low = Math.Max(0, low - curve.ChordGap(move, range, deviation - curve.Gap));
-            longs[s] = (mark + counted * (low - mark)) * (1 - concentration);
+            double chord = s <= 14 && p.ChordGap == 1 ? curve.ChordGap(move, range, deviation - curve.Gap) : 0;
+            longs[s] = (mark + counted * (low - mark)) * (1 - concentration) - chord;
             shorts[s] = (mark + counted * (high - mark)) * (1 + concentration) + t.Index * p.ShortOptionMinimum / 1e6;
         }
 
