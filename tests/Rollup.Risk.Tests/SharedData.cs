@@ -6,7 +6,8 @@ internal static class SharedData
     /// <summary>A path below ../shared/data of the repository's root.</summary>
     public static string PathOf(params string[] parts) => Path.Combine([Root, "..", "shared", "data", .. parts]);
 
-    private static string Root { get; } = FindRoot();
+    /// <summary>The folder that holds Rollup.sln.</summary>
+    public static string Root { get; } = FindRoot();
 
     private static string FindRoot()
     {

@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Numerics;
+using System.Text.Json;
 using Rollup.Protocol;
 using Rollup.Risk.Pricing;
 using Xunit.Abstractions;
@@ -99,6 +101,21 @@ public sealed class Black76Tests(ITestOutputHelper output)
         Assert.Equal(cases.Select(c => Black76.Call(c.Forward, 77_777_777, c.V)), values);
         Assert.Throws<ArgumentException>(() => Black76.Calls(1, new long[2], new long[3], new long[2]));
         Assert.Throws<ArgumentException>(() => Black76.Calls(1, new long[2], new long[2], new long[3]));
+    }
+
+    [Fact]
+    public void Every_bit_is_that_of_the_committed_vectors()
+    {
+        // Made by spec/gen/black76.mjs, in integers of any size.
+        using var file = JsonDocument.Parse(File.ReadAllText(Path.Combine(SharedData.Root, "spec", "vectors", "black76.json")));
+        static long Of(JsonElement row, string name) => long.Parse(row.GetProperty(name).GetString()!, CultureInfo.InvariantCulture);
+        JsonElement[] options = [.. file.RootElement.GetProperty("options").EnumerateArray()];
+        JsonElement[] volatilities = [.. file.RootElement.GetProperty("volatilities").EnumerateArray()], variances = [.. file.RootElement.GetProperty("variances").EnumerateArray()];
+        Assert.Equal((354, 65, 34), (options.Length, volatilities.Length, variances.Length));
+        Assert.All(options, o => Assert.Equal((Of(o, "call"), Of(o, "vega")),
+            (Black76.Call(Of(o, "forward"), Of(o, "strike"), Of(o, "deviation")), Black76.DeviationVega(Of(o, "forward"), Of(o, "strike"), Of(o, "deviation")))));
+        Assert.All(volatilities, o => Assert.Equal(Of(o, "deviation"), Black76.DeviationOfVolatility(Of(o, "volatility"), Of(o, "time"))));
+        Assert.All(variances, o => Assert.Equal(Of(o, "deviation"), Black76.DeviationOfVariance(Of(o, "variance"))));
     }
 
     [Theory]
