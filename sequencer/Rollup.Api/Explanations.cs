@@ -51,6 +51,12 @@ public static class Explanations
         RejectCode.BookFull => "The instrument's book has as many orders as it may.",
         RejectCode.NothingToSeal => "Nothing has executed since the epoch opened.",
         RejectCode.MalformedKey => "The registered key is not a point that can sign.",
+        RejectCode.BatchForcedFull => "The batch has no room for another forced change of a position.",
+        RejectCode.BatchReliefFull => "The batch has no room for another account that ends below its requirement. Try again once it is sealed.",
+        RejectCode.Liquidating => "The account is being liquidated: it takes nothing else in this batch. Try again once it is sealed.",
+        RejectCode.NotPermitted => "This is not permitted at present: prices are uncertain, or too many batches wait for their proof. GET /v1/info says what is.",
+        RejectCode.InstrumentExpired => "The instrument has expired; its positions settle.",
+        RejectCode.NothingToConvert => "No position of a settled instrument can be converted in this batch.",
         _ => throw new ArgumentOutOfRangeException(nameof(code), code, "A reject code without an explanation."),
     };
 

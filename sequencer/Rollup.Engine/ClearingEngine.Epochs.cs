@@ -51,6 +51,7 @@ public sealed partial class ClearingEngine
     private void Value(ImmutableArray<RiskRow> rows)
     {
         _rows = rows;
+        _table++;
         for (int i = 0; i < _markets.Length; i++) _markets[i].Load(rows[i]);
         foreach (Account? account in _accounts)
         {
@@ -119,9 +120,11 @@ public sealed partial class ClearingEngine
     {
         bool hasFees = _ledger.Fees > 0;
         _feeAccount.Cash += _ledger.Fees;
-        Account[] touched = [.. _ledger.Touched.OrderBy(a => a.Id)];
+        Account[] touched = [.. _ledger.Touched.OrderBy(a => !a.NeedsRelief).ThenBy(a => a.Id)];
         Dictionary<Account, int> blockOf = touched.Select((account, block) => (account, block)).ToDictionary(t => t.account, t => t.block);
         ImmutableArray<SealedRow> rows = SealRows(blockOf);
+        ImmutableArray<SealedForcedRow> forced = [.. Enumerable.Range(0, _ledger.ForcedCount).Select(i => SealForced(_ledger.Forced(i), blockOf))];
+        int? fundBlock = _ledger.ShowsFund ? blockOf[_fundAccount] : null;
         Fr oldRoot = _tree.Root;
         ImmutableArray<SealedBlock> blocks = [.. touched.Select(SealBlock)];
         // A batch of nothing but bounces shows a block all the same: account 0, unchanged.
@@ -129,7 +132,7 @@ public sealed partial class ClearingEngine
         var batch = new SealedBatch(
             _config.Profile.Name, _config.Domain, header, oldRoot, _tree.Root, [.. _riskInputs], _rows,
             [.. _ledger.Operations.Select(o => new SealedOperation(o.Queued.Operation, o.Queued.Depositor, o.Account is null ? null : blockOf[o.Account]))],
-            blocks, rows, hasFees ? blockOf[_feeAccount] : null, [], null, Fr.Zero);
+            blocks, rows, hasFees ? blockOf[_feeAccount] : null, forced, fundBlock, _ledger.RankingRoot);
         _ledger.Clear();
         return batch;
     }
@@ -152,11 +155,15 @@ public sealed partial class ClearingEngine
         return rows.MoveToImmutable();
     }
 
+    private static SealedForcedRow SealForced(ForcedState row, Dictionary<Account, int> blockOf) => new(
+        row.Kind, blockOf[row.Account], row.Counter is null ? null : blockOf[row.Counter], row.Market.Id,
+        row.Account.OldSize(row.Market), row.Counter?.OldSize(row.Market) ?? 0, row.Fill, row.Quote, row.Fee);
+
     private SealedBlock SealBlock(Account account)
     {
         LeafContents old = account.Leaf;
         account.Leaf = new LeafContents(old.Version + 1, account.Cash, account.SealedSlots?.Root ?? old.OrderRoot, account.Positions());
-        var block = new SealedBlock(account.Id, account.Identity, account.IsNew, old, account.Leaf, [.. _tree.Path((ulong)account.Id)]);
+        var block = new SealedBlock(account.Id, account.Identity, account.IsNew, old, account.Leaf, [.. _tree.Path((ulong)account.Id)], account.Payment);
         _tree.Set((ulong)account.Id, account.Leaf.Hash(account.Identity));
         return block;
     }

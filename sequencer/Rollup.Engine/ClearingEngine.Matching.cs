@@ -39,18 +39,23 @@ public sealed partial class ClearingEngine
         long fee = ReservedFee(limit);
         bool isExposed = size > (ExposureLimits.Accept - account.Exposure) / (market.Unit + limit + fee) || account.Exposure > ExposureLimits.Accept;
         bool isCovered = !isExposed && account.HealthWithOrder(holding, isSell, limit, fee, size) >= 0;
-        // An account without the margin to reserve may still close: at once, if that leaves it healthy.
+        // An account without the margin to reserve may still close: at once, as far as that leaves it healthy or on the mend.
         bool isClosing = !isCovered && size <= closable;
         if (!isCovered && !isClosing) return isExposed ? RejectCode.ExposureOutOfRange : RejectCode.InsufficientMargin;
 
         RejectCode stop = Plan(order, limit, isClosing);
         MatchPlan plan = _plan;
+        if (isClosing && plan.IsBeyondMark)
+        {
+            stop = CheckMargin(account, holding, isSell ? -plan.Filled : plan.Filled, plan.TakerCash, plan.Usage, out _);
+            plan.Return();
+        }
+
         bool killsOwn = stop == RejectCode.SelfTrade && order.Flags.SelfTrade == SelfTradePrevention.CancelBoth;
         if (order.Flags.TimeInForce == TimeInForce.FillOrKill && plan.Filled < order.Size) return IsCapacity(stop) ? stop : RejectCode.FillOrKillUnfilled;
         if (plan.Filled == 0 && stop != RejectCode.None && !killsOwn) return stop;
         if (plan.Filled == 0 && order.Flags.IsImmediate && !killsOwn) return RejectCode.NoLiquidity;
-        if (isClosing && (plan.Filled == 0 || account.CheckChange(holding, isSell ? -plan.Filled : plan.Filled, plan.TakerCash) != RejectCode.None))
-            return RejectCode.InsufficientMargin;
+        if (plan.Filled == 0 && isClosing) return RejectCode.InsufficientMargin;
 
         int row = Commit(order);
         long remaining = order.Size - plan.Filled;
@@ -63,7 +68,7 @@ public sealed partial class ClearingEngine
     }
 
     private static bool IsCapacity(RejectCode code) =>
-        code is RejectCode.BatchBlocksFull or RejectCode.BatchRowsFull or RejectCode.BatchInstrumentsFull;
+        code is RejectCode.BatchBlocksFull or RejectCode.BatchRowsFull or RejectCode.BatchInstrumentsFull or RejectCode.BatchReliefFull;
 
     /// <summary>Most that one lot can cost in fees at a price, whichever side of a fill it is on.</summary>
     private long ReservedFee(long price) =>
@@ -83,7 +88,7 @@ public sealed partial class ClearingEngine
     /// <summary>Finds what the order does to the book, best price and earliest order first, changing nothing but scratch fields.</summary>
     /// <param name="order">The order.</param>
     /// <param name="limit">The worst price to take.</param>
-    /// <param name="isClosing">The taker's margin is checked once, at the end, and not at every fill.</param>
+    /// <param name="isClosing">The taker's margin may pass through any state: the plan's mark is where it last was in order.</param>
     /// <returns>None if the order ran out of lots or of prices; else why it must go no further.</returns>
     private RejectCode Plan(in IncomingOrder order, long limit, bool isClosing)
     {
@@ -99,6 +104,7 @@ public sealed partial class ClearingEngine
                 if (_plan.Filled == order.Size) return RejectCode.None;
                 ref Order maker = ref book[at];
                 if (maker.Expiry <= order.Time) _plan.Close(at, RejectCode.Expired);
+                else if (maker.Account.IsBarred) _plan.Close(at, RejectCode.Liquidating);
                 else if (maker.Account == order.Account)
                 {
                     if (order.Flags.SelfTrade != SelfTradePrevention.CancelTaker) _plan.Close(at, RejectCode.SelfTrade);
@@ -139,14 +145,14 @@ public sealed partial class ClearingEngine
         if (takerCode != RejectCode.None) return takerCode;
         long makerSize = held.PlannedSize + (order.IsSell ? lots : -lots);
         long makerCash = held.PlannedCash + (order.IsSell ? -flow : flow) - makerFee;
-        RejectCode makerCode = MakerCode(ref maker, quote, makerSize, makerCash);
+        RejectCode makerCode = MakerCode(ref maker, quote, makerSize, makerCash, out bool needsRelief);
         if (makerCode != RejectCode.None)
         {
             plan.Close(at, makerCode);
             return RejectCode.None;
         }
 
-        if (PlanCapacity(order, ref maker, hasFee: takerFee + makerFee > 0) is var full and not RejectCode.None) return full;
+        if (PlanCapacity(order, ref maker, takerFee + makerFee > 0, needsRelief) is var full and not RejectCode.None) return full;
         (held.PlannedSize, held.PlannedCash) = (makerSize, makerCash);
         plan.Filled += lots;
         plan.Quote += quote;
@@ -155,17 +161,21 @@ public sealed partial class ClearingEngine
         plan.Fees += takerFee + makerFee;
         plan.Add() = new PlanStep { Order = at, Lots = lots, MakerMeter = makerMeter, MakerFee = makerFee, TakerFee = takerFee };
         if (lots == closable && lots < maker.Remaining) plan.Close(at, RejectCode.ReduceOnlyWouldIncrease);
+        if (isClosing && CheckMargin(order.Account, order.Holding, takerSize, takerCash, plan.Usage, out _) == RejectCode.None) plan.Mark();
         return RejectCode.None;
     }
 
-    private RejectCode MakerCode(ref Order maker, long quote, long deltaSize, long deltaCash)
+    /// <summary>Why a resting order may not fill, margin and relief included: then it is closed, so that it does not stand in the way of others.</summary>
+    private RejectCode MakerCode(ref Order maker, long quote, long deltaSize, long deltaCash, out bool needsRelief)
     {
+        needsRelief = false;
         if (maker.RowBatch == _batch && _ledger[maker.Row].Quote + quote > ExposureLimits.Quote) return RejectCode.ExposureOutOfRange;
-        return maker.Account.CheckChange(maker.Holding, deltaSize, deltaCash);
+        if (maker.Account.CheckCash(maker.Holding, deltaSize, deltaCash) is var cash and not RejectCode.None) return cash;
+        return CheckMargin(maker.Account, maker.Holding, deltaSize, deltaCash, _plan.Usage, out needsRelief);
     }
 
-    /// <summary>Takes room in the batch for one more fill: blocks of both accounts and of the fees, rows of both orders, risk buckets.</summary>
-    private RejectCode PlanCapacity(in IncomingOrder order, ref Order maker, bool hasFee)
+    /// <summary>Takes room in the batch for one more fill: blocks of both accounts and of the fees, rows of both orders, risk buckets, the maker's relief.</summary>
+    private RejectCode PlanCapacity(in IncomingOrder order, ref Order maker, bool hasFee, bool needsRelief)
     {
         MatchPlan plan = _plan;
         Usage usage = plan.Usage;
@@ -174,10 +184,12 @@ public sealed partial class ClearingEngine
         if (maker.RowBatch != _batch) usage.Rows++;
         bool addsTaker = PlanBlock(order.Account, ref usage), addsMaker = PlanBlock(maker.Account, ref usage);
         bool addsFees = hasFee && PlanBlock(_feeAccount, ref usage);
+        if (needsRelief && !maker.Account.HasRelief && !IsPlannedRelief(maker.Account)) usage.Reliefs++;
         if (_ledger.Fits(usage) is var full and not RejectCode.None) return full;
         if (addsTaker) order.Account.PlanStamp = plan.Stamp;
         if (addsMaker) maker.Account.PlanStamp = plan.Stamp;
         if (addsFees) _feeAccount.PlanStamp = plan.Stamp;
+        if (needsRelief) maker.Account.ReliefStamp = plan.Stamp;
         plan.Usage = usage;
         return RejectCode.None;
     }
@@ -209,6 +221,7 @@ public sealed partial class ClearingEngine
             (row.Fill, row.Quote, row.Fee) = (plan.Filled, plan.Quote, plan.TakerMeter);
             slot.Chain = new OrderSlot(request.Nonce, plan.Filled);
             order.Account.Change(order.Holding, order.IsSell ? -plan.Filled : plan.Filled, plan.TakerCash);
+            if (order.Account.Health < 0) _ledger.TakeRelief(order.Account);
         }
 
         long filled = 0;
@@ -241,6 +254,7 @@ public sealed partial class ClearingEngine
         row.Fee = step.MakerMeter;
         account.Reserve(maker.Holding, maker.IsSell, maker.Price, maker.Fee, -step.Lots);
         account.Change(maker.Holding, maker.IsSell ? -step.Lots : step.Lots, (maker.IsSell ? flow : -flow) - step.MakerFee);
+        if (account.Health < 0) _ledger.TakeRelief(account);
         ref SlotState slot = ref account.SlotRef(request.Slot);
         slot.Chain = new OrderSlot(request.Nonce, (slot.Chain.Nonce == request.Nonce ? slot.Chain.Filled : 0) + step.Lots);
 

@@ -22,7 +22,7 @@ public sealed partial class ClearingEngine
 
         Operation operation = queued.Operation;
         bool accepted = bounce == RejectCode.None;
-        _ledger.Operations.Add(new ConsumedOperation(queued, accepted ? AccountOf(operation.Account) : null));
+        _ledger.AddOperation(queued, accepted ? AccountOf(operation.Account) : null);
         _nextOperation++;
         Emit() = new EngineEvent
         {
@@ -68,19 +68,24 @@ public sealed partial class ClearingEngine
         else if (o.Amount == 0) bounce = RejectCode.ZeroSize;
         else if (o.Asset != 0 && (market = MarketOf(o.Asset)) is null) bounce = RejectCode.UnknownInstrument;
         else if (market is { IsSpot: false }) bounce = RejectCode.NotWithdrawable;
+        // It waits: no operation touches an account in the batch that liquidates it.
+        else if (account.IsBarred) return RejectCode.Liquidating;
         else return market is null ? DepositCash(account, o.Amount, out bounce) : DepositSpot(account, market, queued, out bounce);
         return RejectCode.None;
     }
 
     private RejectCode DepositCash(Account account, long amount, out RejectCode bounce)
     {
-        bounce = !ExposureLimits.IsCashInRange(account.Cash + amount) ? RejectCode.ExposureOutOfRange
-            // Every block of a batch ends healthy, so a deposit too small to heal its account would stop the chain.
-            : account.Health + amount < 0 ? RejectCode.InsufficientMargin
-            : RejectCode.None;
+        bounce = !ExposureLimits.IsCashInRange(account.Cash + amount) ? RejectCode.ExposureOutOfRange : RejectCode.None;
+        if (bounce != RejectCode.None) return RejectCode.None;
+        // Cash that does not heal its account mends it. Without a place in this batch it waits for the next, where there are places again.
+        RejectCode margin = CheckMargin(account, null, 0, amount, default, out bool needsRelief);
+        if (margin == RejectCode.BatchReliefFull) return margin;
+        bounce = margin;
         if (bounce != RejectCode.None) return RejectCode.None;
         if (_ledger.Fits(BatchLedger.BlockOf(account)) is var full and not RejectCode.None) return full;
         _ledger.Touch(account);
+        if (needsRelief) _ledger.TakeRelief(account);
         account.Cash += amount;
         return RejectCode.None;
     }
@@ -95,14 +100,18 @@ public sealed partial class ClearingEngine
         if (bounce != RejectCode.None) return RejectCode.None;
         if (holding.Size + holding.Bids + amount >= Lots.PositionBound) bounce = RejectCode.PositionOutOfRange;
         else if (amount > (ExposureLimits.Accept - account.Exposure) / market.Unit || account.Exposure > ExposureLimits.Accept) bounce = RejectCode.ExposureOutOfRange;
-        else bounce = account.CheckChange(holding, amount, 0);
+        bool needsRelief = false;
+        // Relief at most where spot was given up in this batch: an account on the mend holds no more than before.
+        if (bounce == RejectCode.None) bounce = CheckMargin(account, holding, amount, 0, default, out needsRelief);
         Usage usage = BatchLedger.BlockOf(account);
         usage.Buckets |= market.BucketBit;
         RejectCode full = bounce == RejectCode.None ? _ledger.Fits(usage) : RejectCode.None;
+        if (bounce == RejectCode.BatchReliefFull) (full, bounce) = (bounce, RejectCode.None);
         if (bounce == RejectCode.None && full == RejectCode.None)
         {
             _ledger.Touch(account);
             _ledger.OpenBucket(market.BucketBit);
+            if (needsRelief) _ledger.TakeRelief(account);
             account.Change(holding, amount, 0);
         }
 

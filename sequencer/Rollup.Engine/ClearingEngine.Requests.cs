@@ -14,6 +14,7 @@ public sealed partial class ClearingEngine
         if (verified.Key.X != account.Identity.KeyX || verified.Key.Y != account.Identity.KeyY) return RejectCode.NotOwner;
         if (request.Nonce == 0) return RejectCode.Malformed;
         if (request.Expiry <= time) return RejectCode.Expired;
+        if (account.IsBarred && (request.Kind != RowKind.Cancel || request.Flags != 0)) return RejectCode.Liquidating;
         return request.Kind switch
         {
             RowKind.Order => Place(time, account, verified),
@@ -123,14 +124,14 @@ public sealed partial class ClearingEngine
             || (request.Flags & ~OrderFlags.ProvenCancel) != 0) return RejectCode.Malformed;
         bool proven = (request.Flags & OrderFlags.ProvenCancel) != 0;
         SlotState slot = account.Slot(request.Slot);
-        bool hitsOpenOrder = slot.Market is { } book && book.Book[slot.Order].Request.Request.Nonce <= request.Nonce;
+        bool needsRelief = false, hitsOpenOrder = slot.Market is { } book && book.Book[slot.Order].Request.Request.Nonce <= request.Nonce;
         if (proven)
         {
             if (!IsExecuting(time)) return RejectCode.EpochClosed;
             if (request.Nonce < slot.Chain.Nonce) return RejectCode.ReplayedNonce;
             if (slot.Chain == new OrderSlot(request.Nonce, OrderSlot.MaxFilled)) return RejectCode.UnknownOrder;
-            // Every block of a batch ends healthy; an account that is not can still cancel without proof.
-            if (account.Health < 0) return RejectCode.InsufficientMargin;
+            // Without relief an account below its requirement can still cancel without proof.
+            if (CheckMargin(account, null, 0, 0, default, out needsRelief) is var margin and not RejectCode.None) return margin;
             Usage usage = BatchLedger.BlockOf(account);
             usage.Rows = 1;
             if (_ledger.Fits(usage) is var full and not RejectCode.None) return full;
@@ -142,6 +143,7 @@ public sealed partial class ClearingEngine
         killed.SeenNonce = Math.Max(killed.SeenNonce, request.Nonce);
         if (!proven) return RejectCode.None;
         _ledger.Touch(account);
+        if (needsRelief) _ledger.TakeRelief(account);
         _ledger.AddRow(account, verified);
         killed.Chain = new OrderSlot(request.Nonce, OrderSlot.MaxFilled);
         Emit() = new EngineEvent

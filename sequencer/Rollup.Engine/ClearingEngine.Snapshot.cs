@@ -11,7 +11,7 @@ namespace Rollup.Engine;
 // The whole state as bytes: canonical, so that equal states have equal snapshots whatever led to them.
 public sealed partial class ClearingEngine
 {
-    private const uint SnapshotVersion = 1;
+    private const uint SnapshotVersion = 2;
 
     /// <summary>
     /// The state as bytes, from which <see cref="Restore"/> continues as if nothing had happened. Versioned, not checksummed: that is the host's.
@@ -79,7 +79,7 @@ public sealed partial class ClearingEngine
         int accounts = from.ReadInt32();
         for (int i = 0; i < accounts; i++) SnapshotCodec.ReadAccount(from, AccountForRestore, id => MarketOf(id), _config.Profile.Buckets);
         foreach (Market market in _markets) SnapshotCodec.ReadBook(from, market, id => AccountOf(id), _batch);
-        SnapshotCodec.ReadLedger(from, _ledger, _accounts.OfType<Account>(), id => AccountOf(id));
+        SnapshotCodec.ReadLedger(from, _ledger, _accounts.OfType<Account>(), id => AccountOf(id), id => MarketOf(id));
         if (from.BaseStream.Position != from.BaseStream.Length) throw new InvalidDataException("The snapshot has bytes after its end.");
 
         _tree.UpdateMany(_accounts.OfType<Account>().Where(a => !a.IsNew).Select(a => ((ulong)a.Id, a.Leaf.Hash(a.Identity))));
@@ -105,7 +105,7 @@ public sealed partial class ClearingEngine
         SnapshotCodec.Write(to, config.Domain);
         CircuitProfile p = config.Profile;
         to.Write(p.Name);
-        foreach (int value in (int[])[p.Blocks, p.Rows, p.Operations, p.Buckets, config.MakerFee.Ppm, config.TakerFee.Ppm, config.MaxEpoch,
+        foreach (int value in (int[])[p.Blocks, p.Rows, p.Operations, p.Buckets, p.Forced, p.Reliefs, config.MakerFee.Ppm, config.TakerFee.Ppm, config.MaxEpoch,
             config.MaxReportAge, config.MaxOpenOrders, config.MaxBookOrders]) to.Write(value);
         foreach (InstrumentSpec t in config.Instruments)
             foreach (long value in (long[])[t.Id, (int)t.Kind, t.Group, t.Tick, t.MinSize]) to.Write(value);

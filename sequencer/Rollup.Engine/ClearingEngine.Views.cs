@@ -28,9 +28,10 @@ public readonly record struct BookLevel(Price Price, Lots Lots);
 /// <param name="Batch">Number of the current or last batch; 0 before the first.</param>
 /// <param name="IsOpen">Whether an epoch is open.</param>
 /// <param name="Opened">When it opened.</param>
-/// <param name="Blocks">Capacity taken by the batch in progress, and so Rows, Operations, Buckets.</param>
+/// <param name="Blocks">Capacity taken by the batch in progress, and so Rows, Operations, Buckets, Forced, Reliefs.</param>
 public sealed record EngineStatus(
-    Timestamp Now, uint Batch, bool IsOpen, Timestamp Opened, long NextOperation, Fr AccountRoot, int Blocks, int Rows, int Operations, int Buckets);
+    Timestamp Now, uint Batch, bool IsOpen, Timestamp Opened, long NextOperation, Fr AccountRoot, int Blocks, int Rows, int Operations, int Buckets,
+    int Forced, int Reliefs);
 
 // Reading: for hosts between commands. Everything returned is a copy.
 public sealed partial class ClearingEngine
@@ -41,7 +42,8 @@ public sealed partial class ClearingEngine
     /// <summary>Where the engine stands. The root is that of the last sealed batch.</summary>
     public EngineStatus Status => new(
         Timestamp.FromMilliseconds(_now), _batch, _isOpen, Timestamp.FromMilliseconds(_openTime), _nextOperation, _tree.Root,
-        _ledger.Touched.Count, _ledger.RowCount, _ledger.Operations.Count, System.Numerics.BitOperations.PopCount(_ledger.Buckets));
+        _ledger.Touched.Count, _ledger.RowCount, _ledger.Operations.Count, System.Numerics.BitOperations.PopCount(_ledger.Buckets),
+        _ledger.ForcedCount, _ledger.ReliefCount);
 
     /// <summary>The epoch's risk rows, ascending by id; empty before the first epoch.</summary>
     public ImmutableArray<RiskRow> RiskTable => _rows;

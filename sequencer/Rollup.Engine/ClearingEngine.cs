@@ -21,7 +21,7 @@ public sealed partial class ClearingEngine
     private readonly BatchLedger _ledger;
     private readonly MatchPlan _plan = new();
     private readonly QuadTree _tree = new(Depth.Account);
-    private readonly Account _feeAccount;
+    private readonly Account _feeAccount, _fundAccount;
 
     private Account?[] _accounts = new Account?[64];
     private EngineEvent[] _events = new EngineEvent[64];
@@ -38,6 +38,9 @@ public sealed partial class ClearingEngine
     private byte[] _riskInputs = [];
     private long _observedAt = -1;
     private ImmutableArray<RiskRow> _rows = [];
+
+    // Number of the table among those that this engine has loaded: values that carry it are valued under it.
+    private long _table;
 
     // No open order expires earlier: lets a tick do nothing most of the time.
     private long _earliestExpiry = long.MaxValue;
@@ -60,6 +63,7 @@ public sealed partial class ClearingEngine
         }
 
         _feeAccount = _accounts[0]!;
+        _fundAccount = _accounts[1]!;
     }
 
     /// <summary>Applies one command. Never throws for bad input.</summary>

@@ -181,6 +181,12 @@ public enum RejectCode
     BookFull = 41,
     NothingToSeal = 42,
     MalformedKey = 43,
+    BatchForcedFull = 44,
+    BatchReliefFull = 45,
+    Liquidating = 46,
+    NotPermitted = 47,
+    InstrumentExpired = 48,
+    NothingToConvert = 49,
 }
 
 /// <summary>The <c>instrumentFlags</c> of spec/protocol.json.</summary>

@@ -120,6 +120,7 @@ internal sealed class NaiveEngine(EngineConfig config)
     {
         long remaining = r.Size;
         var stop = RejectCode.None;
+        (NaiveState State, List<EngineEvent> Events, long Remaining) mark = (s.Copy(), [], remaining);
         foreach (NaiveOrder maker in Opposite(r.Instrument, r.IsSell, limit))
         {
             if (remaining == 0) break;
@@ -139,15 +140,25 @@ internal sealed class NaiveEngine(EngineConfig config)
 
             stop = TryFill(a, r, maker, isClosing, ref remaining);
             if (stop != RejectCode.None) break;
+            if (isClosing && MarginCode(a) == RejectCode.None) mark = (s.Copy(), [.. s.Events], remaining);
+        }
+
+        // What closes goes as far as its account is in order.
+        if (isClosing && remaining < mark.Remaining)
+        {
+            stop = MarginCode(a);
+            (s, s.Events, remaining) = (mark.State, mark.Events, mark.Remaining);
+            a = s.Accounts[a.Id];
         }
 
         long filled = r.Size - remaining;
         bool killsOwn = stop == RejectCode.SelfTrade && f.SelfTrade == SelfTradePrevention.CancelBoth;
-        bool isFull = stop is RejectCode.BatchBlocksFull or RejectCode.BatchRowsFull or RejectCode.BatchInstrumentsFull;
+        bool isFull = stop is RejectCode.BatchBlocksFull or RejectCode.BatchRowsFull or RejectCode.BatchInstrumentsFull or RejectCode.BatchReliefFull;
         if (f.TimeInForce == TimeInForce.FillOrKill && remaining > 0) return isFull ? stop : RejectCode.FillOrKillUnfilled;
         if (filled == 0 && stop != RejectCode.None && !killsOwn) return stop;
         if (filled == 0 && f.IsImmediate && !killsOwn) return RejectCode.NoLiquidity;
-        if (isClosing && (filled == 0 || s.Health(a) < 0)) return RejectCode.InsufficientMargin;
+        if (isClosing && filled == 0) return RejectCode.InsufficientMargin;
+        if (s.Health(a) < 0) s.Relieved.Add(a.Id);
         a.Seen[r.Slot] = r.Nonce;
         if (remaining == 0) return RejectCode.None;
         if (stop == RejectCode.None && isClosing) stop = RejectCode.InsufficientMargin;
@@ -179,8 +190,10 @@ internal sealed class NaiveEngine(EngineConfig config)
         NaiveState before = s.Copy();
         BigInteger takerFee = AddToRow(r, lots, maker.Request.Limit, config.TakerFee.Ppm), makerFee = AddToRow(maker.Request, lots, maker.Request.Limit, config.MakerFee.Ppm);
         BigInteger flow = lots * ((BigInteger)maker.Request.Limit - s.Risk[r.Instrument].Funding);
-        RejectCode takerCode = Move(a, r, r.IsSell, lots, flow, takerFee, checkMargin: !isClosing);
-        RejectCode makerCode = Move(b, r, !r.IsSell, lots, flow, makerFee, checkMargin: true);
+        RejectCode takerCode = Move(a, r, r.IsSell, lots, flow, takerFee);
+        if (takerCode == 0 && !isClosing && s.Health(a) < 0) takerCode = RejectCode.InsufficientMargin;
+        RejectCode makerCode = Move(b, r, !r.IsSell, lots, flow, makerFee);
+        if (makerCode == 0) makerCode = MarginCode(b);
         int third = takerFee + makerFee > 0 ? 0 : a.Id;
         RejectCode full = takerCode == 0 && makerCode == 0 ? TakeRoom(before, [a.Id, b.Id, third], r.Instrument) : RejectCode.None;
         if (takerCode != 0 || makerCode != 0 || full != 0)
@@ -197,6 +210,7 @@ internal sealed class NaiveEngine(EngineConfig config)
         }
 
         s.Accounts[0].Cash += takerFee + makerFee;
+        if (s.Health(b) < 0) s.Relieved.Add(b.Id);
         remaining -= lots;
         a.Chain[r.Slot] = new OrderSlot(r.Nonce, r.Size - remaining);
         long already = b.Chain.GetValueOrDefault(maker.Request.Slot) is var c && c.Nonce == maker.Request.Nonce ? c.Filled : 0;
@@ -222,12 +236,19 @@ internal sealed class NaiveEngine(EngineConfig config)
         return RejectCode.None;
     }
 
-    private RejectCode Move(NaiveAccount a, SignedRequest r, bool sells, long lots, BigInteger flow, BigInteger fee, bool checkMargin)
+    private RejectCode Move(NaiveAccount a, SignedRequest r, bool sells, long lots, BigInteger flow, BigInteger fee)
     {
         a.Cash += (sells ? flow : -flow) - fee;
         a.Add(r.Instrument, sells ? -lots : lots);
-        if (s.Withdrew.Contains(a.Id) && OwnMoney(a) < 0) return RejectCode.InsufficientBalance;
-        return checkMargin && s.Health(a) < 0 ? RejectCode.InsufficientMargin : RejectCode.None;
+        return s.Withdrew.Contains(a.Id) && OwnMoney(a) < 0 ? RejectCode.InsufficientBalance : RejectCode.None;
+    }
+
+    /// <summary>Whether the account is healthy, or on the mend with a place for it.</summary>
+    private RejectCode MarginCode(NaiveAccount a)
+    {
+        if (s.Health(a) >= 0) return RejectCode.None;
+        if (config.Profile.Reliefs == 0 || !s.IsOnTheMend(a)) return RejectCode.InsufficientMargin;
+        return s.Relieved.Contains(a.Id) || s.Relieved.Count < config.Profile.Reliefs ? RejectCode.None : RejectCode.BatchReliefFull;
     }
 
     private BigInteger OwnMoney(NaiveAccount a) => a.Cash + a.Sizes.Where(p => specs[p.Key].Kind != InstrumentKind.Spot).Aggregate(
@@ -301,7 +322,8 @@ internal sealed class NaiveEngine(EngineConfig config)
             if (!IsExecuting) return RejectCode.EpochClosed;
             if (r.Nonce < a.Chain.GetValueOrDefault(r.Slot).Nonce) return RejectCode.ReplayedNonce;
             if (a.Chain.GetValueOrDefault(r.Slot) == spent) return RejectCode.UnknownOrder;
-            if (s.Health(a) < 0) return RejectCode.InsufficientMargin;
+            if (MarginCode(a) is var margin and not RejectCode.None) return margin;
+            if (s.Health(a) < 0) s.Relieved.Add(a.Id);
             s.Rows.Add(new NaiveRow(r, 0, 0, 0, 0));
             if (TakeRoom(s.Copy(), [a.Id], 0) is var full and not RejectCode.None) return full;
         }
@@ -326,6 +348,7 @@ internal sealed class NaiveEngine(EngineConfig config)
         NaiveState before = s.Copy();
         bool registers = o.Kind == OperationKind.Register;
         RejectCode bounce = registers ? Register(queued) : Deposit(queued);
+        if (bounce == RejectCode.BatchReliefFull) return bounce;
         if (bounce == RejectCode.None && TakeRoom(before.Accounts.ContainsKey(o.Account) ? before : s.Copy(), [o.Account], o.Asset) is var full and not RejectCode.None) return full;
         if (bounce != RejectCode.None) s.Accounts = before.Accounts;
         s.Operations++;
@@ -363,7 +386,9 @@ internal sealed class NaiveEngine(EngineConfig config)
         if (o.Asset != 0 && RoomCode(a, o.Asset) is var room and not RejectCode.None) return room;
         if (o.Asset == 0) a.Cash += o.Amount;
         else a.Add(o.Asset, o.Amount);
-        return s.Health(a) < 0 ? RejectCode.InsufficientMargin : RejectCode.None;
+        RejectCode margin = MarginCode(a);
+        if (s.Health(a) < 0 && margin == RejectCode.None) s.Relieved.Add(a.Id);
+        return margin;
     }
 
     private RejectCode OpenEpoch(byte[] bytes)
@@ -389,6 +414,8 @@ internal sealed class NaiveEngine(EngineConfig config)
         s.IsOpen = false;
         s.Touched.Clear();
         s.Withdrew.Clear();
+        s.Relieved.Clear();
+        s.Sealed = s.Accounts.ToDictionary(a => a.Key, a => a.Value.Copy());
         s.Buckets.Clear();
         s.Rows.Clear();
         s.Operations = 0;

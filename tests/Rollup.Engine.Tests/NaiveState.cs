@@ -41,7 +41,10 @@ internal sealed class NaiveState
     /// <summary>In the order they came to rest.</summary>
     internal List<NaiveOrder> Orders = [];
 
-    internal SortedSet<int> Touched = [], Withdrew = [], Buckets = [];
+    internal SortedSet<int> Touched = [], Withdrew = [], Relieved = [], Buckets = [];
+
+    /// <summary>The accounts as the last batch left them.</summary>
+    internal Dictionary<int, NaiveAccount> Sealed = [];
     internal List<NaiveRow> Rows = [];
     internal int Operations;
     internal List<EngineEvent> Events = [];
@@ -49,7 +52,7 @@ internal sealed class NaiveState
     internal static NaiveState Genesis()
     {
         var state = new NaiveState();
-        for (int id = 0; id < 2; id++) state.Accounts[id] = new NaiveAccount { Id = id };
+        for (int id = 0; id < 2; id++) state.Sealed[id] = state.Accounts[id] = new NaiveAccount { Id = id };
         return state;
     }
 
@@ -66,6 +69,8 @@ internal sealed class NaiveState
         Orders = [.. Orders],
         Touched = [.. Touched],
         Withdrew = [.. Withdrew],
+        Relieved = [.. Relieved],
+        Sealed = Sealed,
         Buckets = [.. Buckets],
         Rows = [.. Rows],
         Operations = Operations,
@@ -105,6 +110,18 @@ internal sealed class NaiveState
         }
 
         return health;
+    }
+
+    /// <summary>What cash and positions are worth at the mark.</summary>
+    internal BigInteger Mark(NaiveAccount a) => a.Sizes.Aggregate(a.Cash, (sum, p) => sum + p.Value * Risk[p.Key].Base);
+
+    /// <summary>Healthy; or smaller in everything than the last batch left it, with a smaller requirement, at a price of a tenth of the difference.</summary>
+    internal bool IsOnTheMend(NaiveAccount a)
+    {
+        if (Withdrew.Contains(a.Id) || !Sealed.TryGetValue(a.Id, out NaiveAccount? old) || Health(old) >= 0) return false;
+        if (a.Sizes.Any(p => p.Value.Sign != old.Size(p.Key).Sign || BigInteger.Abs(p.Value) > BigInteger.Abs(old.Size(p.Key)))) return false;
+        BigInteger relief = Mark(old) - Health(old) - (Mark(a) - Health(a));
+        return relief >= 0 && 10 * (Mark(old) - Mark(a)) <= relief;
     }
 
     internal BigInteger Exposure(NaiveAccount a, long feeRate)

@@ -120,8 +120,30 @@ internal sealed class Account(int id, AccountIdentity identity)
     /// <summary>Whether the batch in progress has a block for the account, creates it, withdraws from it.</summary>
     internal bool IsTouched, IsNew, HasWithdrawn;
 
-    /// <summary>Scratch of the matching in progress: whether its plan already counts a block for the account.</summary>
-    internal long PlanStamp;
+    /// <summary>Whether the batch in progress has a signed row or an operation of the account: then it is not liquidated in it.</summary>
+    internal bool HasActed;
+
+    /// <summary>Whether the batch in progress liquidates or deleverages the account.</summary>
+    internal bool IsForced;
+
+    /// <summary>Whether the batch in progress has a place for the account to end below its requirement.</summary>
+    internal bool HasRelief;
+
+    /// <summary>What the insurance fund pays into the account in the batch in progress, atoms.</summary>
+    internal long Payment;
+
+    /// <summary>Whether the batch in progress takes neither a request nor an operation of the account any more.</summary>
+    internal bool IsBarred => IsForced || Payment > 0;
+
+    /// <summary>Whether the account's block needs relief, as it stands.</summary>
+    internal bool NeedsRelief => IsBarred || Health < 0;
+
+    /// <summary>What <see cref="Leaf"/> is worth under table <see cref="OldTable"/> of the engine.</summary>
+    internal Margin OldMargin;
+    internal long OldTable;
+
+    /// <summary>Scratch of the matching in progress: whether its plan already counts a block, and a place for relief, for the account.</summary>
+    internal long PlanStamp, ReliefStamp;
 
     internal int HoldingCount { get; private set; }
     internal ReadOnlySpan<Holding> Holdings => _holdings.AsSpan(0, HoldingCount);
@@ -149,6 +171,35 @@ internal sealed class Account(int id, AccountIdentity identity)
 
     /// <summary>Health as if the open orders had filled at their worst (docs/RISK.md).</summary>
     internal long ReservedHealth => Cash + Reserved(_groups[0]) + Reserved(_groups[1]);
+
+    /// <summary>What the account would be worth after a change of a position (null: none) and of cash.</summary>
+    internal Margin MarginAfter(Holding? holding, long deltaSize, long deltaCash)
+    {
+        long cash = Cash + deltaCash, mark = cash + _groups[0].Equity[0] + _groups[1].Equity[0];
+        if (holding is null) return new Margin(mark, Health + deltaCash);
+        // Scenario 0 values long and short alike, at the mark.
+        return new Margin(mark + deltaSize * holding.Market.Long[0], cash + Revalue(holding, deltaSize, out _) + Other(holding.Group).Worst);
+    }
+
+    /// <summary>The position in the old leaf, signed lots.</summary>
+    internal long OldSize(Market market)
+    {
+        foreach (Position p in Leaf.Positions)
+            if (p.Instrument == market.Id) return p.Size;
+        return 0;
+    }
+
+    /// <summary>Whether, after a change of a position (null: none), every position is one of the old leaf, of the same sign and no larger.</summary>
+    internal bool IsWithinOld(Holding? changed, long deltaSize)
+    {
+        foreach (Holding h in Holdings)
+        {
+            long size = h.Size + (h == changed ? deltaSize : 0), old = size == 0 ? 0 : OldSize(h.Market);
+            if (size > 0 ? size > old : size < old) return false;
+        }
+
+        return true;
+    }
 
     internal Holding? Find(Market market)
     {

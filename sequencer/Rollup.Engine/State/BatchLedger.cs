@@ -1,4 +1,5 @@
 using System.Numerics;
+using Rollup.Crypto;
 using Rollup.Crypto.Settlement;
 using Rollup.Protocol;
 
@@ -42,27 +43,53 @@ internal struct Usage
 {
     internal int Blocks;
     internal int Rows;
+    internal int Forced;
+    internal int Reliefs;
     internal ulong Buckets;
+}
+
+/// <summary>A forced row of the batch in progress: a change of a position that nobody signed.</summary>
+internal struct ForcedState
+{
+    internal ForcedKind Kind;
+    internal Account Account;
+
+    /// <summary>Of a deleveraging: the other side; else null.</summary>
+    internal Account? Counter;
+
+    internal Market Market;
+    internal long Fill;
+    internal long Quote;
+    internal long Fee;
 }
 
 /// <summary>An operation that the batch consumes; Account is null if it bounced.</summary>
 internal readonly record struct ConsumedOperation(QueuedOperation Queued, Account? Account);
 
-/// <summary>The batch in progress and its capacity. Rows, blocks and buckets are taken when something executes, never given back.</summary>
+/// <summary>
+/// The batch in progress and its capacity. Rows, blocks, buckets and places for relief are taken when something executes, never given back.
+/// </summary>
 internal sealed class BatchLedger(CircuitProfile profile)
 {
     private readonly RowState[] _rows = new RowState[profile.Rows];
+    private readonly ForcedState[] _forced = new ForcedState[profile.Forced];
+    private readonly List<ConsumedOperation> _operations = new(profile.Operations);
     private Usage _used;
 
     /// <summary>Accounts with a block, in the order they were touched.</summary>
     internal List<Account> Touched { get; } = new(profile.Blocks);
 
-    internal List<ConsumedOperation> Operations { get; } = new(profile.Operations);
+    internal IReadOnlyList<ConsumedOperation> Operations => _operations;
 
     /// <summary>Fees charged in this batch, not yet in account 0's cash.</summary>
     internal long Fees;
 
+    /// <summary>Commitment to the ranking that deleveraging went by; 0 without deleveraging.</summary>
+    internal Fr RankingRoot;
+
     internal int RowCount => _used.Rows;
+    internal int ForcedCount => _used.Forced;
+    internal int ReliefCount => _used.Reliefs;
     internal ulong Buckets => _used.Buckets;
     internal bool IsEmpty => Touched.Count == 0 && Operations.Count == 0;
     internal bool IsOperationsFull => Operations.Count == profile.Operations;
@@ -74,7 +101,9 @@ internal sealed class BatchLedger(CircuitProfile profile)
     {
         if (_used.Blocks + more.Blocks > profile.Blocks) return RejectCode.BatchBlocksFull;
         if (_used.Rows + more.Rows > profile.Rows) return RejectCode.BatchRowsFull;
-        return BitOperations.PopCount(_used.Buckets | more.Buckets) > profile.Buckets ? RejectCode.BatchInstrumentsFull : RejectCode.None;
+        if (BitOperations.PopCount(_used.Buckets | more.Buckets) > profile.Buckets) return RejectCode.BatchInstrumentsFull;
+        if (_used.Forced + more.Forced > profile.Forced) return RejectCode.BatchForcedFull;
+        return _used.Reliefs + more.Reliefs > profile.Reliefs ? RejectCode.BatchReliefFull : RejectCode.None;
     }
 
     /// <summary>What a block for the account takes, if it has none yet.</summary>
@@ -98,16 +127,76 @@ internal sealed class BatchLedger(CircuitProfile profile)
     internal int AddRow(Account account, VerifiedRequest request)
     {
         _rows[_used.Rows] = new RowState { Account = account, Request = request };
+        account.HasActed = true;
         return _used.Rows++;
+    }
+
+    /// <summary>Appends an operation; <paramref name="account"/> is null if it bounced.</summary>
+    internal void AddOperation(QueuedOperation queued, Account? account)
+    {
+        _operations.Add(new ConsumedOperation(queued, account));
+        if (account is not null) account.HasActed = true;
+    }
+
+    /// <summary>Takes a place for relief, if the account has none yet.</summary>
+    internal void TakeRelief(Account account)
+    {
+        if (account.HasRelief) return;
+        account.HasRelief = true;
+        _used.Reliefs++;
+    }
+
+    internal ref ForcedState Forced(int row) => ref _forced[row];
+
+    /// <summary>
+    /// Appends a forced row, empty yet, of an account (and its counterparty) that have blocks; returns its index. A liquidated or deleveraged account
+    /// takes a place for relief, and nothing else of it goes into this batch.
+    /// </summary>
+    internal int AddForced(ForcedKind kind, Account account, Account? counter, Market market)
+    {
+        _forced[_used.Forced] = new ForcedState { Kind = kind, Account = account, Counter = counter, Market = market };
+        if (kind != ForcedKind.Conversion)
+        {
+            account.IsForced = true;
+            TakeRelief(account);
+        }
+
+        return _used.Forced++;
+    }
+
+    /// <summary>The forced row that names the account's position, on either side, or -1: a position is named at most once a batch.</summary>
+    internal int FindForced(Account account, Market market)
+    {
+        for (int i = 0; i < _used.Forced; i++)
+            if (_forced[i].Market == market && (_forced[i].Account == account || _forced[i].Counter == account)) return i;
+        return -1;
+    }
+
+    /// <summary>Whether the batch shows the insurance fund: fees of liquidations, payments, or deleveraging that proves it empty.</summary>
+    internal bool ShowsFund
+    {
+        get
+        {
+            foreach (ForcedState row in _forced.AsSpan(0, _used.Forced))
+                if (row.Fee > 0 || row.Kind == ForcedKind.Deleverage) return true;
+            return Touched.Exists(a => a.Payment > 0);
+        }
     }
 
     internal void Clear()
     {
-        foreach (Account account in Touched) account.IsTouched = account.IsNew = account.HasWithdrawn = false;
+        foreach (Account account in Touched)
+        {
+            account.IsTouched = account.IsNew = account.HasWithdrawn = account.HasActed = account.IsForced = account.HasRelief = false;
+            account.Payment = 0;
+        }
+
         Touched.Clear();
-        Operations.Clear();
+        _operations.Clear();
         Array.Clear(_rows, 0, _used.Rows);
+        Array.Clear(_forced, 0, _used.Forced);
         _used = default;
         Fees = 0;
+        RankingRoot = Fr.Zero;
     }
 }

@@ -30,6 +30,9 @@ internal sealed class MatchPlan
     internal FeeMeter TakerMeter;
     internal Usage Usage;
 
+    // How far the plan may be carried out: what a taker that closes is left with there, its account can answer for.
+    private (int Count, long Filled, long TakerCash, long Quote, long Fees, FeeMeter TakerMeter) _mark;
+
     /// <summary>Number of this plan: scratch fields of accounts and holdings that carry it are this plan's.</summary>
     internal long Stamp { get; private set; }
 
@@ -40,7 +43,17 @@ internal sealed class MatchPlan
         TakerMeter = default;
         Usage = default;
         Stamp++;
+        Mark();
     }
+
+    /// <summary>Whether something has filled since <see cref="Mark"/>.</summary>
+    internal bool IsBeyondMark => Filled > _mark.Filled;
+
+    /// <summary>Remembers the plan as it is.</summary>
+    internal void Mark() => _mark = (Count, Filled, TakerCash, Quote, Fees, TakerMeter);
+
+    /// <summary>Drops what was added since <see cref="Mark"/>. Usage, of no use any more, stays.</summary>
+    internal void Return() => (Count, Filled, TakerCash, Quote, Fees, TakerMeter) = _mark;
 
     internal ref PlanStep Add()
     {

@@ -20,6 +20,8 @@ internal static class SnapshotCodec
         to.Write(account.IsTouched);
         to.Write(account.IsNew);
         to.Write(account.HasWithdrawn);
+        to.Write(account.HasRelief);
+        to.Write(account.Payment);
         foreach (Fr element in account.Leaf.Encode()) Write(to, element);
         to.Write(account.Cash);
         var positions = account.Positions();
@@ -58,6 +60,8 @@ internal static class SnapshotCodec
         account.IsTouched = from.ReadBoolean();
         account.IsNew = from.ReadBoolean();
         account.HasWithdrawn = from.ReadBoolean();
+        account.HasRelief = from.ReadBoolean();
+        account.Payment = from.ReadInt64();
         Fr[] leaf = [.. Enumerable.Range(0, LeafContents.Elements).Select(_ => ReadField(from))];
         if (!LeafContents.TryDecode(leaf, out account.Leaf)) throw new InvalidDataException($"The snapshot's leaf of account {id} is malformed.");
         account.Cash = from.ReadInt64();
@@ -158,9 +162,24 @@ internal static class SnapshotCodec
             to.Write(row.Fee.Charged);
             to.Write(row.Fee.Slack);
         }
+
+        to.Write(ledger.ForcedCount);
+        for (int i = 0; i < ledger.ForcedCount; i++)
+        {
+            ForcedState row = ledger.Forced(i);
+            to.Write((byte)row.Kind);
+            to.Write(row.Account.Id);
+            to.Write(row.Counter?.Id ?? -1);
+            to.Write(row.Market.Id);
+            to.Write(row.Fill);
+            to.Write(row.Quote);
+            to.Write(row.Fee);
+        }
+
+        Write(to, ledger.RankingRoot);
     }
 
-    internal static void ReadLedger(BinaryReader from, BatchLedger ledger, IEnumerable<Account> accounts, Func<int, Account?> accountOf)
+    internal static void ReadLedger(BinaryReader from, BatchLedger ledger, IEnumerable<Account> accounts, Func<int, Account?> accountOf, Func<int, Market?> marketOf)
     {
         ulong buckets = from.ReadUInt64();
         ledger.Fees = from.ReadInt64();
@@ -171,7 +190,7 @@ internal static class SnapshotCodec
             Fr[] words = [.. Enumerable.Range(0, Operation.Words).Select(_ => ReadField(from))];
             if (!Operation.TryDecode(words, out Operation operation)) throw new InvalidDataException($"The snapshot's operation {index} is malformed.");
             var queued = new QueuedOperation(index, operation, Address.FromBytes(from.ReadBytes(Address.Size)), null);
-            ledger.Operations.Add(new ConsumedOperation(queued, from.ReadBoolean() ? accountOf(operation.Account) : null));
+            ledger.AddOperation(queued, from.ReadBoolean() ? accountOf(operation.Account) : null);
         }
 
         int rows = Count(from);
@@ -186,10 +205,28 @@ internal static class SnapshotCodec
 
         foreach (Account account in accounts)
         {
+            if (account.HasRelief)
+            {
+                account.HasRelief = false;
+                ledger.TakeRelief(account);
+            }
+
             if (!account.IsTouched) continue;
             account.IsTouched = false;
             ledger.Touch(account);
         }
+
+        int forced = Count(from);
+        for (int i = 0; i < forced; i++)
+        {
+            var kind = (ForcedKind)from.ReadByte();
+            (Account? account, int counter, Market? market) = (accountOf(from.ReadInt32()), from.ReadInt32(), marketOf(from.ReadInt32()));
+            if (account is null || market is null) throw new InvalidDataException("The snapshot has a forced row of no account or instrument.");
+            ref ForcedState row = ref ledger.Forced(ledger.AddForced(kind, account, accountOf(counter), market));
+            (row.Fill, row.Quote, row.Fee) = (from.ReadInt64(), from.ReadInt64(), from.ReadInt64());
+        }
+
+        ledger.RankingRoot = ReadField(from);
 
         ledger.OpenBucket(buckets);
     }

@@ -388,7 +388,8 @@ internal sealed class SequencerCore : IDisposable
     private void Report() => status.Progress(journal.Committed.Sequence, machine.Engine.Status, machine.Batches.LastSealed, machine.Batches.LastFinal, waiting.Count);
 
     private static bool IsBatchFull(RejectCode code) =>
-        code is RejectCode.BatchBlocksFull or RejectCode.BatchRowsFull or RejectCode.BatchOperationsFull or RejectCode.BatchInstrumentsFull;
+        code is RejectCode.BatchBlocksFull or RejectCode.BatchRowsFull or RejectCode.BatchOperationsFull or RejectCode.BatchInstrumentsFull
+            or RejectCode.BatchForcedFull or RejectCode.BatchReliefFull or RejectCode.Liquidating;
 }
 
 /// <summary>The core's queue is full.</summary>
