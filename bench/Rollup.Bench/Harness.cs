@@ -34,7 +34,7 @@ public sealed class Table
     /// <param name="unit">ns, us, ms or s.</param>
     /// <param name="count">Operations in one call.</param>
     /// <param name="operation">The work; its result must depend on all of it, or the compiler drops it.</param>
-    /// <returns>The best, in that unit.</returns>
+    /// <returns>The median processor time, in that unit.</returns>
     public double Time(string what, string unit, int count, Action operation)
     {
         var warm = Stopwatch.StartNew();
@@ -61,7 +61,7 @@ public sealed class Table
         Array.Sort(processor);
         double scale = unit switch { "ns" => 1e9, "us" => 1e6, "ms" => 1e3, "s" => 1, _ => throw new ArgumentException($"Unknown unit '{unit}': use ns, us, ms or s.", nameof(unit)) };
         _rows.Add((_section, what, Format(samples[Runs / 2] * scale), Format(samples[0] * scale), Format(processor[Runs / 2] * scale), unit));
-        return samples[0] * scale;
+        return processor[Runs / 2] * scale;
     }
 
     /// <summary>Adds samples taken elsewhere: median and best of the elapsed time, median of the processor time.</summary>
