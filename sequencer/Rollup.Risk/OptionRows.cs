@@ -149,16 +149,16 @@ internal sealed class OptionRows
         return Math.Max(1, (long)Rounding.FloorDiv(value, (Int128)One * One));
     }
 
-    /// <summary>Total variance in Q56 at k = ln(strike / forward); every product is rounded down, and the whole is at least 0.</summary>
+    /// <summary>Total variance in Q56 at k = ln(strike / forward); every product is rounded down, and the whole is within 0 .. 128 (exclusive).</summary>
     internal static long Variance(SviSlice w, long strike, long forward)
     {
-        // Q50: |k - m| < 34, so 56 bits, the square below 2^112; b (1 + |rho|) <= 2 keeps w below 98, 57 bits.
+        // Q50: |k - m| < 124 and sigma <= 100, so 57 bits, the squares together below 2^115; the last product has 58 + 37 bits.
         Int128 x = ((FixedMath.Ln(strike) - FixedMath.Ln(forward)) >> 8) - Rounding.FloorDiv((Int128)w.M << 50, One);
         Int128 sigma = ((Int128)w.Sigma << 50) / One;
         Int128 root = FixedMath.Sqrt((UInt128)(x * x + sigma * sigma));
         Int128 inner = Int128.Max(0, Rounding.FloorDiv(x * w.Rho, One) + root);
         Int128 variance = Rounding.FloorDiv((Int128)w.A << 50, One) + inner * w.B / One;
-        return (long)Int128.Max(0, variance) << 6;
+        return (long)Int128.Clamp(variance, 0, (128L << 50) - 1) << 6;
     }
 
     private long Lowered(long stressed) => Remaining(Math.Max(0, stressed - shock.Gap));

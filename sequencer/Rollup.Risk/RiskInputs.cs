@@ -22,7 +22,7 @@ public readonly record struct SviSlice(long A, long B, long Rho, long M, long Si
     public const long One = 1_000_000_000;
 
     /// <summary>Highest magnitude of every one but rho.</summary>
-    public const long Most = 10 * One;
+    public const long Most = 100 * One;
 
     /// <summary>
     /// The first rule that the slice breaks, or null: bounds, wings no steeper than 2 (Lee, "The moment formula", 2004), and a least
@@ -30,12 +30,12 @@ public readonly record struct SviSlice(long A, long B, long Rho, long M, long Si
     /// </summary>
     internal string? Validate()
     {
-        if (A is < -Most or > Most || M is < -Most or > Most) return $"a {A} or m {M} exceeds 10 in magnitude";
-        if (B is < 0 or > Most) return $"b {B} is outside 0..10^10";
+        if (A is < -Most or > Most || M is < -Most or > Most) return $"a {A} or m {M} exceeds 100 in magnitude";
+        if (B is < 0 or > Most) return $"b {B} is outside 0..10^11";
         if (Rho is <= -One or >= One) return $"rho {Rho} is not between -10^9 and 10^9";
-        if (Sigma is < 1 or > Most) return $"sigma {Sigma} is outside 1..10^10";
+        if (Sigma is < 1 or > Most) return $"sigma {Sigma} is outside 1..10^11";
         if (B * (Int128)(One + Math.Abs(Rho)) > 2 * (Int128)One * One) return $"b {B} and rho {Rho} make a wing steeper than 2";
-        // 34 + 34 bits, and 37 + 30.
+        // 37 + 37 bits, and 44 + 30.
         Int128 least = A + (Int128)B * Sigma / One * FixedMath.Sqrt((UInt128)(One * One - Rho * Rho)) / One;
         return least < 0 ? $"the least variance {least} is negative" : null;
     }
