@@ -114,6 +114,9 @@ public sealed record RiskInputs(
     /// <summary>Highest number of expiries.</summary>
     public const int MaxExpiries = 255;
 
+    /// <summary>No encoding is longer: 210,325 bytes.</summary>
+    public static readonly int MaxSize = RiskInputsCodec.SizeOf(1 << Width.Group, MaxExpiries, 0, MaxInstruments);
+
     /// <summary>Open interest is below this many lots.</summary>
     public const long OpenInterestBound = 1L << 60;
 
@@ -178,7 +181,7 @@ public sealed record RiskInputs(
         return -1;
     }
 
-    /// <summary>The canonical bytes: at most 197,000.</summary>
+    /// <summary>The canonical bytes, at most <see cref="MaxSize"/>.</summary>
     /// <exception cref="InvalidOperationException">The inputs are not valid.</exception>
     public byte[] Encode() => Validate() is { } problem ? throw new InvalidOperationException($"Risk inputs: {problem}.") : RiskInputsCodec.Encode(this);
 

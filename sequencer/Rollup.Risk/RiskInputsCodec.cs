@@ -17,11 +17,13 @@ internal static class RiskInputsCodec
     private const int LinearSize = 4 + 1 + 1 + 1 + 4 * 8;
     private const int OptionSize = LinearSize + 8;
 
+    internal static int SizeOf(int groups, int expiries, int linear, int options) =>
+        FixedSize + GroupSize * groups + ExpirySize * expiries + LinearSize * linear + OptionSize * options;
+
     internal static byte[] Encode(RiskInputs inputs)
     {
         int options = inputs.Instruments.Count(t => t.IsOption);
-        var bytes = new byte[FixedSize + GroupSize * inputs.Groups.Length + ExpirySize * inputs.Expiries.Length
-            + LinearSize * (inputs.Instruments.Length - options) + OptionSize * options];
+        var bytes = new byte[SizeOf(inputs.Groups.Length, inputs.Expiries.Length, inputs.Instruments.Length - options, options)];
         var to = new Writer(bytes);
         to.Byte(RiskInputs.FormatVersion);
         BinaryPrimitives.WriteUInt32BigEndian(to.Next(4), inputs.Batch);
@@ -62,6 +64,7 @@ internal static class RiskInputsCodec
     {
         inputs = new RiskInputs(0, default, RiskParameters.Default, [], []);
         if (bytes.Length < FixedSize) return $"{bytes.Length} bytes are fewer than the {FixedSize} of empty risk inputs";
+        if (bytes.Length > RiskInputs.MaxSize) return $"{bytes.Length} bytes exceed the {RiskInputs.MaxSize} that risk inputs may have";
         if (bytes[0] != RiskInputs.FormatVersion) return $"version {bytes[0]} is not {RiskInputs.FormatVersion}";
 
         var from = new ByteReader(bytes[1..]);

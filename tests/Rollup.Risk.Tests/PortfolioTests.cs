@@ -37,6 +37,17 @@ public class PortfolioTests
         Assert.Equal(Books[name].Required, 100 * market.Share(100, Books[name].Book(market)), 0.001);
     }
 
+    /// <summary>docs/RISK.md, Worked example: its numbers are those of a pocket calculator with a normal distribution.</summary>
+    [Fact]
+    public void The_documents_example()
+    {
+        var market = new Market();
+        RiskRow row = market.Row(market.Call(30, 1));
+        Assert.Equal((43_865_220L, 3_200_000L), (row.Base, row.PriceBound));
+        Assert.Equal((129_975_385L, 138_311_960L, 2_187_644L), (row.Short[11], row.Short[23], row.Long[14]));
+        Assert.Equal((0.14757, 94.45), (Math.Round(market.Share(1, (market.Call(30, 1), -1)), 5), Math.Round((row.Short[23] - row.Base) / 1e6, 2)));
+    }
+
     [Fact]
     public void Underlyings_take_each_its_own_worst_case_where_one_common_scenario_would_all_but_hedge_them()
     {

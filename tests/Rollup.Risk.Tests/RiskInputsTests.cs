@@ -83,6 +83,11 @@ public class RiskInputsTests
         bytes[^2] = bytes[^1] = 0xFF;
         Assert.False(RiskInputs.TryDecode(bytes, out _, out string problem));
         Assert.Contains("65535 instruments exceed 4096", problem);
+        Assert.Equal(210_325, RiskInputs.MaxSize);
+        Assert.False(RiskInputs.TryDecode(new byte[RiskInputs.MaxSize + 1], out _, out problem));
+        Assert.Contains("exceed the 210325", problem);
+        Assert.False(RiskInputs.TryDecode(new byte[RiskInputs.MaxSize], out _, out problem));
+        Assert.Contains("version 0", problem);
     }
 
     public static TheoryData<string, Func<RiskInputs, RiskInputs>> Broken() => new()
