@@ -29,6 +29,7 @@ template Relief() {
     signal input groupMargin[G];        // biased by 2^65
     signal input slack[G][S];
     signal input derivativeLots;
+    signal input oldDerivativeLots;
     signal input touched;               // signed rows and operations
     signal input lost[P];               // lots that each old position lost
     signal input packed[G][J];          // E of the old leaf, three scenarios an element
@@ -110,7 +111,9 @@ template Relief() {
     // Shrinking: kept = old - lost, lost in 0..2^44-1, bound before delta; the poles say that kept is what the new leaf holds, split by
     // the old sign, and a new leaf's sizes are not negative: so 0 <= kept <= old.
     component lostRange[P];
+    var allLost = 0;
     for (var j = 0; j < P; j++) {
+        allLost += lost[j];
         lostRange[j] = Range(WIDTH_POSITION_SIZE());
         lostRange[j].in <== lost[j];
         kept[j] <== oldMagnitude[j] - lost[j];
@@ -144,9 +147,13 @@ template Relief() {
         product[g][S - 1] === 0;
         newPicked += newSlack[g];
     }
+    // Closing every derivative needs no bound; selling spot always does: what was lost beyond derivatives is spot.
     component noDerivatives = IsZero();
     noDerivatives.in <== derivativeLots;
-    signal bounded <== liquidated * (1 - noDerivatives.out);
+    component spotKept = IsZero();
+    spotKept.in <== allLost - (oldDerivativeLots - derivativeLots);
+    signal unbounded <== noDerivatives.out * spotKept.out;
+    signal bounded <== liquidated * (1 - unbounded);
     var surplus = (SCALE_MAINTENANCE_DENOMINATOR() - SCALE_MAINTENANCE_WEIGHT()) * newMarkEquity + SCALE_MAINTENANCE_WEIGHT() * (newEquity + newPicked);
     component notTooFar = Range(94);
     notTooFar.in <== bounded * (SCALE_MAINTENANCE_DENOMINATOR() * (SCALE_LIQUIDATION_BUFFER_SHARE() * SCALE_LIQUIDATION_BUFFER() + oldRequirement)

@@ -225,6 +225,7 @@ template Settlement(K, N, L, B, U, R) {
         reliefs[k].groupMargin <== groupMargin[k];
         reliefs[k].slack <== slack[k];
         reliefs[k].derivativeLots <== derivativeLots[k];
+        reliefs[k].oldDerivativeLots <== reliefDerivativeLots[k];
         reliefs[k].touched <== blocks[k].touched;
         reliefs[k].lost <== reliefLost[k];
         reliefs[k].packed <== reliefPacked[k];

@@ -113,13 +113,15 @@ internal static class ReliefChecker
         CheckHasNotActed(batch, k);
         Assert.True(old.FiveMaintenance < 0, $"account {block.Account} is liquidated above maintenance");
         if (batch.Forced.Any(f => f.Block == k && f.Kind == ForcedKind.Liquidation))
-            Assert.True(block.New.Positions.All(p => rows[p.Instrument].Kind == InstrumentKind.Spot)
+            Assert.True((block.New.Positions.All(p => rows[p.Instrument].Kind == InstrumentKind.Spot) && Spot(block.New) == Spot(block.Old))
                 || 16 * next.FiveMaintenance <= 16 * 5 * (BigInteger)Scale.LiquidationBuffer + 5 * old.Requirement, $"account {block.Account} is liquidated too far");
         if (batch.Forced.Any(f => f.Block == k && f.Kind == ForcedKind.Deleverage))
         {
             Assert.True(old.Mark < 0 && next.Mark <= 0, $"account {block.Account} is deleveraged while solvent, or beyond its deficit");
             Assert.True(batch.Blocks[batch.FundBlock!.Value].New.Cash + old.Mark < 0, $"the fund could have covered account {block.Account}");
         }
+
+        long Spot(LeafContents leaf) => leaf.Positions.Where(p => rows[p.Instrument].Kind == InstrumentKind.Spot).Sum(p => p.Size);
     }
 
     private static long OldSize(SealedBlock block, int instrument) => block.Old.Positions.FirstOrDefault(p => p.Instrument == instrument).Size;
