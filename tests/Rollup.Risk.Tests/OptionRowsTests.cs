@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Rollup.Protocol;
 
 namespace Rollup.Risk.Tests;
@@ -138,6 +140,14 @@ public class OptionRowsTests
     }
 
     [Fact]
+    public void Rows_of_one_table_are_the_same_bits_on_every_machine()
+    {
+        Assert.True(RiskInputs.TryDecode(Sample.Inputs().Encode(), out RiskInputs inputs, out string problem), problem);
+        long[] values = [.. RiskRows.From(inputs).SelectMany(r => (long[])[r.Id, r.Base, r.PriceBound, .. r.Long, .. r.Short])];
+        Assert.StartsWith("2aec43c3127f7a49e67f7638c9625ec1cb83a6d5", Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(values.AsSpan()))), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_range_of_rows_is_the_same_as_the_whole()
     {
         RiskInputs inputs = RandomChain.Inputs(new Random(6));
@@ -162,14 +172,17 @@ internal static class RandomChain
         {
             long index = group == 1 ? random.NextInt64(600_000_000, 1_000_000_000) : random.NextInt64(20_000_000, 40_000_000);
             instruments.Add(new(id++, InstrumentKind.Perpetual, InstrumentFlags.None, group, index, index + random.Next(-10_000, 10_000), random.Next(-5_000, 5_000), random.Next(1_000)));
-            foreach (double days in new[] { 0.2 + random.NextDouble(), 2 + 8 * random.NextDouble(), 20 + 20 * random.NextDouble(), 60 + 300 * random.NextDouble() })
+            // The first expiry is hours away, in its settlement window, or pending.
+            double first = random.Next(3) switch { 0 => 0.2 + random.NextDouble(), 1 => 0.02 * random.NextDouble(), _ => -0.01 * random.NextDouble() };
+            foreach (double days in new[] { first, 2 + 8 * random.NextDouble(), 20 + 20 * random.NextDouble(), 60 + 300 * random.NextDouble() })
             {
-                double volatility = 0.3 + 0.7 * random.NextDouble(), variance = volatility * volatility * days / 365;
+                bool averages = days < 0.02;
+                double volatility = 0.3 + 0.7 * random.NextDouble(), variance = volatility * volatility * Math.Max(0.001, days) / 365;
                 Timestamp at = Timestamp.FromMilliseconds(Sample.Now + (long)(days * Sample.Day));
                 double slope = Math.Sqrt(variance) * 0.4;
-                expiries.Add(new(group, at, (long)(days / 365 * 5e7 * random.NextDouble()), new SviSlice(
+                expiries.Add(new(group, at, (long)(Math.Max(0, days) / 365 * 5e7 * random.NextDouble()), new SviSlice(
                     (long)(0.6e9 * variance), (long)(slope * 1e9), (long)(1e9 * (random.NextDouble() - 0.6) * 0.8), (long)(1e8 * (random.NextDouble() - 0.5) * Math.Sqrt(variance)),
-                    (long)(1e9 * (Math.Sqrt(variance) + 0.01)))));
+                    (long)(1e9 * (Math.Sqrt(variance) + 0.01))), averages ? random.Next(990_000_000, 1_010_000_000) : 0, averages ? random.Next(1, 1_000_000_001) : 0));
                 for (int strike = 0; strike < 6; strike++)
                 {
                     long at2 = (long)(index * Math.Exp((strike - 2.5) * 0.6 * Math.Sqrt(variance) + 0.02 * random.NextDouble()));

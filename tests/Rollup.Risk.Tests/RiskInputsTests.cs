@@ -65,6 +65,26 @@ public class RiskInputsTests
     }
 
     [Fact]
+    public void Random_damage_is_refused_or_canonical_and_never_an_exception()
+    {
+        var random = new Random(21);
+        byte[] good = Sample.Inputs().Encode();
+        int accepted = 0;
+        for (int round = 0; round < 5_000; round++)
+        {
+            byte[] changed = [.. good];
+            for (int i = random.Next(1, 4); i > 0; i--) changed[random.Next(changed.Length)] = (byte)(random.Next(2) == 0 ? random.Next(256) : random.Next(2) * 255);
+            if (random.Next(4) == 0) changed = [.. changed[..random.Next(changed.Length)], .. changed[random.Next(changed.Length)..]];
+            if (!RiskInputs.TryDecode(changed, out RiskInputs read, out _)) continue;
+            accepted++;
+            Assert.Equal(changed, read.Encode());
+            Assert.All(RiskRows.From(read), row => Assert.Null(row.Validate()));
+        }
+
+        Assert.InRange(accepted, 100, 4_500);
+    }
+
+    [Fact]
     public void Truncated_and_extended_bytes_are_refused()
     {
         byte[] good = Sample.Inputs().Encode();
