@@ -12,9 +12,9 @@ internal sealed record BookChange(long First, long Last, long? Before, List<Mark
 /// Rebuilds a book from one snapshot and the changes around it, as the exchange's documentation prescribes: changes older than the
 /// snapshot are dropped, the first one kept covers it, and each names the one before.
 /// </summary>
-internal sealed class RecordedBook
+/// <param name="maxWaiting">Changes kept until the snapshot comes; of more, the oldest are dropped.</param>
+internal sealed class RecordedBook(int maxWaiting = 100_000)
 {
-    private const int MaxWaiting = 100_000;
     private readonly SortedDictionary<long, long> bids = new(Comparer<long>.Create((a, b) => b.CompareTo(a)));
     private readonly SortedDictionary<long, long> asks = [];
     private readonly List<BookChange> waiting = [];
@@ -43,9 +43,26 @@ internal sealed class RecordedBook
     internal string? Apply(BookChange change)
     {
         if (last is not null) return change.Last <= last ? null : Follow(change);
-        if (waiting.Count == MaxWaiting) waiting.RemoveAt(0);
+        if (waiting.Count == maxWaiting) waiting.RemoveAt(0);
         waiting.Add(change);
         return null;
+    }
+
+    /// <summary>Changes that wait for a snapshot.</summary>
+    internal IReadOnlyList<BookChange> Waiting => waiting;
+
+    /// <summary>Whether changes wait for a snapshot.</summary>
+    internal bool NeedsSnapshot => last is null && waiting.Count > 0;
+
+    /// <summary>Quote on the thinner side within 1% of the middle, 10^-6 USD; 0 if the book is not known.</summary>
+    internal long Depth()
+    {
+        if (!IsKnown) return 0;
+        long middle = (bids.First().Key + asks.First().Key) / 2, band = middle / 100;
+        return (long)Int128.Min(Int128.Min(Sum(bids.TakeWhile(l => l.Key >= middle - band)), Sum(asks.TakeWhile(l => l.Key <= middle + band))), long.MaxValue);
+
+        // 10^-6 USD x 10^-8 units.
+        static Int128 Sum(IEnumerable<KeyValuePair<long, long>> levels) => levels.Aggregate(Int128.Zero, (sum, l) => sum + (Int128)l.Key * l.Value) / 100_000_000;
     }
 
     internal ImmutableArray<MarketLevel> Bids(int depth) => [.. bids.Take(depth).Select(p => new MarketLevel(p.Key, p.Value))];

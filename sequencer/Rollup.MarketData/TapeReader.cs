@@ -1,8 +1,5 @@
 using System.Buffers.Text;
-using System.Collections.Immutable;
 using System.IO.Compression;
-using System.Text;
-using System.Text.Json;
 
 namespace Rollup.MarketData;
 
@@ -18,9 +15,6 @@ public sealed class TapeReader(string path, int depth = 10, long bookInterval = 
     /// <summary>A longer line is refused.</summary>
     public const int MaxLine = 4 << 20;
 
-    private const int PriceDecimals = 6;
-    private const int QuantityDecimals = 8;
-
     /// <exception cref="TapeException">The recording is damaged, while it is read.</exception>
     public IEnumerable<MarketEvent> Read(IProgress<double>? progress = null)
     {
@@ -34,7 +28,7 @@ public sealed class TapeReader(string path, int depth = 10, long bookInterval = 
         while (lines.Next() is { } line)
         {
             if (lines.Number % 1000 == 0) progress?.Report((double)file.Position / file.Length);
-            (long time, Item item) = Parse(line.Span, lines.Number);
+            (long time, ExchangeMessage item) = Parse(line.Span, lines.Number);
             market ??= item.Market;
             string? problem = item switch
             {
@@ -60,110 +54,18 @@ public sealed class TapeReader(string path, int depth = 10, long bookInterval = 
         progress?.Report(1);
     }
 
-    private (long Time, Item Item) Parse(ReadOnlySpan<byte> line, long number)
+    private (long Time, ExchangeMessage Item) Parse(ReadOnlySpan<byte> line, long number)
     {
         if (!Utf8Parser.TryParse(line, out long time, out int digits) || time <= 0 || digits == line.Length || line[digits] != ' ')
             throw new TapeException(path, number, "the line does not start with nanoseconds and a space");
         try
         {
-            var reader = new Utf8JsonReader(line[(digits + 1)..]);
-            Item item = ReadMessage(ref reader);
-            if (reader.Read()) throw new JsonException("there is more behind the message");
-            return (time, item);
+            return (time, ExchangeMessage.Parse(line[(digits + 1)..]));
         }
-        catch (Exception error) when (error is JsonException or FormatException or InvalidOperationException or OverflowException)
+        catch (FormatException error)
         {
-            throw new TapeException(path, number, $"the message cannot be read: {error.Message}", error);
+            throw new TapeException(path, number, error.Message, error);
         }
-    }
-
-    private sealed record Item(string? Market = null, BookChange? Change = null, BookChange? Snapshot = null, MarketLevel? Trade = null, bool IsSell = false, (MarketLevel Bid, MarketLevel Ask)? Ticker = null);
-
-    private static Item ReadMessage(ref Utf8JsonReader reader)
-    {
-        Expect(ref reader, JsonTokenType.StartObject);
-        reader.Read();
-        if (!reader.ValueTextEquals("stream"u8)) return ReadData(ref reader, "snapshot");
-        reader.Read();
-        string stream = reader.GetString()!;
-        reader.Read();
-        if (!reader.ValueTextEquals("data"u8)) throw new JsonException("\"data\" does not follow \"stream\"");
-        Expect(ref reader, JsonTokenType.StartObject);
-        reader.Read();
-        int at = stream.IndexOf('@', StringComparison.Ordinal);
-        Item item = ReadData(ref reader, at < 0 ? "" : stream[(at + 1)..].Split('@')[0]);
-        Expect(ref reader, JsonTokenType.EndObject);
-        return item;
-    }
-
-    // Stands on the first member's name; ends on the object's end.
-    private static Item ReadData(ref Utf8JsonReader reader, string kind)
-    {
-        string? market = null;
-        long first = 0, last = 0;
-        long? before = null;
-        bool isSell = false;
-        List<MarketLevel> bids = [], asks = [];
-        long bid = 0, bidSize = 0, ask = 0, askSize = 0, price = 0, quantity = 0;
-        for (; reader.TokenType == JsonTokenType.PropertyName; reader.Read())
-        {
-            string name = reader.GetString()!;
-            reader.Read();
-            switch (kind, name)
-            {
-                case (_, "s"): market = reader.GetString(); break;
-                case ("depth", "U"): first = reader.GetInt64(); break;
-                case ("depth", "u"): last = reader.GetInt64(); break;
-                case ("depth", "pu"): before = reader.GetInt64(); break;
-                case ("depth", "b") or ("snapshot", "bids"): bids = ReadLevels(ref reader); break;
-                case ("depth", "a") or ("snapshot", "asks"): asks = ReadLevels(ref reader); break;
-                case ("snapshot", "lastUpdateId"): last = reader.GetInt64(); break;
-                case ("bookTicker", "b"): bid = ReadDecimal(ref reader, PriceDecimals); break;
-                case ("bookTicker", "B"): bidSize = ReadDecimal(ref reader, QuantityDecimals); break;
-                case ("bookTicker", "a"): ask = ReadDecimal(ref reader, PriceDecimals); break;
-                case ("bookTicker", "A"): askSize = ReadDecimal(ref reader, QuantityDecimals); break;
-                case ("trade", "p"): price = ReadDecimal(ref reader, PriceDecimals); break;
-                case ("trade", "q"): quantity = ReadDecimal(ref reader, QuantityDecimals); break;
-                case ("trade", "m"): isSell = reader.GetBoolean(); break;
-                default: reader.Skip(); break;
-            }
-        }
-
-        if (reader.TokenType != JsonTokenType.EndObject) throw new JsonException("the object does not end");
-        if (market is null && kind is "depth" or "bookTicker" or "trade") throw new JsonException("the market \"s\" is missing");
-        return kind switch
-        {
-            "depth" when last > 0 => new Item(market, Change: new BookChange(first, last, before, bids, asks)),
-            "snapshot" when last > 0 => new Item(Snapshot: new BookChange(last, last, null, bids, asks)),
-            "trade" when price > 0 && quantity > 0 => new Item(market, Trade: new MarketLevel(price, quantity), IsSell: isSell),
-            "bookTicker" when bid > 0 && ask > 0 => new Item(market, Ticker: (new MarketLevel(bid, bidSize), new MarketLevel(ask, askSize))),
-            "depth" or "snapshot" or "trade" or "bookTicker" => throw new JsonException($"a {kind} message lacks its numbers"),
-            _ => new Item(market),
-        };
-    }
-
-    private static List<MarketLevel> ReadLevels(ref Utf8JsonReader reader)
-    {
-        var levels = new List<MarketLevel>();
-        if (reader.TokenType != JsonTokenType.StartArray) throw new JsonException("levels are an array");
-        while (reader.Read() && reader.TokenType == JsonTokenType.StartArray)
-        {
-            reader.Read();
-            long price = ReadDecimal(ref reader, PriceDecimals);
-            reader.Read();
-            levels.Add(new MarketLevel(price, ReadDecimal(ref reader, QuantityDecimals)));
-            Expect(ref reader, JsonTokenType.EndArray);
-        }
-
-        return levels;
-    }
-
-    private static long ReadDecimal(ref Utf8JsonReader reader, int decimals) =>
-        reader.TokenType == JsonTokenType.String ? FixedPoint.Parse(reader.GetString()!, decimals) : throw new JsonException("a price or quantity is text");
-
-    private static void Expect(ref Utf8JsonReader reader, JsonTokenType token)
-    {
-        if (!reader.Read() || reader.TokenType != token) throw new JsonException($"{token} expected");
     }
 
     /// <summary>Lines of a stream, none longer than <see cref="MaxLine"/>.</summary>

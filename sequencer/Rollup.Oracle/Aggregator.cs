@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Rollup.Risk;
 
 namespace Rollup.Oracle;
 
@@ -98,11 +99,12 @@ public sealed class Aggregator
     {
         List<OracleReport> fresh = [.. newest.OfType<OracleReport>().Where(r => r.ObservedAt >= now - rules.MaxAge && r.ObservedAt <= now + rules.MaxAhead)];
         if (fresh.Count < rules.Threshold) return null;
-        return new OracleAggregate(Math.Min(now, Median.Of(fresh.Select(r => r.ObservedAt))), fresh.Count,
-            [.. fresh.SelectMany(r => r.Underlyings).GroupBy(u => u.Group).Where(g => g.Count() >= rules.Threshold).OrderBy(g => g.Key).Select(g => Combine(g.Key, [.. g]))]);
+        long observedAt = Math.Min(now, Median.Of(fresh.Select(r => r.ObservedAt)));
+        return new OracleAggregate(observedAt, fresh.Count,
+            [.. fresh.SelectMany(r => r.Underlyings).GroupBy(u => u.Group).Where(g => g.Count() >= rules.Threshold).OrderBy(g => g.Key).Select(g => Combine(g.Key, observedAt, [.. g]))]);
     }
 
-    private GroupAggregate Combine(int group, List<UnderlyingReport> reports)
+    private GroupAggregate Combine(int group, long observedAt, List<UnderlyingReport> reports)
     {
         long index = Median.Of(reports.Select(r => r.Index));
         // Not the whole range: there a single liar decides. A majority holds honest ones only if all honest ones agree.
@@ -113,12 +115,12 @@ public sealed class Aggregator
         // 2^50 x 2^20 = 2^70.
         bool Exceeds(long distance, int ppm) => (Int128)distance * Unit > (Int128)index * ppm;
         OracleState state = Exceeds(spread, rules.DivergencePpm) ? OracleState.Divergent : Exceeds(confidence, rules.LowConfidencePpm) ? OracleState.LowConfidence : OracleState.Fresh;
-        return new GroupAggregate(group, index, confidence, spread, state, [.. expiries.Where(e => e.Validate() is null)]);
+        return new GroupAggregate(group, index, confidence, spread, state, [.. expiries.Where(e => e.Validate(group, observedAt) is null)]);
     }
 
     private static ExpiryReport Combine(long expiry, List<ExpiryReport> reports)
     {
         long Of(Func<ExpiryReport, long> field) => Median.Of(reports.Select(field));
-        return new ExpiryReport(expiry, Of(r => r.Basis), new SviParameters(Of(r => r.Surface.A), Of(r => r.Surface.B), Of(r => r.Surface.Rho), Of(r => r.Surface.M), Of(r => r.Surface.Sigma)));
+        return new ExpiryReport(expiry, Of(r => r.Basis), new SviSlice(Of(r => r.Surface.A), Of(r => r.Surface.B), Of(r => r.Surface.Rho), Of(r => r.Surface.M), Of(r => r.Surface.Sigma)));
     }
 }

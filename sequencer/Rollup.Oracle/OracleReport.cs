@@ -1,56 +1,26 @@
 using System.Buffers.Binary;
 using System.Collections.Immutable;
-using System.Numerics;
 using Rollup.Protocol;
+using Rollup.Risk;
 
 namespace Rollup.Oracle;
-
-/// <summary>
-/// Raw SVI parameters of one expiry's total variance, in 10^-9: w(k) = a + b (rho (k - m) + sqrt((k - m)^2 + sigma^2)), k = ln(strike / forward)
-/// (J. Gatheral, A. Jacquier, "Arbitrage-free SVI volatility surfaces", 2014, formula 3.1).
-/// </summary>
-public readonly record struct SviParameters(long A, long B, long Rho, long M, long Sigma)
-{
-    /// <summary>1 in units of the parameters.</summary>
-    public const long One = 1_000_000_000;
-
-    /// <summary>|a|, b, |m| and sigma are at most this: 100. Beyond it no market has ever been, and products stay small.</summary>
-    public const long Bound = 100 * One;
-
-    /// <summary>The first rule that the parameters break, or null.</summary>
-    public string? Validate()
-    {
-        if (A is < -Bound or > Bound) return $"a {A} is outside -10^11..10^11";
-        if (B is < 0 or > Bound) return $"b {B} is outside 0..10^11";
-        if (Rho is <= -One or >= One) return $"rho {Rho} is not within -10^9..10^9";
-        if (M is < -Bound or > Bound) return $"m {M} is outside -10^11..10^11";
-        if (Sigma is < 1 or > Bound) return $"sigma {Sigma} is outside 1..10^11";
-        return IsVarianceNegative() ? "the least variance a + b sigma sqrt(1 - rho^2) is below 0" : null;
-    }
-
-    // a < 0 and a^2 > (b sigma)^2 (1 - rho^2), all in 10^-9: no root is taken. 2^74 x 2^60 and 2^147 x 2^60 do not fit 128 bits.
-    private bool IsVarianceNegative()
-    {
-        if (A >= 0) return false;
-        BigInteger left = BigInteger.Pow(A, 2) * BigInteger.Pow(One, 4), slope = (BigInteger)B * Sigma;
-        return left > slope * slope * ((BigInteger)One * One - (BigInteger)Rho * Rho);
-    }
-}
 
 /// <summary>What a node says of the options of one expiry.</summary>
 /// <param name="Expiry">Unix milliseconds.</param>
 /// <param name="Basis">Forward / index - 1, in 10^-9.</param>
 /// <param name="Surface">Total variance.</param>
-public readonly record struct ExpiryReport(long Expiry, long Basis, SviParameters Surface)
+public readonly record struct ExpiryReport(long Expiry, long Basis, SviSlice Surface)
 {
-    /// <summary>|basis| is at most this: one half.</summary>
-    public const long BasisBound = SviParameters.One / 2;
-
-    /// <summary>The first rule it breaks, or null.</summary>
-    public string? Validate() =>
-        Expiry is < 1 or >= 1L << Width.Time ? $"expiry {Expiry} is outside 1..2^44-1"
-        : Basis is < -BasisBound or > BasisBound ? $"expiry {Expiry}: basis {Basis} is outside one half"
-        : Surface.Validate() is { } problem ? $"expiry {Expiry}: {problem}" : null;
+    /// <summary>The first rule it breaks, or null: the rules of risk inputs, so that what is reported can be used.</summary>
+    internal string? Validate(int group, long observedAt)
+    {
+        if (Expiry is < 1 or >= 1L << Width.Time) return $"expiry {Expiry} is outside 1..2^44-1";
+        var inputs = new RiskInputs(0, Timestamp.FromMilliseconds(observedAt), RiskParameters.Default, [new GroupRange(group, GroupRange.Other)], [])
+        {
+            Expiries = [new ExpiryInput(group, Timestamp.FromMilliseconds(Expiry), Basis, Surface)],
+        };
+        return inputs.Validate();
+    }
 }
 
 /// <summary>What a node says of one underlying.</summary>
@@ -64,7 +34,7 @@ public sealed record UnderlyingReport(int Group, long Index, long Confidence, Im
     public const long IndexBound = 1L << 50;
 
     /// <summary>The first rule it breaks, or null.</summary>
-    public string? Validate()
+    public string? Validate(long observedAt)
     {
         if (Group is < 0 or >= 1 << Width.Group) return $"group {Group} is outside 0..15";
         if (Index is < 1 or >= IndexBound) return $"group {Group}: index {Index} is outside 1..2^50-1";
@@ -73,7 +43,7 @@ public sealed record UnderlyingReport(int Group, long Index, long Confidence, Im
         for (int i = 0; i < Expiries.Length; i++)
         {
             if (i > 0 && Expiries[i - 1].Expiry >= Expiries[i].Expiry) return $"group {Group}: expiries are not in strictly ascending order";
-            if (Expiries[i].Validate() is { } problem) return $"group {Group}: {problem}";
+            if (Expiries[i].Validate(Group, observedAt) is { } problem) return $"group {Group}: {problem}";
         }
 
         return null;
@@ -112,7 +82,7 @@ public sealed record OracleReport(int Node, long Number, long ObservedAt, Immuta
         for (int i = 0; i < Underlyings.Length; i++)
         {
             if (i > 0 && Underlyings[i - 1].Group >= Underlyings[i].Group) return "groups are not in strictly ascending order";
-            if (Underlyings[i].Validate() is { } problem) return problem;
+            if (Underlyings[i].Validate(ObservedAt) is { } problem) return problem;
         }
 
         return null;
@@ -176,7 +146,7 @@ public sealed record OracleReport(int Node, long Number, long ObservedAt, Immuta
             for (int e = 0; e < expiryCount; e++, at += ExpirySize)
             {
                 ReadOnlySpan<byte> words = bytes.Slice(at, ExpirySize);
-                expiries.Add(new ExpiryReport(Word(words, 0), Word(words, 1), new SviParameters(Word(words, 2), Word(words, 3), Word(words, 4), Word(words, 5), Word(words, 6))));
+                expiries.Add(new ExpiryReport(Word(words, 0), Word(words, 1), new SviSlice(Word(words, 2), Word(words, 3), Word(words, 4), Word(words, 5), Word(words, 6))));
             }
 
             underlyings.Add(new UnderlyingReport(head[0], Word(head[1..], 0), Word(head[1..], 1), expiries.MoveToImmutable()));

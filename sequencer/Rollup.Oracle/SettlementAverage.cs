@@ -1,4 +1,5 @@
 using Rollup.Protocol;
+using Rollup.Risk;
 
 namespace Rollup.Oracle;
 
@@ -26,7 +27,7 @@ public enum SettlementStatus
 public sealed record SettlementAverage(long Expiry)
 {
     /// <summary>Milliseconds that are averaged.</summary>
-    public const long Window = 30 * 60 * 1000;
+    public const long Window = ExpiryInput.SettlementWindow;
 
     /// <summary>Milliseconds that a price holds at most.</summary>
     public const long MaxHold = 10_000;
@@ -57,10 +58,13 @@ public sealed record SettlementAverage(long Expiry)
         : LastTime < Expiry - Window ? SettlementStatus.Waiting : SettlementStatus.Averaging;
 
     /// <summary>w, the weight of what has been averaged, in 10^-9 of the window.</summary>
-    public long Weight => Covered * SviParameters.One / Window;
+    public int Weight => (int)(Covered * SviSlice.One / Window);
 
     /// <summary>A, the mean of what has been averaged, rounded down; 0 if nothing has been.</summary>
     public long Partial => Covered == 0 ? 0 : (long)Rounding.FloorDiv(Sum, Covered);
+
+    /// <summary>A as risk inputs have it (<see cref="ExpiryInput.Average"/>): in 10^-9 of an index, rounded down.</summary>
+    public long AverageOver(long index) => (long)Rounding.FloorDiv((Int128)Partial * SviSlice.One, index);
 
     /// <summary>
     /// The forward that prices an option inside its window: w A + (1 - w) F, rounded down. What is averaged is certain; the rest, gaps

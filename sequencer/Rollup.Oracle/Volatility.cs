@@ -34,7 +34,7 @@ public readonly record struct RealisedVariance(long Time, long Index, Int128 Var
     /// <summary>A single return counts up to this, 10^-9: one wrong price is not a crash.</summary>
     public const long ReturnBound = 100_000_000;
 
-    private const long One = SviParameters.One;
+    private const long One = 1_000_000_000;
 
     /// <summary>Takes a fresh price. After a pause of <see cref="Memory"/> or more, all there is to know is the one return across it.</summary>
     /// <param name="time">Unix milliseconds.</param>

@@ -15,7 +15,7 @@ public sealed class ReferenceTests
         ["Rollup.Protocol"] = [],
         ["Rollup.Crypto"] = ["Rollup.Protocol"],
         ["Rollup.Risk"] = ["Rollup.Protocol"],
-        ["Rollup.Oracle"] = ["Rollup.Protocol"],
+        ["Rollup.Oracle"] = ["Rollup.Protocol", "Rollup.Risk"],
         ["Rollup.Engine"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk"],
         ["Rollup.Groth16"] = ["Rollup.Protocol", "Rollup.Crypto"],
         ["Rollup.Witness"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Engine"],

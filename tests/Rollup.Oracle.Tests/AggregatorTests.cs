@@ -1,4 +1,5 @@
 using Rollup.MarketData;
+using Rollup.Risk;
 
 namespace Rollup.Oracle.Tests;
 
@@ -11,10 +12,10 @@ public sealed class AggregatorTests
     public void Every_field_is_the_median_of_the_reports()
     {
         var committee = new Aggregator(Rules);
-        SviParameters surface = Sample.Surface;
+        SviSlice surface = Sample.Surface;
         foreach ((int node, long shift, long at) in new[] { (0, 20, Now - 900), (1, 0, Now - 100), (4, -7, Now - 300) })
             Accept(committee, Sample.Report(node, 5, at, Sample.Underlying(1, Sample.Bitcoin + shift, 1_000_000 - shift,
-                new ExpiryReport(Now + 9, 1_000 + shift, new SviParameters(surface.A + shift, surface.B - shift, surface.Rho + 3 * shift, surface.M - 2 * shift, surface.Sigma + 5 * shift)))));
+                new ExpiryReport(Now + 9, 1_000 + shift, new SviSlice(surface.A + shift, surface.B - shift, surface.Rho + 3 * shift, surface.M - 2 * shift, surface.Sigma + 5 * shift)))));
         OracleAggregate all = committee.At(Now)!;
         GroupAggregate group = Assert.Single(all.Groups);
         Assert.Equal((Now - 300, 3), (all.ObservedAt, all.Reports));
@@ -140,7 +141,7 @@ public sealed class AggregatorTests
     public void Medians_that_are_no_surface_are_left_out()
     {
         // Each is valid; the medians a = -0.04 and b = 0.1 are not.
-        SviParameters[] surfaces = [new(-40_000_000, 900_000_000, 0, 0, 50_000_000), new(-41_000_000, 100_000_000, 0, 0, 500_000_000), new(10_000_000, 100_000_000, 0, 0, 50_000_000)];
+        SviSlice[] surfaces = [new(-40_000_000, 900_000_000, 0, 0, 50_000_000), new(-41_000_000, 100_000_000, 0, 0, 500_000_000), new(10_000_000, 100_000_000, 0, 0, 50_000_000)];
         var committee = new Aggregator(Rules);
         for (int node = 0; node < 3; node++) Accept(committee, Sample.Report(node, 1, Now, Sample.Underlying(1, 100, 0, Sample.Expiry(7, 0, surfaces[node]), Sample.Expiry(8))));
         Assert.Equal(Sample.Expiry(8), Assert.Single(committee.At(Now)!.Groups[0].Expiries));

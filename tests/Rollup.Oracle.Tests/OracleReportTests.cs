@@ -1,11 +1,12 @@
 using System.Collections.Immutable;
+using Rollup.Risk;
 
 namespace Rollup.Oracle.Tests;
 
 public sealed class OracleReportTests
 {
     private static readonly OracleReport Full = Sample.Report(3, 77, Sample.Now,
-        Sample.Underlying(1, Sample.Bitcoin, 7_000_001, Sample.Expiry(7), Sample.Expiry(30, -2_000_002, new SviParameters(-1_000_000, 40_000_000, 250_000_000, -3_000_000, 80_000_000))),
+        Sample.Underlying(1, Sample.Bitcoin, 7_000_001, Sample.Expiry(7), Sample.Expiry(30, -2_000_002, new SviSlice(-1_000_000, 40_000_000, 250_000_000, -3_000_000, 80_000_000))),
         Sample.Underlying(2, 2_680_000_003, 400_004));
 
     [Fact]
@@ -61,15 +62,15 @@ public sealed class OracleReportTests
         { "group 16", Full with { Underlyings = [Sample.Underlying(16)] } },
         { "groups are not", Full with { Underlyings = [Sample.Underlying(2), Sample.Underlying(2)] } },
         { "expiries are not", Full with { Underlyings = [Sample.Underlying(1, 5, 1, Sample.Expiry(8), Sample.Expiry(7))] } },
-        { "basis", WithExpiry(Sample.Expiry(7, 500_000_001)) },
+        { "basis", WithExpiry(Sample.Expiry(7, 1_000_000_001)) },
         { "basis", WithExpiry(Sample.Expiry(7, long.MinValue)) },
         { "b -1", WithSurface(Sample.Surface with { B = -1 }) },
         { "rho", WithSurface(Sample.Surface with { Rho = 1_000_000_000 }) },
         { "rho", WithSurface(Sample.Surface with { Rho = -1_000_000_000 }) },
         { "sigma 0", WithSurface(Sample.Surface with { Sigma = 0 }) },
         { "a ", WithSurface(Sample.Surface with { A = long.MinValue }) },
-        { "m ", WithSurface(Sample.Surface with { M = 100_000_000_001 }) },
-        { "variance", WithSurface(new SviParameters(-48_000_001, 1_000_000_000, 600_000_000, 0, 60_000_000)) },
+        { "m ", WithSurface(Sample.Surface with { M = 10_000_000_001 }) },
+        { "variance", WithSurface(new SviSlice(-48_000_001, 1_000_000_000, 600_000_000, 0, 60_000_000)) },
     };
 
     [Theory]
@@ -84,9 +85,9 @@ public sealed class OracleReportTests
     // b sigma sqrt(1 - rho^2) = 1 x 0.06 x 0.8 = 0.048 exactly.
     [Fact]
     public void The_least_variance_may_be_exactly_zero() =>
-        Assert.Null(new SviParameters(-48_000_000, 1_000_000_000, 600_000_000, 0, 60_000_000).Validate());
+        Assert.Null(new SviSlice(-48_000_000, 1_000_000_000, 600_000_000, 0, 60_000_000).Validate());
 
     private static OracleReport WithExpiry(ExpiryReport expiry) => Full with { Underlyings = [Sample.Underlying(1, 5, 1, expiry)] };
 
-    private static OracleReport WithSurface(SviParameters surface) => WithExpiry(Sample.Expiry(7, 3, surface));
+    private static OracleReport WithSurface(SviSlice surface) => WithExpiry(Sample.Expiry(7, 3, surface));
 }

@@ -1,3 +1,5 @@
+using Rollup.Risk;
+
 namespace Rollup.Oracle.Tests;
 
 public sealed class SettlementAverageTests
@@ -64,11 +66,12 @@ public sealed class SettlementAverageTests
     public void The_effective_forward_goes_from_the_forward_to_the_average()
     {
         var average = new SettlementAverage(Expiry);
-        Assert.Equal((0L, 1_000L), (average.Weight, average.EffectiveForward(1_000)));
+        Assert.Equal((0, 1_000L), (average.Weight, average.EffectiveForward(1_000)));
         average = Play(average, (Start, Start + 450_000, 600));
-        Assert.Equal((250_000_000L, 600L, 900L), (average.Weight, average.Partial, average.EffectiveForward(1_000)));
+        Assert.Equal(750_000_000, average.AverageOver(800));
+        Assert.Equal((250_000_000, 600L, 900L), (average.Weight, average.Partial, average.EffectiveForward(1_000)));
         average = Play(average, (Start + 450_000, Expiry, 600)).Close(Expiry);
-        Assert.Equal((SviParameters.One, 600L), (average.Weight, average.EffectiveForward(1_000)));
+        Assert.Equal(((int)SviSlice.One, 600L), (average.Weight, average.EffectiveForward(1_000)));
     }
 
     [Fact]

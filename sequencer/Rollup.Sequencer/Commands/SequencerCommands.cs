@@ -40,7 +40,9 @@ internal static class SequencerCommands
         }));
         var verify = new Command("verify", "Read the whole journal of a stopped sequencer, apply it from the start, and print where it ends. Changes nothing.");
         verify.SetAction(parsed => Guarded(() => Task.FromResult(Verify(SequencerConfig.Load(parsed.GetValue(config)!)))));
-        return new RootCommand("The rollup's sequencer: takes signed orders, journals and executes them, seals batches.") { config, run, check, verify };
+        var node = new Command("oracle-node", "Run a node of the oracle committee. Prints one line \"ready URL\" to standard output when it answers; logs go to standard error.") { json };
+        node.SetAction((parsed, cancellation) => Guarded(() => RunNodeAsync(NodeConfig.Load(parsed.GetValue(config)!), parsed.GetValue(json), cancellation)));
+        return new RootCommand("The rollup's sequencer: takes signed orders, journals and executes them, seals batches.") { config, run, check, verify, node };
     }
 
     private static async Task<int> Guarded(Func<Task<int>> command)
@@ -50,7 +52,7 @@ internal static class SequencerCommands
             _ = FieldPath.Current; // Not at the first signature.
             return await command();
         }
-        catch (Exception error) when (error is ConfigException or TapeException or FieldPathException)
+        catch (Exception error) when (error is ConfigException or TapeException or FieldPathException or KeystoreException or SecretFileException)
         {
             await Console.Error.WriteLineAsync($"sequencer: {error.Message}");
             return BadConfiguration;
@@ -67,13 +69,12 @@ internal static class SequencerCommands
         DurableFile.CreateDirectory(config.Data);
         using FileStream exclusive = Lock(Path.Combine(config.Data, "lock"));
         string? token = ReadToken(config.OperatorTokenFile);
-        IPriceFeed feed = FeedOf(config);
         void Logging(ILoggingBuilder logging) => ConfigureLog(logging, isJsonLog);
+        using ILoggerFactory logs = LoggerFactory.Create(Logging);
+        IPriceFeed feed = Feeds.Of(config, TimeProvider.System, logs);
         var spool = new Spool(config.Spool);
         spool.Prepare();
-        Recovered recovered;
-        using (ILoggerFactory factory = LoggerFactory.Create(Logging)) recovered = Recovery.Open(config, spool, TimeProvider.System, factory.CreateLogger<SequencerCore>());
-
+        Recovered recovered = Recovery.Open(config, spool, TimeProvider.System, logs.CreateLogger<SequencerCore>());
         using var ethereum = new EthereumClient(config.Chain.Rpc);
         await using WebApplication app = SequencerHost.Build(config, recovered, spool, feed, ethereum, token, TimeProvider.System, Logging);
         HostStatus status = app.Services.GetRequiredService<HostStatus>();
@@ -81,6 +82,20 @@ internal static class SequencerCommands
         Console.WriteLine($"ready {string.Join(' ', app.Urls)}");
         await app.WaitForShutdownAsync(cancellation);
         return status.HaltReason is null ? 0 : SafelyStopped;
+    }
+
+    private static async Task<int> RunNodeAsync(NodeConfig config, bool isJsonLog, CancellationToken cancellation)
+    {
+        void Logging(ILoggingBuilder logging) => ConfigureLog(logging, isJsonLog);
+        using ILoggerFactory logs = LoggerFactory.Create(Logging);
+        using EthereumKey key = Keystore.Load(config.Keystore, config.PasswordFile is { } file ? KeystorePassword.FromFile(file)
+            : KeystorePassword.Prompt("the node's") ?? throw new ConfigException("passwordFile: missing, and there is no terminal to ask."));
+        IPriceFeed source = Feeds.Of(config.Source, [.. config.Markets.Select(m => m.Market).Distinct()], config.MaxAge, TimeProvider.System, logs);
+        await using WebApplication app = OracleNode.Build(config, source, key, TimeProvider.System, Logging);
+        await app.StartAsync(cancellation);
+        Console.WriteLine($"ready {string.Join(' ', app.Urls)}");
+        await app.WaitForShutdownAsync(cancellation);
+        return 0;
     }
 
     private static int Verify(SequencerConfig config)
@@ -95,20 +110,6 @@ internal static class SequencerCommands
         Console.WriteLine($"state {Convert.ToHexStringLower(machine.Engine.StateDigest())}");
         return 0;
     }
-
-    private static IPriceFeed FeedOf(SequencerConfig config) => config.Oracle.Kind switch
-    {
-        OracleKind.Static => new StaticFeed(config.Oracle.Prices!.ToDictionary(p => p.Key, p => FixedPoint.TryParse(p.Value, 6, out long price)
-            ? new MarketPrice(price, price) : throw new ConfigException($"oracle.prices: {p.Key}: '{p.Value}' is not a price with at most 6 decimals."))),
-        OracleKind.Tape => Named(config, new PlaybackFeed(new MergedSource([.. config.Oracle.Files.Select(file => new TapeReader(file, depth: 1))]), config.Oracle.Speed)),
-        _ => Named(config, new PlaybackFeed(new RandomWalkSource(config.Oracle.Seed, 0, GeneratedSteps, RandomWalkSource.Default), config.Oracle.Speed)),
-    };
-
-    private const int GeneratedSteps = 36_000; // An hour.
-
-    private static PlaybackFeed Named(SequencerConfig config, PlaybackFeed feed) =>
-        config.Instruments.FirstOrDefault(t => !feed.Markets.Contains(t.Market)) is { } missing
-            ? throw new ConfigException($"instruments: {missing.Symbol}: the oracle has no market {missing.Market}; it has {string.Join(", ", feed.Markets)}.") : feed;
 
     private static string? ReadToken(string? file)
     {

@@ -42,28 +42,6 @@ public sealed record GroupConfig(int Group, int ScanRangePpm, int? MaxScanRangeP
     public BreakerRules ToBreaker() => Breaker ?? new BreakerRules();
 }
 
-/// <summary>Where prices come from.</summary>
-[JsonConverter(typeof(NameConverter<OracleKind>))]
-public enum OracleKind
-{
-    /// <summary>Fixed prices.</summary>
-    Static = 1,
-
-    /// <summary>Recorded exchange sessions, played again and again, forward and backward.</summary>
-    Tape = 2,
-
-    /// <summary>The seeded generator.</summary>
-    Generated = 3,
-}
-
-/// <summary>The oracle feed.</summary>
-/// <param name="Files">Of a tape.</param>
-/// <param name="Prices">Of static prices: USD a unit by market, as decimal text.</param>
-/// <param name="Speed">How many seconds of a tape or generator pass in one.</param>
-/// <param name="Seed">Of the generator.</param>
-public sealed record OracleConfig(
-    OracleKind Kind, ImmutableArray<string> Files = default, ImmutableDictionary<string, string>? Prices = null, int Speed = 1, ulong Seed = 1);
-
 /// <summary>Epochs: one is one batch. Milliseconds.</summary>
 /// <param name="Length">A batch is sealed this long after its opening, if something has executed.</param>
 /// <param name="Max">Nothing executes later than this after the opening; the vault's limit.</param>
@@ -106,8 +84,6 @@ public sealed record SequencerConfig(
     string Listen = "http://127.0.0.1:8080", EpochConfig? Epoch = null, FeeConfig? Fees = null, LimitConfig? Limits = null, string? OperatorTokenFile = null,
     int ViewKeyGraceSeconds = 30, int SnapshotRecords = 100_000, int BookIntervalMilliseconds = 100)
 {
-    private const int MaxFileBytes = 1 << 20;
-
     public EpochConfig Epoch { get; init; } = Epoch ?? new EpochConfig();
     public FeeConfig Fees { get; init; } = Fees ?? new FeeConfig();
     public LimitConfig Limits { get; init; } = Limits ?? new LimitConfig();
@@ -116,28 +92,9 @@ public sealed record SequencerConfig(
     /// <exception cref="ConfigException">It cannot be read, or breaks a rule.</exception>
     public static SequencerConfig Load(string path)
     {
-        try
-        {
-            var file = new FileInfo(path);
-            if (!file.Exists) throw new ConfigException($"{path}: there is no such file.");
-            if (file.Length > MaxFileBytes) throw new ConfigException($"{path}: has more than {MaxFileBytes} bytes.");
-            SequencerConfig config = Parse(File.ReadAllBytes(path)).Under(file.DirectoryName!);
-            return config.Validate() is { } problem ? throw new ConfigException($"{path}: {problem}.") : config;
-        }
-        catch (JsonException error)
-        {
-            throw new ConfigException($"{path}: {error.Message}", error);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new ConfigException($"{path}: {error.Message}", error);
-        }
+        SequencerConfig config = ConfigFile.Read(path, ConfigJson.Default.SequencerConfig, out string folder).Under(folder);
+        return config.Validate() is { } problem ? throw new ConfigException($"{path}: {problem}.") : config;
     }
-
-    /// <summary>Reads JSON; unknown members are errors.</summary>
-    /// <exception cref="JsonException">Not such a configuration.</exception>
-    public static SequencerConfig Parse(ReadOnlySpan<byte> json) =>
-        JsonSerializer.Deserialize(json, ConfigJson.Default.SequencerConfig) ?? throw new JsonException("The configuration is a JSON object.");
 
     /// <summary>The engine's part.</summary>
     public EngineConfig ToEngine() => new(
@@ -177,18 +134,17 @@ public sealed record SequencerConfig(
         if (ViewKeyGraceSeconds is < 0 or > 86_400) return "viewKeyGraceSeconds: must be 0 to 86400";
         if (SnapshotRecords < 1) return "snapshotRecords: must be at least 1";
         if (BookIntervalMilliseconds is < 0 or > 60_000) return "bookIntervalMilliseconds: must be 0 to 60000";
-        return ValidateOracle() ?? ValidateLimits();
-    }
+        if (Oracle.Validate([.. Instruments.Select(t => t.Market).Distinct()]) is { } oracle) return $"oracle.{oracle}";
+        if (Oracle.Kind == OracleKind.Committee)
+        {
+            // A committee speaks of groups.
+            (string Market, int Group)[] pairs = [.. Instruments.Select(t => (t.Market, t.Group)).Distinct()];
+            if (pairs.Select(p => p.Market).Distinct().Count() != pairs.Length || pairs.Select(p => p.Group).Distinct().Count() != pairs.Length)
+                return "instruments: with a committee every group has one market of its own";
+        }
 
-    private string? ValidateOracle() => Oracle switch
-    {
-        { Kind: OracleKind.Tape, Files.IsDefaultOrEmpty: true } => "oracle.files: a tape needs files",
-        { Kind: OracleKind.Tape } when Oracle.Files.FirstOrDefault(f => !File.Exists(f)) is { } missing => $"oracle.files: there is no file {missing}",
-        { Kind: OracleKind.Static, Prices: null } => "oracle.prices: static prices are missing",
-        { Kind: OracleKind.Static } when Instruments.FirstOrDefault(t => !Oracle.Prices.ContainsKey(t.Market)) is { } priceless => $"oracle.prices: the price of {priceless.Market} is missing",
-        { Speed: < 1 or > 1000 } => "oracle.speed: must be 1 to 1000",
-        _ => null,
-    };
+        return ValidateLimits();
+    }
 
     private string? ValidateLimits() =>
         Limits.BodyBytes is < 512 or > 1 << 20 ? "limits.bodyBytes: must be 512 to 1048576"
@@ -206,7 +162,7 @@ public sealed record SequencerConfig(
             OperatorTokenFile = OperatorTokenFile is { } token ? At(token) : null,
             Instruments = Instruments.IsDefault ? [] : [.. Instruments.OrderBy(t => t.Id)],
             Groups = Groups.IsDefault ? [] : [.. Groups.OrderBy(g => g.Group)],
-            Oracle = Oracle with { Files = Oracle.Files.IsDefault ? [] : [.. Oracle.Files.Select(At)] },
+            Oracle = Oracle.Under(folder),
         };
     }
 }
@@ -218,4 +174,5 @@ public sealed class ConfigException(string message, Exception? inner = null) : E
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, AllowDuplicateProperties = false,
     RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true, ReadCommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true)]
 [JsonSerializable(typeof(SequencerConfig))]
+[JsonSerializable(typeof(NodeConfig))]
 internal sealed partial class ConfigJson : JsonSerializerContext;

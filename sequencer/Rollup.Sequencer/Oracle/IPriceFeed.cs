@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Microsoft.Extensions.Hosting;
 using Rollup.Oracle;
 
 namespace Rollup.Sequencer.Oracle;
@@ -26,6 +27,19 @@ public interface IPriceFeed
 
     /// <summary>Why there are no prices, where there are none.</summary>
     string Problem => "the feed has no prices";
+
+    /// <summary>What must run for the feed to have prices; null if nothing must.</summary>
+    IHostedService? Service => this as IHostedService;
+}
+
+/// <summary>A feed's prices with forwards and surfaces that never change.</summary>
+internal sealed class FixedSurfaces(IPriceFeed feed, ImmutableDictionary<int, ImmutableArray<ExpiryReport>> expiries) : IPriceFeed
+{
+    public string Problem => feed.Problem;
+
+    public IHostedService? Service => feed.Service;
+
+    public Observation? Observe(long now) => feed.Observe(now) is { } seen ? seen with { Expiries = expiries } : null;
 }
 
 /// <summary>Prices that never change.</summary>

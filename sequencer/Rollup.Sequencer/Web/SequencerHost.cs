@@ -51,6 +51,7 @@ internal static class SequencerHost
             s.GetRequiredService<HostMetrics>(), s.GetRequiredService<HostStatus>(), s.GetRequiredService<ILogger<SequencerCore>>()));
         services.AddSingleton(s => new AccessControl(config, s.GetRequiredService<SequencerCore>(), clock, operatorToken));
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<Endpoints>(s));
+        if (feed.Service is { } source) services.AddSingleton<IHostedService>(_ => source);
         services.AddHostedService<CoreService>();
         services.AddHostedService(s => s.GetRequiredService<StreamHub>());
         ChainPosition? from = recovered.Machine.Chain;

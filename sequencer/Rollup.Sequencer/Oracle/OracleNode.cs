@@ -1,0 +1,102 @@
+using System.Collections.Immutable;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Rollup.Ethereum;
+using Rollup.Oracle;
+using Rollup.Protocol;
+using Rollup.Sequencer.Configuration;
+
+namespace Rollup.Sequencer.Oracle;
+
+/// <summary>
+/// A node of the oracle committee: observes its source, signs a report at each interval, and serves the newest at <c>GET /v1/report</c>. It keeps nothing: report
+/// numbers begin at the present millisecond, so they go on rising after a restart.
+/// </summary>
+internal sealed class OracleNode(NodeConfig config, IPriceFeed source, EthereumKey key, TimeProvider clock, ILogger<OracleNode> log) : BackgroundService
+{
+    private const int Unit = 1_000_000;
+    private long number;
+    private volatile byte[]? newest;
+    private volatile string? problem = "nothing observed yet";
+
+    /// <summary>Builds the node as a server, ready to start.</summary>
+    internal static WebApplication Build(NodeConfig config, IPriceFeed source, EthereumKey key, TimeProvider clock, Action<ILoggingBuilder> logging)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        // The configuration file alone decides, not the environment.
+        builder.Configuration.Sources.Clear();
+        builder.Configuration.AddInMemoryCollection();
+        builder.Logging.ClearProviders().AddFilter("Microsoft", LogLevel.Warning).AddFilter("System", LogLevel.Warning);
+        logging(builder.Logging);
+        builder.WebHost.UseUrls(config.Listen).ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = 0;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 8 << 10;
+            kestrel.Limits.MaxConcurrentConnections = 1_000;
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+        });
+        builder.Services.AddSingleton(s => new OracleNode(config, source, key, clock, s.GetRequiredService<ILogger<OracleNode>>()));
+        if (source.Service is { } service) builder.Services.AddSingleton<IHostedService>(_ => service);
+        builder.Services.AddHostedService(s => s.GetRequiredService<OracleNode>());
+        WebApplication app = builder.Build();
+        OracleNode node = app.Services.GetRequiredService<OracleNode>();
+        app.MapGet("/v1/report", (RequestDelegate)(context => node.newest is { } report ? WriteAsync(context, 200, "application/octet-stream", report) : node.ExplainAsync(context)));
+        app.MapGet("/health", (RequestDelegate)node.ExplainAsync);
+        return app;
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(config.IntervalMilliseconds), clock);
+        try
+        {
+            do
+            {
+                string? now = Observe();
+                if (now != problem) log.LogInformation("Oracle node {Node} ({Address}): {State}", config.Node, key, now ?? "reports");
+                problem = now;
+            }
+            while (await timer.WaitForNextTickAsync(stoppingToken));
+        }
+        catch (OperationCanceledException)
+        {
+            // The end.
+        }
+    }
+
+    // An old report stays: it is signed with its time, and whoever reads it sees that it is old.
+    private string? Observe()
+    {
+        long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        if (source.Observe(now) is not { } seen) return source.Problem;
+        var underlyings = ImmutableArray.CreateBuilder<UnderlyingReport>();
+        foreach (NodeMarket m in config.Markets)
+        {
+            if (!seen.Prices.TryGetValue(m.Market, out MarketPrice price) || price.State > OracleState.LowConfidence) return $"the source has no good price of {m.Market}";
+            long confidence = (long)Int128.Max(price.Confidence, Rounding.CeilDiv((Int128)price.Index * config.ConfidencePpm, Unit));
+            underlyings.Add(new UnderlyingReport(m.Group, price.Index, Math.Min(confidence, price.Index), seen.Expiries.GetValueOrDefault(m.Group, [])));
+        }
+
+        var report = new OracleReport(config.Node, Math.Max(number + 1, now), seen.At, underlyings.ToImmutable());
+        if (report.Validate() is { } invalid) return $"what the source says makes no report: {invalid}";
+        number = report.Number;
+        newest = SignedReport.Sign(key, config.ChainId, config.Vault, report);
+        return null;
+    }
+
+    private Task ExplainAsync(HttpContext context) => WriteAsync(context, problem is null ? 200 : 503, "text/plain", System.Text.Encoding.UTF8.GetBytes(problem ?? "ok"));
+
+    private static Task WriteAsync(HttpContext context, int status, string type, byte[] body)
+    {
+        context.Response.StatusCode = status;
+        context.Response.ContentType = type;
+        context.Response.ContentLength = body.Length;
+        return context.Response.Body.WriteAsync(body).AsTask();
+    }
+}

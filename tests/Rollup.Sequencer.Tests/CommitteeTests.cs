@@ -1,0 +1,228 @@
+using System.Collections.Immutable;
+using Microsoft.AspNetCore.Builder;
+using Rollup.Api;
+using Rollup.Engine;
+using Rollup.Ethereum;
+using Rollup.Oracle;
+using Rollup.Protocol;
+using Rollup.Risk;
+using Rollup.Sequencer.Configuration;
+using Rollup.Sequencer.Core;
+using Rollup.Sequencer.Oracle;
+
+namespace Rollup.Sequencer.Tests;
+
+/// <summary>The oracle committee from the nodes' sources to the engine's risk inputs.</summary>
+public sealed class CommitteeTests : IDisposable
+{
+    private const ulong ChainId = 31337;
+    private static readonly OracleReport Report = new(2, 41, 1_800_000_000_000,
+        [new UnderlyingReport(1, 61_700_000_000, 7, [new ExpiryReport(1_800_604_800_000, 1_500_000, new SviSlice(4_000_011, 31_000_012, -310_000_013, 12_000_014, 95_000_015))])]);
+
+    private readonly TemporaryDirectory folder = new();
+    private readonly ManualClock clock = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public void A_signature_holds_for_one_report_signer_chain_and_vault()
+    {
+        using EthereumKey key = EthereumKey.Generate(), other = EthereumKey.Generate();
+        byte[] signed = SignedReport.Sign(key, ChainId, TestConfig.Vault, Report);
+        Assert.Null(Open(signed, out OracleReport read));
+        Assert.Equal(Report.Encode(), read.Encode());
+        Assert.NotNull(SignedReport.Open(signed, ChainId + 1, TestConfig.Vault, key.Address, out _));
+        Assert.NotNull(SignedReport.Open(signed, ChainId, key.Address, key.Address, out _));
+        Assert.NotNull(SignedReport.Open(signed, ChainId, TestConfig.Vault, other.Address, out _));
+        foreach (int at in new[] { 0, 1, 9, 30, signed.Length - 65, signed.Length - 33, signed.Length - 1 })
+        {
+            byte[] changed = [.. signed];
+            changed[at] ^= 2;
+            Assert.NotNull(Open(changed, out _));
+        }
+
+        Assert.NotNull(Open(signed[..^1], out _));
+        Assert.NotNull(Open([.. signed, 0], out _));
+        Assert.NotNull(Open([], out _));
+        Assert.NotNull(Open(new byte[SignedReport.MaxSize + 1], out _));
+
+        string? Open(byte[] bytes, out OracleReport report) => SignedReport.Open(bytes, ChainId, TestConfig.Vault, key.Address, out report);
+    }
+
+    /// <summary>Four nodes, three needed: one lies, then an honest one is killed, then another.</summary>
+    [Fact]
+    public async Task The_sequencer_keeps_the_honest_median_and_goes_stale_below_the_threshold()
+    {
+        var nodes = new List<Node>();
+        foreach (long bitcoin in new[] { 61_700_000_000, 61_702_000_000, 61_710_000_000, 123_000_000_000 }) nodes.Add(await Node.StartAsync(nodes.Count, bitcoin, clock));
+        try
+        {
+            SequencerConfig config = TestConfig.Make(folder.Path);
+            using var feed = new CommitteeFeed(Committee(nodes, 3), config.Chain, config.Instruments.DistinctBy(t => t.Market).ToDictionary(t => t.Market, t => t.Group), clock, new ListLogger());
+            await feed.StartAsync(default);
+            await HostHarness.UntilAsync(() => Task.FromResult(feed.Observe(clock.Now) is { } seen && seen.Prices["BTCUSDT"].Index == 61_706_000_000));
+            Observation all = feed.Observe(clock.Now)!;
+            // Of four the mean of the middle two; the liar is the greatest, and the majority is within 6 USD.
+            Assert.Equal((OracleState.Fresh, 6_170_600L), (all.Prices["BTCUSDT"].State, all.Prices["BTCUSDT"].Confidence));
+            Assert.Equal(2_680_000_000, all.Prices["ETHUSDT"].Index);
+            Assert.Equal(Report.Underlyings[0].Expiries[0], Assert.Single(all.Expiries[1]));
+
+            using var core = new CoreHarness(config, clock, feed);
+            var trader = new Trader(2);
+            await core.RegisterAsync(1_000_000_000_000, trader);
+            Assert.Equal(61_706_000, await core.ReadAsync(IndexOf));
+            Assert.Equal(RequestStatus.Resting, (await core.AcceptedAsync(trader.Order(TestConfig.Btc, Side.Buy, 1, TestConfig.BtcPrice, slot: 1))).Status);
+
+            await nodes[0].StopAsync();
+            clock.Advance(config.Epoch.Length);
+            await HostHarness.UntilAsync(() => Task.FromResult(feed.Observe(clock.Now) is not null));
+            clock.Advance(1_100); // An opening refused for want of reports is tried again a second later.
+            await core.UntilAsync(m => m.Batches.LastSealed == 1 && m.Engine.Status.IsOpen);
+            Assert.Equal(61_710_000, await core.ReadAsync(IndexOf));
+            Assert.Equal(RequestStatus.Resting, (await core.AcceptedAsync(trader.Order(TestConfig.Btc, Side.Buy, 1, TestConfig.BtcPrice, slot: 2))).Status);
+
+            await nodes[1].StopAsync();
+            clock.Advance(6_000);
+            await HostHarness.UntilAsync(() => Task.FromResult(core.Status.View().Problems.Any(p => p.Contains("stale", StringComparison.Ordinal))));
+            Answer<RequestResult> refused = await core.SubmitAsync(trader.Order(TestConfig.Btc, Side.Buy, 1, TestConfig.BtcPrice, slot: 3));
+            Assert.Equal((int)HostCode.PricesUncertain, refused.Error!.Code);
+            Assert.Contains("fewer than 3 of 4", feed.Problem, StringComparison.Ordinal);
+            // Nor are there new prices for the epoch, in which nothing has executed.
+            long opened = await core.ReadAsync(m => m.Engine.Status.Opened.Milliseconds);
+            clock.Advance(config.Epoch.Length);
+            await HostHarness.UntilAsync(() => Task.FromResult(core.Status.View().Problems.Any(p => p.StartsWith("oracle: ", StringComparison.Ordinal))));
+            Assert.Equal(opened, await core.ReadAsync(m => m.Engine.Status.Opened.Milliseconds));
+            await feed.StopAsync(default);
+        }
+        finally
+        {
+            foreach (Node node in nodes) await node.DisposeAsync();
+        }
+    }
+
+    /// <summary>Why two of three is not enough for both at once: the liar and the one honest node that is left diverge, and there are no prices to act on.</summary>
+    [Fact]
+    public async Task With_two_of_three_a_liar_and_a_dead_node_together_make_it_divergent_and_move_nothing()
+    {
+        await using Node honest = await Node.StartAsync(0, 61_700_000_000, clock), liar = await Node.StartAsync(1, 70_000_000_000, clock), dead = await Node.StartAsync(2, 61_701_000_000, clock);
+        await dead.StopAsync();
+        SequencerConfig config = TestConfig.Make(folder.Path);
+        using var feed = new CommitteeFeed(Committee([honest, liar, dead], 2), config.Chain, new Dictionary<string, int> { ["BTCUSDT"] = 1, ["ETHUSDT"] = 2 }, clock, new ListLogger());
+        await feed.StartAsync(default);
+        await HostHarness.UntilAsync(() => Task.FromResult(feed.Observe(clock.Now) is not null));
+        Assert.Equal((OracleState.Divergent, OracleState.Fresh), (feed.Observe(clock.Now)!.Prices["BTCUSDT"].State, feed.Observe(clock.Now)!.Prices["ETHUSDT"].State));
+        Assert.Contains("node 2: ", feed.Problem, StringComparison.Ordinal);
+        await feed.StopAsync(default);
+    }
+
+    [Fact]
+    public async Task A_node_cannot_speak_for_another()
+    {
+        // The second place names the first node's endpoint, and the third the key of a stranger.
+        await using Node first = await Node.StartAsync(0, 61_700_000_000, clock), second = await Node.StartAsync(1, 61_700_000_000, clock);
+        SequencerConfig config = TestConfig.Make(folder.Path);
+        CommitteeConfig committee = Committee([first, second, second], 2);
+        committee = committee with { Nodes = [committee.Nodes[0], committee.Nodes[1] with { Url = first.Url }, committee.Nodes[2] with { Address = TestConfig.Vault }] };
+        using var feed = new CommitteeFeed(committee, config.Chain, new Dictionary<string, int> { ["BTCUSDT"] = 1 }, clock, new ListLogger());
+        await feed.StartAsync(default);
+        await HostHarness.UntilAsync(() => Task.FromResult(feed.Problem.Split("signature is not of").Length == 3 && feed.Problem.Contains("node 0: ok", StringComparison.Ordinal)));
+        Assert.Null(feed.Observe(clock.Now));
+        await feed.StopAsync(default);
+    }
+
+    [Fact]
+    public async Task A_node_without_prices_says_why_and_does_not_report()
+    {
+        await using Node node = await Node.StartAsync(0, 0, clock);
+        using var http = new HttpClient();
+        HttpResponseMessage answer = await http.GetAsync(node.Url);
+        Assert.Equal(System.Net.HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+        Assert.Contains("no good price of BTCUSDT", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_bad_configuration_is_refused_by_member()
+    {
+        string path = Path.Combine(folder.Path, "node.json");
+        File.WriteAllText(path, """
+            { "node": 0, "chainId": 31337, "vault": "0x5fbdb2315678afecb367f032d93f642f64180aa3", "keystore": "node.keystore", "passwordFile": "password",
+              "markets": [ { "group": 1, "market": "BTCUSDT" }, { "group": 1, "market": "ETHUSDT" } ], "source": { "kind": "static", "prices": { "BTCUSDT": "5", "ETHUSDT": "6" } } }
+            """);
+        (int code, _, string errors) = await SequencerProcess.RunAsync("oracle-node", path);
+        Assert.Equal(1, code);
+        Assert.Contains("markets: a group stands twice", errors, StringComparison.Ordinal);
+        File.WriteAllText(path, File.ReadAllText(path).Replace("\"group\": 1, \"market\": \"ETHUSDT\"", "\"group\": 2, \"market\": \"ETHUSDT\"", StringComparison.Ordinal));
+        (code, _, errors) = await SequencerProcess.RunAsync("oracle-node", path);
+        Assert.Equal(1, code);
+        Assert.Contains("password", errors, StringComparison.Ordinal);
+    }
+
+    public static TheoryData<string, OracleConfig> BadOracles
+    {
+        get
+        {
+            var nodes = ImmutableArray.Create(new CommitteeNode(TestConfig.Vault, new Uri("http://a/v1/report")), new CommitteeNode(Address.Parse("0x00000000219ab540356cbb839cbe05303d7705fa"), new Uri("http://b/v1/report")));
+            var committee = new OracleConfig(OracleKind.Committee, Committee: new CommitteeConfig(nodes, 2));
+            var exchange = new OracleConfig(OracleKind.Exchange, Exchange: new ExchangeConfig(new Uri("wss://x/stream")));
+            return new TheoryData<string, OracleConfig>
+            {
+                { "", committee }, { "", exchange },
+                { "committee: the committee is missing", committee with { Committee = null } },
+                { "the threshold 1 is no majority of 2", committee with { Committee = committee.Committee! with { Threshold = 1 } } },
+                { "one key has one voice", committee with { Committee = committee.Committee! with { Nodes = [nodes[0], nodes[0] with { Url = nodes[1].Url }] } } },
+                { "no http or https URL", committee with { Committee = committee.Committee! with { Nodes = [nodes[0], nodes[1] with { Url = new Uri("ftp://b/") }] } } },
+                { "pollMilliseconds", committee with { Committee = committee.Committee! with { PollMilliseconds = 5 } } },
+                { "a committee reports its own", committee with { Surfaces = [new SurfaceConfig(1, 9, 0, 1, 1, 1, 1, 1)] } },
+                { "exchange: the exchange is missing", exchange with { Exchange = null } },
+                { "must be a ws or wss URL", exchange with { Exchange = exchange.Exchange! with { Stream = new Uri("http://x/") } } },
+                { "with {market}", exchange with { Exchange = exchange.Exchange! with { Snapshot = "https://x/depth" } } },
+                { "surfaces: group 1", exchange with { Surfaces = [new SurfaceConfig(1, 9, 0, 1, -1, 1, 1, 1)] } },
+            };
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(BadOracles))]
+    public void A_bad_oracle_is_refused_by_member(string problem, OracleConfig oracle)
+    {
+        string? found = (TestConfig.Make("/nowhere") with { Oracle = oracle }).Validate();
+        if (problem.Length == 0) Assert.Null(found);
+        else Assert.Contains(problem, found, StringComparison.Ordinal);
+    }
+
+    private static long IndexOf(Machine machine) => RiskInputs.TryDecode(machine.RiskInputs, out RiskInputs inputs, out _) ? inputs.Instruments[0].Index : 0;
+
+    private static CommitteeConfig Committee(IEnumerable<Node> nodes, int threshold) => new([.. nodes.Select(n => new CommitteeNode(n.Address, n.Url))], threshold, PollMilliseconds: 20);
+
+    private sealed class Node : IAsyncDisposable
+    {
+        private readonly WebApplication app;
+        private readonly EthereumKey key;
+
+        private Node(WebApplication app, EthereumKey key) => (this.app, this.key) = (app, key);
+
+        internal Address Address => key.Address;
+        internal Uri Url { get; private set; } = null!;
+
+        internal static async Task<Node> StartAsync(int node, long bitcoin, ManualClock clock)
+        {
+            EthereumKey key = EthereumKey.Generate();
+            var config = new NodeConfig(node, ChainId, TestConfig.Vault, "", [new NodeMarket(1, "BTCUSDT"), new NodeMarket(2, "ETHUSDT")], new OracleConfig(OracleKind.Static), Listen: "http://127.0.0.1:0", IntervalMilliseconds: 100);
+            var prices = new Dictionary<string, MarketPrice> { ["ETHUSDT"] = new(2_680_000_000, 2_680_000_000) };
+            if (bitcoin > 0) prices["BTCUSDT"] = new MarketPrice(bitcoin, bitcoin);
+            var source = new FixedSurfaces(new StaticFeed(prices), ImmutableDictionary<int, ImmutableArray<ExpiryReport>>.Empty.Add(1, Report.Underlyings[0].Expiries));
+            var started = new Node(OracleNode.Build(config, source, key, clock, _ => { }), key);
+            await started.app.StartAsync();
+            started.Url = new Uri(started.app.Urls.Single() + "/v1/report");
+            return started;
+        }
+
+        internal Task StopAsync() => app.StopAsync();
+
+        public async ValueTask DisposeAsync()
+        {
+            await app.DisposeAsync();
+            key.Dispose();
+        }
+    }
+}
