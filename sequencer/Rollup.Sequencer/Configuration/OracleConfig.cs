@@ -40,6 +40,8 @@ public sealed record OracleConfig(
     OracleKind Kind, ImmutableArray<string> Files = default, ImmutableDictionary<string, string>? Prices = null, int Speed = 1, ulong Seed = 1,
     ExchangeConfig? Exchange = null, CommitteeConfig? Committee = null, ImmutableArray<SurfaceConfig> Surfaces = default)
 {
+    public ImmutableArray<SurfaceConfig> Surfaces { get; init; } = Surfaces.IsDefault ? [] : Surfaces;
+
     /// <summary>The first rule it breaks, naming the member; or null.</summary>
     /// <param name="markets">Markets that need a price.</param>
     internal string? Validate(IReadOnlyCollection<string> markets) => Kind switch
@@ -52,13 +54,13 @@ public sealed record OracleConfig(
         OracleKind.Exchange when Exchange.Validate() is { } problem => problem,
         OracleKind.Committee when Committee is null => "committee: the committee is missing",
         OracleKind.Committee when Committee.Validate() is { } problem => problem,
-        OracleKind.Committee when !Surfaces.IsDefaultOrEmpty => "surfaces: a committee reports its own",
+        OracleKind.Committee when !Surfaces.IsEmpty => "surfaces: a committee reports its own",
         _ when Speed is < 1 or > 1000 => "speed: must be 1 to 1000",
         _ => ValidateSurfaces(),
     };
 
     /// <summary>Forwards and surfaces by group.</summary>
-    internal ImmutableDictionary<int, ImmutableArray<ExpiryReport>> ToExpiries() => (Surfaces.IsDefault ? [] : Surfaces).GroupBy(s => s.Group).ToImmutableDictionary(
+    internal ImmutableDictionary<int, ImmutableArray<ExpiryReport>> ToExpiries() => Surfaces.GroupBy(s => s.Group).ToImmutableDictionary(
         g => g.Key, g => g.OrderBy(s => s.Expiry).Select(s => new ExpiryReport(s.Expiry, s.Basis, new SviSlice(s.A, s.B, s.Rho, s.M, s.Sigma))).ToImmutableArray());
 
     /// <summary>With paths below a folder.</summary>

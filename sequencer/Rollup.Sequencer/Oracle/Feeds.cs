@@ -29,7 +29,7 @@ internal static class Feeds
             OracleKind.Tape => WithAll(markets, new PlaybackFeed(new MergedSource([.. config.Files.Select(file => new TapeReader(file, depth: 1))]), config.Speed)),
             _ => WithAll(markets, new PlaybackFeed(new RandomWalkSource(config.Seed, 0, GeneratedSteps, RandomWalkSource.Default), config.Speed)),
         };
-        return config.Surfaces.IsDefaultOrEmpty ? feed : new FixedSurfaces(feed, config.ToExpiries());
+        return config.Surfaces.IsEmpty ? feed : new FixedSurfaces(feed, config.ToExpiries());
     }
 
     private static PlaybackFeed WithAll(IReadOnlyCollection<string> markets, PlaybackFeed feed) => markets.FirstOrDefault(m => !feed.Markets.Contains(m)) is { } missing
