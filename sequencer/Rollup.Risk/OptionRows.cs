@@ -21,7 +21,7 @@ internal sealed class OptionRows
 
     private readonly RiskInputs inputs;
     private readonly ExpiryInput expiry;
-    private readonly long index, plainForward;
+    private readonly long index;
     private readonly VolatilityShock shock;
     private readonly bool isPending;
     private readonly long[] forwards = new long[Points], deviations = new long[Points], calls = new long[Points];
@@ -37,7 +37,6 @@ internal sealed class OptionRows
         long time = expiry.ExpiresAt.Milliseconds - inputs.ObservedAt.Milliseconds;
         isPending = time <= 0;
         shock = VolatilityShock.At(inputs.Parameters, Math.Max(0, time));
-        plainForward = Forward(0, 1, 0);
 
         int range = inputs.ScanRangeOf(expiry.Group)!.Value;
         for (int i = 0; i < Grid; i++) forwards[i] = forwards[Grid + i] = Forward((long)range * (i - 6), 6L * Unit, 0);
@@ -49,7 +48,7 @@ internal sealed class OptionRows
             forwards[Shorts + s - 1] = forwards[LongPoint[s - 1]];
         }
 
-        forwards[Base] = forwards[Penalised] = plainForward;
+        forwards[Base] = forwards[Penalised] = Forward(0, 1, 0);
     }
 
     /// <summary>Prices a strike; <see cref="Row"/> then makes its rows.</summary>
@@ -150,9 +149,9 @@ internal sealed class OptionRows
     }
 
     /// <summary>Total variance in Q56 at k = ln(strike / forward); every product is rounded down, and the whole is within 0 .. 128 (exclusive).</summary>
-    internal static long Variance(SviSlice w, long strike, long forward)
+    private static long Variance(SviSlice w, long strike, long forward)
     {
-        // Q50: |k - m| < 124 and sigma <= 100, so 57 bits, the squares together below 2^115; the last product has 58 + 37 bits.
+        // Q50: |k - m| < 125 and sigma <= 100, so 57 bits, the squares together below 2^115; the last product has 59 + 37 bits.
         Int128 x = ((FixedMath.Ln(strike) - FixedMath.Ln(forward)) >> 8) - Rounding.FloorDiv((Int128)w.M << 50, One);
         Int128 sigma = ((Int128)w.Sigma << 50) / One;
         Int128 root = FixedMath.Sqrt((UInt128)(x * x + sigma * sigma));

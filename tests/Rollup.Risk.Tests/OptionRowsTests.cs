@@ -208,8 +208,9 @@ internal static class RandomChain
         int weight = random.Next(2) * Int(1_000_000_000);
         long time = weight > 0 ? random.NextInt64(-1_000, ExpiryInput.SettlementWindow) : random.Next(5) == 0 ? -random.Next(1_000) : random.NextInt64(1, ExpiryInput.MostAhead + 1);
         Timestamp at = Timestamp.FromMilliseconds(Sample.Now + time);
-        long rho = random.NextInt64(-999_999_999, 1_000_000_000), steepest = 2_000_000_000_000_000_000 / (1_000_000_000 + Math.Abs(rho));
-        var surface = new SviSlice(random.NextInt64(SviSlice.Most + 1), Edge(random.NextInt64(steepest + 1), 0, steepest), rho, random.NextInt64(-SviSlice.Most, SviSlice.Most + 1), random.NextInt64(1, SviSlice.Most + 1));
+        long rho = Edge(random.NextInt64(-999_999_999, 1_000_000_000), -999_999_999, 999_999_999);
+        var surface = new SviSlice(random.NextInt64(SviSlice.Most + 1), Edge(random.NextInt64(1L << random.Next(1, 36)), 0, SviSlice.Most), rho,
+            Edge(random.NextInt64(-SviSlice.Most, SviSlice.Most + 1), -SviSlice.Most, SviSlice.Most), Edge(random.NextInt64(1, 1L << random.Next(1, 36)), 1, SviSlice.Most));
         var expiry = new ExpiryInput(4, at, Edge(random.NextInt64(-500_000_000, 1_000_000_001), -500_000_000, 1_000_000_000), surface, weight == 0 ? 0 : random.NextInt64(500_000_000, 2_000_000_001), weight);
         InstrumentInput[] options = [.. Enumerable.Range(0, 6).Select(i => new InstrumentInput(i + 1, i % 2 == 0 ? InstrumentKind.Call : InstrumentKind.Put, InstrumentFlags.None, 4,
             Edge(random.NextInt64(1, 1L << random.Next(1, 33)), 1, (1L << 32) - 1), 0, 0, random.NextInt64(RiskInputs.OpenInterestBound), Edge(random.NextInt64(1, 1L << random.Next(1, 34)), 1, (1L << 33) - 1), at))];

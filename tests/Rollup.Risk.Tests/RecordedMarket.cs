@@ -69,9 +69,8 @@ internal sealed class RecordedMarket
                 var smile = chain.Where(q => q.IsCall == q.Strike >= forward && q.Volatility > 0 && Vega(forward, q.Strike, years, q.Volatility) > 1e-3).OrderBy(q => q.Strike).ToList();
                 if (years <= 0 || smile.Count < SviFit.MinPoints) continue;
                 Svi fit = SviFit.Of(years, [.. smile.Select(q => Math.Log(q.Strike / forward))], [.. smile.Select(q => q.Volatility)], [.. smile.Select(q => Vega(forward, q.Strike, years, q.Volatility))]).Curve;
-                double steepness = Math.Min(1, 1.999 / Math.Max(1e-9, fit.B * (1 + Math.Abs(fit.Rho))));
                 Timestamp at = Timestamp.FromMilliseconds(chain.Key);
-                expiries.Add(new(group, at, Nano(forward / index - 1), new(Nano(fit.A), Nano(fit.B * steepness), Math.Clamp(Nano(fit.Rho), -999_999_999, 999_999_999), Nano(fit.M), Math.Max(1, Nano(fit.Sigma)))));
+                expiries.Add(new(group, at, Nano(forward / index - 1), new(Nano(fit.A), Nano(fit.B), Math.Clamp(Nano(fit.Rho), -999_999_999, 999_999_999), Nano(fit.M), Math.Max(1, Nano(fit.Sigma)))));
                 market.forwards[(group, chain.Key)] = forward * lot;
                 foreach (var quote in smile)
                 {
