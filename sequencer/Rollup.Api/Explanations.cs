@@ -57,6 +57,8 @@ public static class Explanations
         RejectCode.NotPermitted => "This is not permitted at present: prices are uncertain, or too many batches wait for their proof. GET /v1/info says what is.",
         RejectCode.InstrumentExpired => "The instrument has expired; its positions settle.",
         RejectCode.NothingToConvert => "No position of a settled instrument can be converted in this batch.",
+        RejectCode.WithdrawalsWait => "Insolvent accounts owe more than the insurance fund has; withdrawals wait until that is settled.",
+        RejectCode.NoAuction => "No slice of the account's portfolio can be bid for at present.",
         _ => throw new ArgumentOutOfRangeException(nameof(code), code, "A reject code without an explanation."),
     };
 

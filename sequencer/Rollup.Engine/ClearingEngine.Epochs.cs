@@ -13,6 +13,7 @@ public sealed partial class ClearingEngine
     private RejectCode Tick(long time)
     {
         CloseOrders(RejectCode.Expired, (in Order order) => order.Expiry <= time, time);
+        Liquidate(time, isOpening: false);
         return RejectCode.None;
     }
 
@@ -34,6 +35,8 @@ public sealed partial class ClearingEngine
         CloseOrders(RejectCode.Expired, (in Order order) => order.Expiry <= time, time);
         CloseOrders(RejectCode.InstrumentNotTradable, (in Order order) => !order.Holding.Market.IsTradable, long.MaxValue);
         Emit() = new EngineEvent { Kind = EventKind.EpochOpened, Amount = _batch };
+        FindDistressed(time);
+        Liquidate(time, isOpening: true);
         return RejectCode.None;
     }
 

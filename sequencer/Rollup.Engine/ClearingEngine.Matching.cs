@@ -41,6 +41,8 @@ public sealed partial class ClearingEngine
         bool isCovered = !isExposed && account.HealthWithOrder(holding, isSell, limit, fee, size) >= 0;
         // An account without the margin to reserve may still close: at once, as far as that leaves it healthy or on the mend.
         bool isClosing = !isCovered && size <= closable;
+        bool isFunded = market.IsSpot || size <= closable || _config.Liquidation is not { } rules || account.Margin.Mark >= rules.MinimumEquity;
+        if (!isFunded) return RejectCode.InsufficientMargin;
         if (!isCovered && !isClosing) return isExposed ? RejectCode.ExposureOutOfRange : RejectCode.InsufficientMargin;
 
         RejectCode stop = Plan(order, limit, isClosing);
@@ -181,16 +183,23 @@ public sealed partial class ClearingEngine
         Usage usage = plan.Usage;
         usage.Buckets |= order.Market.BucketBit;
         if (plan.Filled == 0) usage.Rows++;
+        bool addsTaker = PlanBlock(order.Account, ref usage);
+        if (PlanMaker(ref maker, hasFee, needsRelief, usage) is var full and not RejectCode.None) return full;
+        if (addsTaker) order.Account.PlanStamp = plan.Stamp;
+        return RejectCode.None;
+    }
+
+    /// <summary>Takes room for what a fill needs besides its taker: the maker's row, block and relief, the block of the fees.</summary>
+    private RejectCode PlanMaker(ref Order maker, bool hasFee, bool needsRelief, Usage usage)
+    {
         if (maker.RowBatch != _batch) usage.Rows++;
-        bool addsTaker = PlanBlock(order.Account, ref usage), addsMaker = PlanBlock(maker.Account, ref usage);
-        bool addsFees = hasFee && PlanBlock(_feeAccount, ref usage);
+        bool addsMaker = PlanBlock(maker.Account, ref usage), addsFees = hasFee && PlanBlock(_feeAccount, ref usage);
         if (needsRelief && !maker.Account.HasRelief && !IsPlannedRelief(maker.Account)) usage.Reliefs++;
         if (_ledger.Fits(usage) is var full and not RejectCode.None) return full;
-        if (addsTaker) order.Account.PlanStamp = plan.Stamp;
-        if (addsMaker) maker.Account.PlanStamp = plan.Stamp;
-        if (addsFees) _feeAccount.PlanStamp = plan.Stamp;
-        if (needsRelief) maker.Account.ReliefStamp = plan.Stamp;
-        plan.Usage = usage;
+        if (addsMaker) maker.Account.PlanStamp = _plan.Stamp;
+        if (addsFees) _feeAccount.PlanStamp = _plan.Stamp;
+        if (needsRelief) maker.Account.ReliefStamp = _plan.Stamp;
+        _plan.Usage = usage;
         return RejectCode.None;
     }
 
@@ -232,22 +241,32 @@ public sealed partial class ClearingEngine
             else
             {
                 filled += step.Lots;
-                Fill(order, step, order.Size - filled);
+                Fill(order.Market, step, new EngineEvent
+                {
+                    Kind = EventKind.Filled,
+                    Account = AccountId.From(order.Account.Id),
+                    Slot = request.Slot,
+                    Nonce = OrderNonce.From(request.Nonce),
+                    IsSell = order.IsSell,
+                    Remaining = Lots.From(order.Size - filled),
+                    Fee = Cash.FromAtoms(step.TakerFee),
+                });
             }
         }
 
         return takerRow;
     }
 
-    private void Fill(in IncomingOrder order, in PlanStep step, long takerRemaining)
+    /// <summary>Fills a resting order; <paramref name="taker"/> is the event without its maker.</summary>
+    private void Fill(Market market, in PlanStep step, in EngineEvent taker)
     {
-        OrderBook book = order.Market.Book;
+        OrderBook book = market.Book;
         ref Order maker = ref book[step.Order];
         Account account = maker.Account;
         SignedRequest request = maker.Request.Request;
         _ledger.Touch(account);
         if (maker.RowBatch != _batch) (maker.RowBatch, maker.Row) = (_batch, _ledger.AddRow(account, maker.Request));
-        long quote = maker.Price * step.Lots, flow = quote - order.Market.Funding * step.Lots;
+        long quote = maker.Price * step.Lots, flow = quote - market.Funding * step.Lots;
         ref RowState row = ref _ledger[maker.Row];
         row.Fill += step.Lots;
         row.Quote += quote;
@@ -258,18 +277,11 @@ public sealed partial class ClearingEngine
         ref SlotState slot = ref account.SlotRef(request.Slot);
         slot.Chain = new OrderSlot(request.Nonce, (slot.Chain.Nonce == request.Nonce ? slot.Chain.Filled : 0) + step.Lots);
 
-        Emit() = new EngineEvent
+        Emit() = taker with
         {
-            Kind = EventKind.Filled,
-            Account = AccountId.From(order.Account.Id),
-            Slot = order.Verified.Request.Slot,
-            Nonce = OrderNonce.From(order.Verified.Request.Nonce),
-            Instrument = InstrumentId.From(order.Market.Id),
-            IsSell = order.IsSell,
+            Instrument = InstrumentId.From(market.Id),
             Price = Price.FromAtomsPerLot(maker.Price),
             Lots = Lots.From(step.Lots),
-            Remaining = Lots.From(takerRemaining),
-            Fee = Cash.FromAtoms(step.TakerFee),
             Maker = AccountId.From(account.Id),
             MakerSlot = request.Slot,
             MakerNonce = OrderNonce.From(request.Nonce),
@@ -280,7 +292,7 @@ public sealed partial class ClearingEngine
         else
         {
             maker.Remaining = step.Lots;
-            Detach(order.Market, step.Order);
+            Detach(market, step.Order);
         }
     }
 

@@ -69,7 +69,7 @@ public sealed partial class ClearingEngine
         else if (o.Asset != 0 && (market = MarketOf(o.Asset)) is null) bounce = RejectCode.UnknownInstrument;
         else if (market is { IsSpot: false }) bounce = RejectCode.NotWithdrawable;
         // It waits: no operation touches an account in the batch that liquidates it.
-        else if (account.IsBarred) return RejectCode.Liquidating;
+        else if (account.IsBarred || (account == _fundAccount && _ledger.Deleverages)) return RejectCode.Liquidating;
         else return market is null ? DepositCash(account, o.Amount, out bounce) : DepositSpot(account, market, queued, out bounce);
         return RejectCode.None;
     }
@@ -81,7 +81,8 @@ public sealed partial class ClearingEngine
         // Cash that does not heal its account mends it. Without a place in this batch it waits for the next, where there are places again.
         RejectCode margin = CheckMargin(account, null, 0, amount, default, out bool needsRelief);
         if (margin == RejectCode.BatchReliefFull) return margin;
-        bounce = margin;
+        // A deposit that does not heal would only keep bidders away.
+        bounce = needsRelief && IsAuctioned(account) ? RejectCode.Liquidating : margin;
         if (bounce != RejectCode.None) return RejectCode.None;
         if (_ledger.Fits(BatchLedger.BlockOf(account)) is var full and not RejectCode.None) return full;
         _ledger.Touch(account);

@@ -14,7 +14,7 @@ public sealed partial class ClearingEngine
         if (verified.Key.X != account.Identity.KeyX || verified.Key.Y != account.Identity.KeyY) return RejectCode.NotOwner;
         if (request.Nonce == 0) return RejectCode.Malformed;
         if (request.Expiry <= time) return RejectCode.Expired;
-        if (account.IsBarred && (request.Kind != RowKind.Cancel || request.Flags != 0)) return RejectCode.Liquidating;
+        if ((account.IsBarred || IsAuctioned(account)) && (request.Kind != RowKind.Cancel || request.Flags != 0)) return RejectCode.Liquidating;
         return request.Kind switch
         {
             RowKind.Order => Place(time, account, verified),
@@ -79,6 +79,7 @@ public sealed partial class ClearingEngine
             if (!market.IsSpot) return RejectCode.NotWithdrawable;
         }
 
+        if (ShortfallOfAll() > _fundAccount.Cash) return RejectCode.WithdrawalsWait;
         // The block of a withdrawal ends with the account's own money (spec 5.5), also when it takes spot.
         if (account.OwnMoney(null, 0, market is null ? -request.Size : 0) < 0) return RejectCode.InsufficientBalance;
         Holding? holding = market is null ? null : account.Find(market);

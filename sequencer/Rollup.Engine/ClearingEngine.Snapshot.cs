@@ -36,6 +36,7 @@ public sealed partial class ClearingEngine
             foreach (Account account in accounts) SnapshotCodec.WriteAccount(to, account);
             foreach (Market market in _markets) SnapshotCodec.WriteBook(to, market, _batch);
             SnapshotCodec.WriteLedger(to, _ledger);
+            WriteDistress(to);
         }
 
         return stream.ToArray();
@@ -80,6 +81,7 @@ public sealed partial class ClearingEngine
         for (int i = 0; i < accounts; i++) SnapshotCodec.ReadAccount(from, AccountForRestore, id => MarketOf(id), _config.Profile.Buckets);
         foreach (Market market in _markets) SnapshotCodec.ReadBook(from, market, id => AccountOf(id), _batch);
         SnapshotCodec.ReadLedger(from, _ledger, _accounts.OfType<Account>(), id => AccountOf(id), id => MarketOf(id));
+        ReadDistress(from);
         if (from.BaseStream.Position != from.BaseStream.Length) throw new InvalidDataException("The snapshot has bytes after its end.");
 
         _tree.UpdateMany(_accounts.OfType<Account>().Where(a => !a.IsNew).Select(a => ((ulong)a.Id, a.Leaf.Hash(a.Identity))));
@@ -107,6 +109,10 @@ public sealed partial class ClearingEngine
         to.Write(p.Name);
         foreach (int value in (int[])[p.Blocks, p.Rows, p.Operations, p.Buckets, p.Forced, p.Reliefs, config.MakerFee.Ppm, config.TakerFee.Ppm, config.MaxEpoch,
             config.MaxReportAge, config.MaxOpenOrders, config.MaxBookOrders]) to.Write(value);
+        to.Write(config.Liquidation is not null);
+        if (config.Liquidation is { } liquidation)
+            foreach (long value in (long[])[liquidation.Fee.Ppm, liquidation.AccountNotional, liquidation.TotalNotional, liquidation.BookEpochs, liquidation.AuctionTime, liquidation.MinimumEquity])
+                to.Write(value);
         foreach (InstrumentSpec t in config.Instruments)
             foreach (long value in (long[])[t.Id, (int)t.Kind, t.Group, t.Tick, t.MinSize]) to.Write(value);
         to.Flush();

@@ -76,6 +76,7 @@ public sealed partial class ClearingEngine
         {
             VerifiedRequest request => Request(time, request),
             QueuedOperation operation => Operation(time, operation),
+            AuctionBid bid => Bid(time, bid),
             byte[] riskInputs => OpenEpoch(time, riskInputs),
             _ => command.Kind switch
             {
@@ -92,7 +93,7 @@ public sealed partial class ClearingEngine
     /// <summary>Whether something may execute: an epoch is open and has not lasted too long.</summary>
     private bool IsExecuting(long time) => _isOpen && time <= _openTime + _config.MaxEpoch;
 
-    private Account? AccountOf(int id) => (uint)id < (uint)_accounts.Length ? _accounts[id] : null;
+    private Account? AccountOf(int id) => id >= 0 && id < _accounts.Length ? _accounts[id] : null;
 
     private Market? MarketOf(int id) => (uint)id < (uint)_marketById.Length ? _marketById[id] : null;
 

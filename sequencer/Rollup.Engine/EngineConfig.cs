@@ -22,9 +22,10 @@ public sealed record InstrumentSpec(int Id, InstrumentKind Kind, int Group, long
 /// <param name="MaxReportAge">Oldest risk inputs an epoch opens with, milliseconds.</param>
 /// <param name="MaxOpenOrders">Open orders of one account.</param>
 /// <param name="MaxBookOrders">Open orders of one instrument.</param>
+/// <param name="Liquidation">How accounts below maintenance are liquidated; null leaves them alone.</param>
 public sealed record EngineConfig(
     Fr Domain, CircuitProfile Profile, ImmutableArray<InstrumentSpec> Instruments, FeeRate MakerFee, FeeRate TakerFee,
-    int MaxEpoch = 60_000, int MaxReportAge = 10_000, int MaxOpenOrders = 200, int MaxBookOrders = 65_536)
+    int MaxEpoch = 60_000, int MaxReportAge = 10_000, int MaxOpenOrders = 200, int MaxBookOrders = 65_536, LiquidationConfig? Liquidation = null)
 {
     /// <summary>Distinct risk buckets that the instruments may span.</summary>
     public const int MaxBuckets = 64;
@@ -50,6 +51,7 @@ public sealed record EngineConfig(
 
         if (Instruments.Select(t => t.Id / Bound.RowsPerBucket).Distinct().Count() > MaxBuckets) return $"the instruments span more than {MaxBuckets} buckets";
         if (MakerFee > MaxFee || TakerFee > MaxFee) return $"a fee exceeds {MaxFee}";
+        if (Liquidation?.Validate() is { } problem) return problem;
         if (MaxEpoch < 1 || MaxReportAge < 0) return "the longest epoch is at least 1 ms and the oldest report at least 0 ms";
         if (MaxOpenOrders is < 1 or > 1 << Width.Slot) return $"open orders of an account: {MaxOpenOrders} is outside 1..256";
         return MaxBookOrders is >= 1 and <= 1 << 24 ? null : $"orders of a book: {MaxBookOrders} is outside 1..2^24";

@@ -187,6 +187,8 @@ public enum RejectCode
     NotPermitted = 47,
     InstrumentExpired = 48,
     NothingToConvert = 49,
+    WithdrawalsWait = 50,
+    NoAuction = 51,
 }
 
 /// <summary>The <c>instrumentFlags</c> of spec/protocol.json.</summary>

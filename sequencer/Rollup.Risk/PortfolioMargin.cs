@@ -28,7 +28,7 @@ public sealed record PortfolioMargin(Int128 Cash, Int128 Value, ImmutableArray<G
     public Int128 ScaledMaintenance => Scaled(Value, Health);
 
     /// <summary>A value in scenario 0 and one in the worst scenario, weighted as maintenance weighs them.</summary>
-    internal static Int128 Scaled(Int128 atMark, Int128 atWorst) =>
+    public static Int128 Scaled(Int128 atMark, Int128 atWorst) =>
         (Scale.MaintenanceDenominator - Scale.MaintenanceWeight) * atMark + Scale.MaintenanceWeight * atWorst;
 
     /// <summary>Values positions at their rows.</summary>

@@ -43,9 +43,9 @@ public class RandomScenarioTests
             foreach ((EventKind kind, int count) in session.Kinds) happened[kind] = happened.GetValueOrDefault(kind) + count;
         }
 
-        // The sessions reach what they are about.
+        // The sessions reach what they are about; liquidation has sessions of its own.
         Assert.True(reliefs > 10, $"{reliefs} blocks were relieved");
-        foreach (EventKind kind in Enum.GetValues<EventKind>()) Assert.True(happened.GetValueOrDefault(kind) > 5, $"{kind} happened {happened.GetValueOrDefault(kind)} times");
+        foreach (EventKind kind in Enum.GetValues<EventKind>().Where(kind => kind < EventKind.AuctionStarted)) Assert.True(happened.GetValueOrDefault(kind) > 5, $"{kind} happened {happened.GetValueOrDefault(kind)} times");
         foreach (RejectCode code in new[]
         {
             RejectCode.None, RejectCode.InsufficientMargin, RejectCode.InsufficientBalance, RejectCode.BatchBlocksFull, RejectCode.BatchRowsFull, RejectCode.BatchInstrumentsFull,

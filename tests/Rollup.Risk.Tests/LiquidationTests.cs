@@ -69,7 +69,7 @@ public class LiquidationTests
             // Cash near where maintenance is zero.
             PortfolioMargin atZero = PortfolioMargin.Of(0, legs.Select(l => (l.Row, l.Size)));
             long cash = (long)(-atZero.ScaledMaintenance / 5 - atZero.Requirement * random.Next(-10, 70) / 100);
-            Int128 target = LiquidationFraction.Target(atZero) * random.Next(3);
+            Int128 target = LiquidationFraction.Target(atZero.Requirement) * random.Next(3);
 
             long fraction = LiquidationFraction.Of(cash, kept, closed, cost, target);
             BigInteger goal = (BigInteger)target * LiquidationFraction.Whole;
@@ -112,12 +112,11 @@ public class LiquidationTests
     [Fact]
     public void The_size_bound_is_the_buffer_and_a_sixteenth_of_the_requirement_before()
     {
-        var before = new PortfolioMargin(0, 0, [new GroupMargin(1, -3_200)]);
-        PortfolioMargin After(long scaledMaintenance) => new(0, scaledMaintenance, []) { Cash = 0, Groups = [] };
-        // Without groups health is cash: scaled maintenance is the mark value alone. 5 x (10^9 + 200).
-        Assert.True(LiquidationFraction.IsWithinSizeBound(before, After(5_000_001_000)));
-        Assert.False(LiquidationFraction.IsWithinSizeBound(before, After(5_000_001_001)));
-        Assert.Equal(500, LiquidationFraction.Target(before));
+        // 5 x (10^9 + 3,200 / 16).
+        Assert.True(LiquidationFraction.IsWithinSizeBound(3_200, 5_000_001_000));
+        Assert.False(LiquidationFraction.IsWithinSizeBound(3_200, 5_000_001_001));
+        Assert.Equal(500, LiquidationFraction.Target(3_200));
+        Assert.Equal(501, LiquidationFraction.Target(3_201));
     }
 
     [Theory]

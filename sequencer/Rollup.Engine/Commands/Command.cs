@@ -12,6 +12,7 @@ public enum CommandKind
     Operation = 3,
     OpenEpoch = 4,
     Seal = 5,
+    Bid = 10,
 }
 
 /// <summary>An operation of the vault's queue as the chain shows it.</summary>
@@ -42,6 +43,9 @@ public readonly record struct Command
     /// <summary>Opens the epoch (the batch) that <paramref name="riskInputs"/> name, or gives an epoch in which nothing has executed new prices.</summary>
     /// <param name="riskInputs">Canonical bytes of <see cref="Risk.RiskInputs"/>; the engine keeps the array.</param>
     public static Command OpenEpoch(Timestamp time, byte[] riskInputs) => new(CommandKind.OpenEpoch, time, riskInputs);
+
+    /// <summary>A bid for the slice of a portfolio in auction.</summary>
+    public static Command Bid(Timestamp time, AuctionBid bid) => new(CommandKind.Bid, time, bid);
 
     /// <summary>Closes the epoch and seals its batch.</summary>
     public static Command Seal(Timestamp time) => new(CommandKind.Seal, time, null);

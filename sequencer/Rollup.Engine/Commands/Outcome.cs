@@ -20,7 +20,10 @@ public enum EventKind
     /// <summary>Remaining lots of Account's order rest in the book at Price.</summary>
     Rested = 5,
 
-    /// <summary>Account's order took Lots at Price from the maker's.</summary>
+    /// <summary>
+    /// Account's order took Lots at Price from the maker's. With Reason <see cref="RejectCode.Liquidating"/> one side is an account that is liquidated:
+    /// it has no order, slot and nonce are 0; taker of a book, maker of an auction's bidder.
+    /// </summary>
     Filled = 6,
 
     /// <summary>Remaining lots of Account's order will not execute, for Reason (<see cref="RejectCode.None"/>: its owner cancelled it).</summary>
@@ -34,6 +37,18 @@ public enum EventKind
 
     /// <summary>A batch was sealed; Amount = its number.</summary>
     Sealed = 10,
+
+    /// <summary>A slice of Account's portfolio may be bid for from now on (<see cref="ClearingEngine.Distressed"/>).</summary>
+    AuctionStarted = 20,
+
+    /// <summary>The insurance fund paid Amount atoms into Account, which has nothing left.</summary>
+    FundPaid = 21,
+
+    /// <summary>Liquidation took a fee of Amount atoms from Account for the insurance fund.</summary>
+    LiquidationFee = 22,
+
+    /// <summary>Lots of Instrument of the insolvent Account were closed against Maker, which bore Amount atoms of its deficit.</summary>
+    Deleveraged = 23,
 }
 
 /// <summary>One fact of an accepted command. Fields that a kind does not name are default.</summary>

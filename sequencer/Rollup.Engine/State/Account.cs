@@ -172,6 +172,31 @@ internal sealed class Account(int id, AccountIdentity identity)
     /// <summary>Health as if the open orders had filled at their worst (docs/RISK.md).</summary>
     internal long ReservedHealth => Cash + Reserved(_groups[0]) + Reserved(_groups[1]);
 
+    /// <summary>What the account is worth.</summary>
+    internal Margin Margin => MarginAfter(null, 0, 0);
+
+    /// <summary>Whether it holds anything other than cash.</summary>
+    internal bool HasPositions
+    {
+        get
+        {
+            foreach (Holding h in Holdings)
+                if (h.Size != 0) return true;
+            return false;
+        }
+    }
+
+    /// <summary>Whether it holds anything other than cash and spot.</summary>
+    internal bool HasDerivatives
+    {
+        get
+        {
+            foreach (Holding h in Holdings)
+                if (h.Size != 0 && !h.Market.IsSpot) return true;
+            return false;
+        }
+    }
+
     /// <summary>What the account would be worth after a change of a position (null: none) and of cash.</summary>
     internal Margin MarginAfter(Holding? holding, long deltaSize, long deltaCash)
     {

@@ -172,6 +172,17 @@ internal sealed class BatchLedger(CircuitProfile profile)
         return -1;
     }
 
+    /// <summary>Whether the batch deleverages: then the fund takes nothing more in it.</summary>
+    internal bool Deleverages
+    {
+        get
+        {
+            foreach (ForcedState row in _forced.AsSpan(0, _used.Forced))
+                if (row.Kind == ForcedKind.Deleverage) return true;
+            return false;
+        }
+    }
+
     /// <summary>Whether the batch shows the insurance fund: fees of liquidations, payments, or deleveraging that proves it empty.</summary>
     internal bool ShowsFund
     {

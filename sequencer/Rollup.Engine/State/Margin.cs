@@ -11,6 +11,9 @@ internal readonly record struct Margin(long Mark, long Health)
     /// <summary>R = M - W, the requirement: not below 0.</summary>
     internal Int128 Requirement => (Int128)Mark - Health;
 
+    /// <summary>Five times the maintenance equity: the account is distressed if this is negative (spec 5.8).</summary>
+    internal Int128 ScaledMaintenance => PortfolioMargin.Scaled(Mark, Health);
+
     /// <summary>
     /// Whether a change from here leaves the account on the mend (spec 5.5): its requirement does not grow, and its mark equity falls by at most a
     /// tenth of what the requirement does. Else an account that has nothing to lose would pay its accomplices, and the insurance fund the bill.

@@ -62,18 +62,20 @@ public static class LiquidationFraction
 
     /// <summary>
     /// Whether an account has not been liquidated further than a small surplus over maintenance (spec 5.8): buffer + requirement before / 16.
-    /// An account left without positions other than spot passes in any case.
+    /// An account left without positions other than spot, of which none was sold, passes in any case.
     /// </summary>
-    public static bool IsWithinSizeBound(PortfolioMargin before, PortfolioMargin after) =>
-        Scale.LiquidationBufferShare * after.ScaledMaintenance
-            <= Scale.MaintenanceDenominator * ((Int128)Scale.LiquidationBufferShare * Scale.LiquidationBuffer + before.Requirement);
+    /// <param name="requirementBefore">Of the old leaf, atoms.</param>
+    /// <param name="scaledMaintenanceAfter">See <see cref="PortfolioMargin.ScaledMaintenance"/>.</param>
+    public static bool IsWithinSizeBound(Int128 requirementBefore, Int128 scaledMaintenanceAfter) =>
+        Scale.LiquidationBufferShare * scaledMaintenanceAfter
+            <= Scale.MaintenanceDenominator * ((Int128)Scale.LiquidationBufferShare * Scale.LiquidationBuffer + requirementBefore);
 
     /// <summary>
     /// What liquidation aims at: scaled maintenance of half the surplus that grows with the account, requirement / 32. At maintenance itself the next
     /// move would liquidate again; the whole bound would leave no room for lots and for prices better than feared.
     /// </summary>
-    public static Int128 Target(PortfolioMargin before) =>
-        Rounding.CeilDiv(Scale.MaintenanceDenominator * before.Requirement, (Int128)(2 * Scale.LiquidationBufferShare));
+    public static Int128 Target(Int128 requirementBefore) =>
+        Rounding.CeilDiv(Scale.MaintenanceDenominator * requirementBefore, (Int128)(2 * Scale.LiquidationBufferShare));
 
     private static (Int128[] Kept, Int128[] Closed) Group(SortedDictionary<int, (Int128[] Kept, Int128[] Closed)> groups, Leg leg)
     {
