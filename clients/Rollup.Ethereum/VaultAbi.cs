@@ -15,6 +15,7 @@ public static class VaultAbi
     public static readonly AbiFunction Register = AbiFunction.Parse("register(uint256 keyX,uint256 keyY,uint256 viewKeyHash,uint256 amount)(uint32)");
     public static readonly AbiFunction Deposit = AbiFunction.Parse("deposit(uint32 account,uint32 asset,uint256 amount)");
     public static readonly AbiFunction Claim = AbiFunction.Parse("claim(address holder,uint32 asset)");
+    public static readonly AbiFunction Settle = AbiFunction.Parse("settle(uint32[] instruments,uint64[] payoffs)");
     public static readonly AbiFunction CommitBatch = AbiFunction.Parse(
         "commitBatch(uint256[] words,uint256 commitment,uint256 riskRoot,bytes riskInputs,uint256[5][] bounced)");
     public static readonly AbiFunction ProveBatch = AbiFunction.Parse("proveBatch(uint32 batch,(uint256[2],uint256[2][2],uint256[2]) proof)");
@@ -49,6 +50,9 @@ public static class VaultAbi
 
     public static readonly AbiFunction Credits = AbiFunction.Parse("credits(address holder,uint32 asset)(uint256)");
 
+    /// <summary>Whether the instrument is settled, and what a lot is worth then.</summary>
+    public static readonly AbiFunction PayoffOf = AbiFunction.Parse("payoffOf(uint32 instrument)(bool,uint64)");
+
     /// <summary>q_index of spec 6.2.</summary>
     public static readonly AbiFunction QueuePrefix = AbiFunction.Parse("queuePrefix(uint40 index)(bytes32)");
 
@@ -74,6 +78,8 @@ public static class VaultAbi
         AbiFunction.Parse("AccountNotActive(uint256 account)"),
         AbiFunction.Parse("TransferMismatch(address token,uint256 expected,uint256 received)"),
         AbiFunction.Parse("NotOperator(address caller)"),
+        AbiFunction.Parse("InvalidPayoff(uint256 instrument,uint256 payoff)"),
+        AbiFunction.Parse("AlreadySettled(uint256 instrument)"),
         AbiFunction.Parse("NotTopLevel(address caller)"),
         AbiFunction.Parse("TooManyPendingBatches(uint32 pending)"),
         AbiFunction.Parse("MalformedInput()"),

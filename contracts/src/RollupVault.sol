@@ -52,6 +52,8 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
     mapping(uint256 account => Registration) private _registrations;
     mapping(uint256 asset => Asset) private _assets;
     mapping(address owner => mapping(uint256 asset => uint256)) private _credits;
+    /// @dev 1 + payoff, so that 0 says that the instrument is not settled.
+    mapping(uint256 instrument => uint256) private _payoffs;
 
     modifier whenNotFrozen() {
         require(!frozen, VaultFrozen());
@@ -143,6 +145,22 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
     }
 
     // ---- batches ----
+
+    function settle(uint32[] calldata instruments, uint64[] calldata payoffs) external whenNotFrozen {
+        require(msg.sender == operator, NotOperator(msg.sender));
+        require(instruments.length == payoffs.length, MalformedInput());
+
+        for (uint256 i = 0; i < instruments.length; i++) {
+            (uint32 instrument, uint64 payoff) = (instruments[i], payoffs[i]);
+            require(
+                instrument != CASH && instrument < 2 ** Protocol.WIDTH_INSTRUMENT && payoff < 2 ** Protocol.WIDTH_PRICE,
+                InvalidPayoff(instrument, payoff)
+            );
+            require(_payoffs[instrument] == 0, AlreadySettled(instrument));
+            _payoffs[instrument] = uint256(payoff) + 1;
+            emit InstrumentSettled(instrument, payoff);
+        }
+    }
 
     function commitBatch(
         uint256[] calldata words,
@@ -251,6 +269,12 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
 
     function credits(address holder, uint32 asset) external view returns (uint256) {
         return _credits[holder][asset];
+    }
+
+    function payoffOf(uint32 instrument) external view returns (bool settled, uint64 payoff) {
+        uint256 stored = _payoffs[instrument];
+        // forge-lint: disable-next-line(unsafe-typecast) stored from 64 bits
+        return stored == 0 ? (false, 0) : (true, uint64(stored - 1));
     }
 
     function queuePrefix(uint40 index) public view returns (bytes32) {

@@ -73,6 +73,7 @@ interface IRollupVault {
     event AssetListed(uint32 indexed asset, address indexed token, uint96 unitsPerLot);
     event OperatorChanged(address indexed operator);
     event OperationQueued(uint40 indexed index, address indexed depositor, uint256[5] words);
+    event InstrumentSettled(uint32 indexed instrument, uint64 payoff);
     event BatchCommitted(uint32 indexed batch, uint256 newRoot, uint256 riskRoot, bytes32 dataHash);
     event BatchProven(uint32 indexed batch);
     event BatchFinalized(uint32 indexed batch, uint256 root);
@@ -100,6 +101,8 @@ interface IRollupVault {
     error TransferMismatch(address token, uint256 expected, uint256 received);
 
     error NotOperator(address caller);
+    error InvalidPayoff(uint256 instrument, uint256 payoff);
+    error AlreadySettled(uint256 instrument);
     error NotTopLevel(address caller);
     error TooManyPendingBatches(uint32 pending);
     error MalformedInput();
@@ -141,6 +144,10 @@ interface IRollupVault {
     function claim(address owner, uint32 asset) external;
 
     // ---- batches ----
+
+    /// @notice Fixes what a lot of each instrument (1 to 2^18 - 1) is worth for good, in atoms below 2^35. By the operator, once an
+    /// instrument, before the first batch whose risk rows flag it settled: readers of the chain refuse a row that says something else.
+    function settle(uint32[] calldata instruments, uint64[] calldata payoffs) external;
 
     /// @notice Publishes a batch. By the operator, as a transaction of its own, whose input is then the record on L1; it must be
     /// laid out as ABI encoders do.
@@ -208,6 +215,8 @@ interface IRollupVault {
     function isActive(uint32 account) external view returns (bool);
     function assets(uint32 asset) external view returns (Asset memory);
     function credits(address owner, uint32 asset) external view returns (uint256);
+    /// @notice What `settle` fixed.
+    function payoffOf(uint32 instrument) external view returns (bool settled, uint64 payoff);
     /// @notice q_index of spec 6.2: the hash of the first `index` operations.
     function queuePrefix(uint40 index) external view returns (bytes32);
 }
