@@ -71,6 +71,29 @@ public sealed class SettlerTests(VaultChain chain) : IClassFixture<VaultChain>, 
     }
 
     [AnvilFact]
+    public async Task The_vault_is_told_what_settled_instruments_are_worth_before_the_batch_that_says_so()
+    {
+        Settler settler = await RegisteredAsync();
+        RiskRow Frozen(long payoff) => new(21, InstrumentKind.Call, InstrumentFlags.Settled, 1, 61_800_000, payoff, 0, 0,
+            [.. Enumerable.Repeat(payoff, Bound.Scenarios)], [.. Enumerable.Repeat(payoff, Bound.Scenarios)]);
+        factory.RiskRows = [.. factory.RiskRows, Frozen(4_321)];
+        Add(factory.Begin().Register(2, cash: 5_000_000_000).Register(3, cash: 4_000_000_001).Seal());
+        await SettleAsync(settler);
+        Assert.Equal(4_321, await new Vault(anvil.Client, vault.Address).ReadPayoffAsync(21, default));
+        Assert.Null(await new Vault(anvil.Client, vault.Address).ReadPayoffAsync(22, default));
+        Assert.Equal(BatchStatus.Committed, store.Get(1)!.Settlement);
+
+        // The next batch says the same, and nothing is told again; one that says something else is set aside.
+        Add(factory.Begin().Cancel(2, 4, 9).Seal());
+        await SettleAsync(settler);
+        Assert.Equal(BatchStatus.Committed, store.Get(2)!.Settlement);
+        factory.RiskRows = [.. factory.RiskRows.Where(r => r.Id != 21), Frozen(4_322)];
+        Add(factory.Begin().Cancel(3, 5, 8).Seal());
+        SettlementHaltedException halted = await Assert.ThrowsAsync<SettlementHaltedException>(() => SettleAsync(settler));
+        Assert.Contains("settles instrument 21 at 4322 atoms, and the vault was told 4321", halted.Message, StringComparison.Ordinal);
+    }
+
+    [AnvilFact]
     public async Task A_batch_is_committed_before_it_is_proven_then_proven_then_final()
     {
         Settler settler = await RegisteredAsync();

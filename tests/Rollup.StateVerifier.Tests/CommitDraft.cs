@@ -18,6 +18,9 @@ internal sealed class CommitDraft
     public Fr? Commitment { get; set; }
     public required Fr RiskRoot { get; set; }
     public required byte[] RiskInputs { get; set; }
+
+    /// <summary>What the vault is told of settled instruments before the commit.</summary>
+    public List<(int Instrument, long Payoff)> Settles { get; set; } = [];
     public required List<Fr[]> Bounced { get; init; }
     public required ImmutableArray<QueuedDraft> Operations { get; set; }
 
@@ -47,7 +50,7 @@ internal sealed class CommitDraft
 
     public CommitDraft Clone() => new()
     {
-        Words = [.. Words], Commitment = Commitment, RiskRoot = RiskRoot, RiskInputs = [.. RiskInputs], Bounced = [.. Bounced.Select(o => (Fr[])[.. o])], Operations = Operations,
+        Words = [.. Words], Commitment = Commitment, RiskRoot = RiskRoot, RiskInputs = [.. RiskInputs], Bounced = [.. Bounced.Select(o => (Fr[])[.. o])], Operations = Operations, Settles = [.. Settles],
     };
 
     public static object[] Numbers(IEnumerable<Fr> elements) => [.. elements.Select(e => (object)e.ToBigInteger())];
@@ -79,6 +82,10 @@ internal static class Honest
     /// <summary>Leaves after the last final batch.</summary>
     public static IReadOnlyDictionary<int, LeafContents> Contents => History.Value.Contents;
 
+    /// <summary>A call that has settled before this batch, and what it is worth.</summary>
+    public const int SettledIn = 3, SettledCall = 21;
+    public const long SettledPayoff = 180_777;
+
     /// <summary>Prices that differ from batch to batch.</summary>
     public static RiskInputs RiskInputsOf(uint batch) => new(
         batch, Timestamp.FromMilliseconds(1_723_161_000_000 + 1_000 * batch), RiskParameters.Default,
@@ -87,6 +94,8 @@ internal static class Honest
             new InstrumentInput(BatchFactory.EthSpot, InstrumentKind.Spot, InstrumentFlags.None, 2, 268_000, 268_100 + batch, 0, 900_001),
             new InstrumentInput(BatchFactory.BtcPerpetual, InstrumentKind.Perpetual, InstrumentFlags.None, 1, 61_800_000, 61_800_500 + batch, -1_203, 2_500_003),
             new InstrumentInput(BatchFactory.EthPerpetual, InstrumentKind.Perpetual, InstrumentFlags.None, 2, 2_680_000, 2_680_300 + batch, 877, 1_700_007),
+            .. batch < SettledIn ? (InstrumentInput[])[] : [new InstrumentInput(SettledCall, InstrumentKind.Call, InstrumentFlags.Settled, 2, 2_680_000, SettledPayoff, 0, 5,
+                2_500_000, Timestamp.FromMilliseconds(1_723_160_000_000))],
         ]);
 
     /// <summary>The same history for another vault.</summary>
@@ -118,6 +127,7 @@ internal static class Honest
                 Words = [.. settlement.Words],
                 RiskRoot = settlement.RiskRoot,
                 RiskInputs = inputs.Encode(),
+                Settles = n == SettledIn ? [(SettledCall, SettledPayoff)] : [],
                 Bounced = [.. sealedBatch.Operations.Where(o => o.Block is null).Select(o => o.Operation.Encode())],
                 Operations = [.. sealedBatch.Operations.Select(o => new QueuedDraft(o.Depositor, o.Operation.Encode()))],
             });

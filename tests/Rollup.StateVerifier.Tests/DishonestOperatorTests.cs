@@ -67,6 +67,26 @@ public class DishonestOperatorTests
     [Fact]
     public Task Risk_inputs_of_another_batch() => FailsAsync(Check.Risk, 2, d => (d[1].RiskInputs, d[1].RiskRoot) = (d[2].RiskInputs, d[2].RiskRoot));
 
+    [Fact]
+    public async Task A_settled_row_that_the_vault_was_not_told_of()
+    {
+        CheckFailedException failure = await FailsAsync(Check.Risk, Honest.SettledIn, d => d[Honest.SettledIn - 1].Settles.Clear());
+        Assert.Contains($"instrument {Honest.SettledCall}, and the vault was not told", failure.Message, StringComparison.Ordinal);
+        failure = await FailsAsync(Check.Risk, Honest.SettledIn, d => (d[Honest.SettledIn - 1].Settles, d[Honest.SettledIn].Settles) = ([], d[Honest.SettledIn - 1].Settles));
+        Assert.Contains("before the vault was told", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_settled_row_at_another_value_than_the_vault_was_told()
+    {
+        CheckFailedException failure = await FailsAsync(Check.Risk, Honest.SettledIn, d => d[Honest.SettledIn - 1].Settles[0] = (Honest.SettledCall, Honest.SettledPayoff + 1));
+        Assert.Equal($"{Honest.SettledPayoff + 1}", failure.Expected);
+        Assert.Equal($"{Honest.SettledPayoff}", failure.Found);
+        CheckFailedException twice = await Assert.ThrowsAsync<CheckFailedException>(
+            () => new FakeVault(d => d[Honest.SettledIn - 1].Settles.Add((Honest.SettledCall, Honest.SettledPayoff))).VerifyAsync());
+        Assert.Contains("is settled twice", twice.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(40)]

@@ -140,6 +140,8 @@ internal sealed class FakeVault
         byte[] packed = [.. draft.Words.SelectMany(w => w.ToBigEndianBytes())];
         byte[] dataHash = Keccak.Hash256(packed);
         Fr z = PublicData.EvaluationPoint(draft.C, draft.Words), y = PublicData.Evaluate(draft.Words, z);
+        foreach ((int instrument, long payoff) in draft.Settles)
+            AddLog(VaultAbi.InstrumentSettled, [Topic((ulong)instrument)], [(BigInteger)payoff], NextTransaction(Honest.Vault, []));
         commits[batch] = NextTransaction(Honest.Vault, draft.Encode());
         AddLog(VaultAbi.BatchCommitted, [Topic(batch)],
             [draft.Words[3].ToBigInteger(), draft.RiskRoot.ToBigInteger(), dataHash], commits[batch]);

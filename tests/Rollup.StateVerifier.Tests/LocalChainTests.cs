@@ -77,6 +77,8 @@ public sealed class LocalChainTests : IDisposable
         {
             CommitDraft draft = drafts[(int)n - 1];
             if (n == 4) await vault.DepositAsync(2, BatchFactory.EthSpot, 17);
+            if (draft.Settles.Count > 0)
+                await SendAsync(VaultAbi.Settle.Encode(draft.Settles.Select(s => (object)s.Instrument).ToArray(), draft.Settles.Select(s => (object)s.Payoff).ToArray()));
             await SendAsync(draft.Encode());
             if (n <= Honest.Proven) await SendAsync(ProofOf(n, draft));
             if (n <= Honest.Final) await SendAsync(VaultAbi.FinalizeBatch.Encode(n, draft.Payouts));

@@ -184,7 +184,7 @@ public class LyingEndpointTests
     {
         CheckFailedException failure = await FailsAsync(Check.Sequence, 3, w =>
         {
-            foreach (AbiEvent @event in VaultContract.Events.Skip(1)) w.Chain.Logs.RemoveAt(w.FindLog(@event, 2));
+            foreach (AbiEvent @event in (AbiEvent[])[VaultAbi.BatchCommitted, VaultAbi.BatchProven, VaultAbi.BatchFinalized]) w.Chain.Logs.RemoveAt(w.FindLog(@event, 2));
         });
         Assert.Equal(("batch 2", "batch 3"), (failure.Expected, failure.Found));
     }

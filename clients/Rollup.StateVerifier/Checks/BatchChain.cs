@@ -164,12 +164,23 @@ public sealed class BatchChain(VaultParameters parameters, VaultEvents events, I
         if (tree.Root != data.NewRoot) throw Fail(Check.Tree, batch, "the published leaves do not lead to its new root", tree.Root, data.NewRoot);
     }
 
-    private static RiskInputs CheckRisk(BatchEvents batch, CommitCall call)
+    private RiskInputs CheckRisk(BatchEvents batch, CommitCall call)
     {
         if (!RiskInputs.TryDecode(call.RiskInputs, out RiskInputs inputs, out string problem)) throw Fail(Check.Risk, batch, $"its risk inputs are malformed: {problem}");
         if (inputs.Batch != batch.Batch) throw Fail(Check.Risk, batch, "its risk inputs are for another batch", batch.Batch, inputs.Batch);
-        Fr riskRoot = new RiskTree(RiskRows.From(inputs)).Root;
+        ImmutableArray<RiskRow> rows = RiskRows.From(inputs);
+        foreach (RiskRow row in rows.Where(r => (r.Flags & InstrumentFlags.Settled) != 0)) CheckSettled(batch, row);
+        Fr riskRoot = new RiskTree(rows).Root;
         return riskRoot == call.RiskRoot ? inputs : throw Fail(Check.Risk, batch, "its risk inputs do not give its risk root", riskRoot, call.RiskRoot);
+    }
+
+    /// <summary>A settled row is worth what the vault was told, before the batch, once and for all.</summary>
+    private void CheckSettled(BatchEvents batch, RiskRow row)
+    {
+        if (!events.Settled.TryGetValue(row.Id, out SettledInstrument? settled)) throw Fail(Check.Risk, batch, $"it settles instrument {row.Id}, and the vault was not told at which value");
+        if ((settled.Log.BlockNumber, settled.Log.LogIndex).CompareTo((batch.Committed.BlockNumber, batch.Committed.LogIndex)) > 0)
+            throw Fail(Check.Risk, batch, $"it settles instrument {row.Id} before the vault was told");
+        if (settled.Payoff != row.Base) throw Fail(Check.Risk, batch, $"it settles instrument {row.Id} at another value than the vault was told", settled.Payoff, row.Base);
     }
 
     /// <summary>What the vault stored, and verified the proof against, must be what its data says.</summary>

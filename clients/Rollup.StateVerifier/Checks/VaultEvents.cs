@@ -11,16 +11,23 @@ namespace Rollup.StateVerifier.Checks;
 /// <param name="Words">Five words, as a batch publishes them.</param>
 public sealed record QueuedOperation(ulong Index, Address Depositor, IReadOnlyList<BigInteger> Words);
 
+/// <summary>What a lot of an instrument is worth for good (spec 6.9), and when the vault was told.</summary>
+public sealed record SettledInstrument(long Payoff, Log Log);
+
 /// <summary>The vault's logs in order: every batch from 1, and every operation from 0, none missing.</summary>
 public sealed class VaultEvents
 {
-    private VaultEvents(IReadOnlyList<BatchEvents> batches, IReadOnlyList<QueuedOperation> operations) => (Batches, Operations) = (batches, operations);
+    private VaultEvents(IReadOnlyList<BatchEvents> batches, IReadOnlyList<QueuedOperation> operations, IReadOnlyDictionary<int, SettledInstrument> settled) =>
+        (Batches, Operations, Settled) = (batches, operations, settled);
 
     /// <summary>Batch n is at n - 1.</summary>
     public IReadOnlyList<BatchEvents> Batches { get; }
 
     /// <summary>The queue, consumed or not.</summary>
     public IReadOnlyList<QueuedOperation> Operations { get; }
+
+    /// <summary>What the vault fixed for good of settled instruments, by id.</summary>
+    public IReadOnlyDictionary<int, SettledInstrument> Settled { get; }
 
     /// <summary>Checks the logs against each other and against the counts of the vault at the same block.</summary>
     /// <exception cref="CheckFailedException"/>
@@ -29,6 +36,7 @@ public sealed class VaultEvents
         CheckOrder(snapshot);
         var batches = new List<BatchEvents>();
         var operations = new List<QueuedOperation>();
+        var settled = new Dictionary<int, SettledInstrument>();
         uint final = 0;
         string hint = snapshot.FromBlock > 0 ? $" (was the vault deployed before block {snapshot.FromBlock}?)" : "";
         foreach (Log log in snapshot.Logs)
@@ -37,6 +45,7 @@ public sealed class VaultEvents
             else if (VaultAbi.BatchProven.Matches(log)) AddProof(log, batches, hint);
             else if (VaultAbi.BatchFinalized.Matches(log)) AddFinality(log, batches, ++final, hint);
             else if (VaultAbi.OperationQueued.Matches(log)) operations.Add(ReadOperation(log, operations.Count, hint));
+            else if (VaultAbi.InstrumentSettled.Matches(log)) AddSettled(log, settled);
             else throw new CheckFailedException(Check.Parameters, $"log {log.LogIndex} of block {log.BlockNumber} was not asked for");
         }
 
@@ -46,7 +55,7 @@ public sealed class VaultEvents
         Bytes32 prefix = Prefix(operations);
         if (prefix != parameters.QueuePrefix)
             throw new CheckFailedException(Check.Operations, "the logged operations do not hash to the vault's queue", null, parameters.QueuePrefix.ToString(), prefix.ToString());
-        return new VaultEvents(batches, operations);
+        return new VaultEvents(batches, operations, settled);
     }
 
     private static void CheckOrder(VaultSnapshot snapshot)
@@ -98,6 +107,14 @@ public sealed class VaultEvents
         var index = (ulong)(BigInteger)fields[0];
         if (index != (ulong)before) throw new CheckFailedException(Check.Operations, $"the log of an operation is missing or stands twice{hint}", null, $"operation {before}", $"operation {index}");
         return new QueuedOperation(index, (Address)fields[1], [.. ((object[])fields[2]).Cast<BigInteger>()]);
+    }
+
+    private static void AddSettled(Log log, Dictionary<int, SettledInstrument> settled)
+    {
+        object[] fields = Decode(VaultAbi.InstrumentSettled, log);
+        var instrument = (int)(uint)(BigInteger)fields[0];
+        if (!settled.TryAdd(instrument, new SettledInstrument((long)(BigInteger)fields[1], log)))
+            throw new CheckFailedException(Check.Risk, $"instrument {instrument} is settled twice");
     }
 
     // q_(i+1) = keccak256(abi.encode(q_i, depositor, words)).

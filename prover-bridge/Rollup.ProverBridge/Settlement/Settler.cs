@@ -27,6 +27,7 @@ public sealed class Settler(
 {
     private readonly Dictionary<(uint, string), (Bytes32 Hash, long Since)> pending = [];
     private readonly Dictionary<uint, BatchCalldata> calldata = [];
+    private readonly HashSet<SettledPayoff> told = [];
     private (uint Batch, string Action, int Count) reverts;
 
     /// <summary>What kept the last look from going further though nothing failed; null if nothing did.</summary>
@@ -90,7 +91,9 @@ public sealed class Settler(
         switch (onChain.Status)
         {
             case BatchStatus.None when job.Batch == state.LastCommitted + 1:
-                return await SendAsync(job.Batch, "commit", Vault.Commit(CalldataOf(job)), BatchStatus.Committed, cancellation);
+                return await UntoldAsync(job, cancellation) is { Count: > 0 } untold
+                    ? await SendAsync(job.Batch, "settle", Vault.Settle(untold), BatchStatus.None, cancellation)
+                    : await SendAsync(job.Batch, "commit", Vault.Commit(CalldataOf(job)), BatchStatus.Committed, cancellation);
 
             case BatchStatus.Committed when job.Stage == ProofStage.Proven && CheckedProof(job) is { } proof:
                 return await SendAsync(job.Batch, "prove", Vault.Prove(job.Batch, proof), BatchStatus.Proven, cancellation);
@@ -101,6 +104,22 @@ public sealed class Settler(
             default:
                 return false;
         }
+    }
+
+    /// <summary>Settled instruments of the batch whose value the vault has not been told; it is told before the batch, once and for all.</summary>
+    private async Task<List<SettledPayoff>> UntoldAsync(Job job, CancellationToken cancellation)
+    {
+        var untold = new List<SettledPayoff>();
+        foreach (SettledPayoff settled in CalldataOf(job).Settled.Where(s => !told.Contains(s)))
+        {
+            long? payoff = await vault.ReadPayoffAsync(settled.Instrument, cancellation);
+            if (payoff is null) untold.Add(settled);
+            else if (payoff != settled.Payoff)
+                throw SetAside(job.Batch, $"it settles instrument {settled.Instrument} at {settled.Payoff} atoms, and the vault was told {payoff}.");
+            else told.Add(settled);
+        }
+
+        return untold;
     }
 
     // A quiet chain mines no block whose time would show that the window is over.

@@ -49,6 +49,17 @@ public sealed class Vault(IEthereum ethereum, Address address)
         return new VaultBatch(Field(fields[0]), Field(fields[1]), Field(fields[2]), (long)(BigInteger)fields[7], (BatchStatus)(int)(BigInteger)fields[9]);
     }
 
+    /// <summary>What the vault holds a settled instrument to be worth; null if it was not told.</summary>
+    public async Task<long?> ReadPayoffAsync(int instrument, CancellationToken cancellation)
+    {
+        object[] answer = await ethereum.CallAsync(address, VaultAbi.PayoffOf, [instrument], default, cancellation);
+        return (bool)answer[0] ? (long)(BigInteger)answer[1] : null;
+    }
+
+    /// <summary>Call data of <c>settle</c>.</summary>
+    public static byte[] Settle(IReadOnlyList<SettledPayoff> settled) =>
+        VaultAbi.Settle.Encode(settled.Select(s => (object)s.Instrument).ToArray(), settled.Select(s => (object)s.Payoff).ToArray());
+
     /// <summary>Call data of <c>commitBatch</c>.</summary>
     public static byte[] Commit(BatchCalldata batch) => VaultAbi.CommitBatch.Encode(
         Words(batch.Words), batch.Commitment.ToBigInteger(), batch.RiskRoot.ToBigInteger(), batch.RiskInputs.ToArray(), batch.Bounced.Select(o => (object)Words(o)).ToArray());
@@ -82,14 +93,19 @@ public sealed class Vault(IEthereum ethereum, Address address)
         ? Fr.FromBigInteger(value) : throw new EthereumProtocolException("The vault answered a word that is not below r.");
 }
 
+/// <summary>What a lot of a settled instrument is worth, in atoms.</summary>
+public readonly record struct SettledPayoff(int Instrument, long Payoff);
+
 /// <summary>What the vault is given of one batch.</summary>
 /// <param name="Words">The public data d_1..d_n.</param>
 /// <param name="Bounced">Five words of each refused operation, in queue order.</param>
 /// <param name="Payouts">Withdrawals in row order, then the amounts of refused operations to their depositors, each as one word (spec 6.5).</param>
 /// <param name="PublicInputs">C, y, z, riskRoot.</param>
+/// <param name="Settled">The instruments that its risk rows flag settled.</param>
 public sealed record BatchCalldata(
     uint Batch, Fr NewRoot, ImmutableArray<Fr> Words, Fr Commitment, Fr RiskRoot, ImmutableArray<byte> RiskInputs,
-    ImmutableArray<ImmutableArray<Fr>> Bounced, ImmutableArray<Fr> Payouts, ImmutableArray<Fr> PublicInputs)
+    ImmutableArray<ImmutableArray<Fr>> Bounced, ImmutableArray<Fr> Payouts, ImmutableArray<Fr> PublicInputs,
+    ImmutableArray<SettledPayoff> Settled)
 {
     public static BatchCalldata Of(SealedBatch batch, SettlementInput input)
     {
@@ -97,6 +113,7 @@ public sealed record BatchCalldata(
         IEnumerable<PublicWithdrawal> payouts = input.Data.Withdrawals
             .Concat(bounced.Select(o => new PublicWithdrawal(o.Depositor, o.Operation.Asset, o.Operation.Amount)));
         return new BatchCalldata(batch.Header.Batch, batch.NewRoot, input.Words, input.Commitment, input.RiskRoot, batch.RiskInputs,
-            [.. bounced.Select(o => (ImmutableArray<Fr>)[.. o.Operation.Encode()])], [.. payouts.Where(p => p.Amount != 0).Select(p => p.Encode())], input.PublicInputs);
+            [.. bounced.Select(o => (ImmutableArray<Fr>)[.. o.Operation.Encode()])], [.. payouts.Where(p => p.Amount != 0).Select(p => p.Encode())], input.PublicInputs,
+            [.. batch.RiskRows.Where(r => (r.Flags & InstrumentFlags.Settled) != 0).Select(r => new SettledPayoff(r.Id, r.Base))]);
     }
 }
