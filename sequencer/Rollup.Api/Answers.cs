@@ -195,6 +195,22 @@ public sealed record RiskRowView(
 /// <param name="Inputs">The canonical bytes it follows from (spec 6.7), 0x and hexadecimal digits.</param>
 public sealed record RiskView(uint Batch, [property: JsonConverter(typeof(FieldElementConverter))] Fr Root, string Inputs, IReadOnlyList<RiskRowView> Rows);
 
+/// <summary>One leg of a slice in auction.</summary>
+/// <param name="Side">Of the bidder's order.</param>
+/// <param name="Price">What the bidder pays or gets a lot now; it gets better with time.</param>
+public sealed record AuctionLegView(int Instrument, Side Side, long Size, long Price);
+
+/// <summary>An account whose portfolio is auctioned in slices.</summary>
+/// <param name="Started">Unix milliseconds.</param>
+public sealed record AuctionView(int Account, long Started, IReadOnlyList<AuctionLegView> Slice);
+
+/// <summary>What is auctioned, and how deficits stand. Atoms.</summary>
+/// <param name="Fund">The insurance fund's cash.</param>
+/// <param name="Shortfall">What insolvent accounts owe beyond all they have; while it exceeds the fund, withdrawals wait.</param>
+public sealed record AuctionsView(
+    long Time, [property: JsonNumberHandling(JsonNumberHandling.WriteAsString | JsonNumberHandling.AllowReadingFromString)] long Fund,
+    [property: JsonNumberHandling(JsonNumberHandling.WriteAsString | JsonNumberHandling.AllowReadingFromString)] long Shortfall, IReadOnlyList<AuctionView> Auctions);
+
 /// <summary>Whether the sequencer works.</summary>
 [JsonConverter(typeof(NameConverter<HealthStatus>))]
 public enum HealthStatus

@@ -94,6 +94,11 @@ public sealed record WithdrawalMessage(int Account, byte Slot, long Nonce, int A
     public SignedRequest ToRequest() => new(RowKind.Withdrawal, 0, true, Asset, Account, Slot, Amount, 0, 0, Expiry, Nonce);
 }
 
+/// <summary>A bid for the slice of an account in auction (GET /v1/auctions): one order a leg, in its order; all fill or none.</summary>
+/// <param name="Account">The account that is auctioned.</param>
+/// <param name="Orders">Of one bidder; life fok, sizes as the slice, limits as good as its prices.</param>
+public sealed record BidMessage(int Account, IReadOnlyList<OrderMessage> Orders);
+
 /// <summary>Tells the operator the view key of an account that is registered on the chain under its hash, before or shortly after.</summary>
 /// <param name="ViewKey">The key; its hash H(viewKey) is what the chain knows.</param>
 public sealed record ViewKeyMessage([property: JsonConverter(typeof(FieldElementConverter))] Fr ViewKey);

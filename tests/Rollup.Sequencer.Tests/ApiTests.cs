@@ -70,6 +70,29 @@ public sealed class ApiTests : IAsyncLifetime
         Assert.Equal([TestConfig.BtcPrice, TestConfig.EthPrice, TestConfig.EthPrice], risk.Rows.Select(r => r.Index));
     }
 
+    [Fact]
+    public async Task Auctions_and_the_fund_show_and_a_bid_is_checked_before_it_is_journaled()
+    {
+        AuctionsView auctions = JsonSerializer.Deserialize(await host.Http.GetStringAsync("v1/auctions"), ApiJson.Default.AuctionsView)!;
+        Assert.Equal((0L, 0L), (auctions.Fund, auctions.Shortfall));
+        Assert.Empty(auctions.Auctions);
+
+        async Task<int> CodeOf(BidMessage bid)
+        {
+            (HttpStatusCode _, string body) = await PostAsync("v1/bids", JsonSerializer.Serialize(bid, ApiJson.Default.BidMessage));
+            return JsonSerializer.Deserialize(body, ApiJson.Default.ApiError)!.Code;
+        }
+
+        OrderMessage order = maker.Order(TestConfig.Btc, Side.Buy, 30, TestConfig.BtcPrice, slot: 5, life: OrderLife.Fok);
+        ulong before = (await host.Client.BookAsync(TestConfig.Btc)).Sequence;
+        Assert.Equal((int)RejectCode.Malformed, await CodeOf(new BidMessage(3, [])));
+        Assert.Equal((int)RejectCode.Malformed, await CodeOf(new BidMessage(3, [.. Enumerable.Repeat(order, 17)])));
+        Assert.Equal((int)RejectCode.UnknownAccount, await CodeOf(new BidMessage(-1, [order])));
+        Assert.Equal((int)RejectCode.BadSignature, await CodeOf(new BidMessage(3, [order, order with { Size = 31 }])));
+        Assert.Equal(before, (await host.Client.BookAsync(TestConfig.Btc)).Sequence);
+        Assert.Equal((int)RejectCode.NoAuction, await CodeOf(new BidMessage(3, [order])));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("{")]
@@ -218,7 +241,7 @@ public sealed class ApiTests : IAsyncLifetime
     {
         using var form = new StringContent("{}", Encoding.UTF8, "text/plain");
         Assert.Equal((int)RejectCode.Malformed, (await ReadErrorAsync(await host.Http.PostAsync("v1/orders", form))).Code);
-        (HttpStatusCode status, string body) = await PostAsync("v1/orders", new string(' ', 5000) + "{}");
+        (HttpStatusCode status, string body) = await PostAsync("v1/orders", new string(' ', 20_000) + "{}");
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, status);
         Assert.Equal((int)HostCode.TooLarge, JsonSerializer.Deserialize(body, ApiJson.Default.ApiError)!.Code);
     }
@@ -271,7 +294,7 @@ public sealed class ApiTests : IAsyncLifetime
     {
         using JsonDocument document = JsonDocument.Parse(await host.Http.GetStringAsync("openapi/v1.json"));
         JsonElement paths = document.RootElement.GetProperty("paths");
-        foreach (string path in new[] { "/v1/orders", "/v1/cancels", "/v1/withdrawals", "/v1/view-keys", "/v1/book/{instrument}", "/v1/accounts/{account}", "/v1/batches/{batch}", "/health" })
+        foreach (string path in new[] { "/v1/orders", "/v1/cancels", "/v1/withdrawals", "/v1/view-keys", "/v1/bids", "/v1/auctions", "/v1/book/{instrument}", "/v1/accounts/{account}", "/v1/batches/{batch}", "/health" })
             Assert.True(paths.TryGetProperty(path, out _), path);
         JsonElement order = document.RootElement.GetProperty("components").GetProperty("schemas").GetProperty("OrderMessage");
         Assert.Contains("feeRate", order.GetProperty("required").EnumerateArray().Select(e => e.GetString()));

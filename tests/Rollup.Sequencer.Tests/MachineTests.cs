@@ -61,6 +61,40 @@ public sealed class MachineTests
     }
 
     [Fact]
+    public void Liquidations_and_bids_are_told_as_trades_and_restored()
+    {
+        var pair = new Pair(TestConfig.Engine with { Liquidation = new LiquidationConfig(FeeRate.Zero, Cash, Cash, 1, 10_000) });
+        pair.Open();
+        for (int account = 2; account < 5; account++) pair.Register(account);
+        pair.Order(3, TestConfig.Btc, isSell: true, size: 80_000, slot: 0);
+        pair.Order(2, TestConfig.Btc, isSell: false, size: 80_000, slot: 0);
+        // A bid 1% below the price to come, for a tenth of what is to be closed.
+        pair.Order(4, TestConfig.Btc, isSell: false, size: 500, slot: 0, limit: 53_000_000);
+        pair.Apply(new SealCommand(pair.Time), restore: true);
+        long trades = pair.Machine.Trades.Last;
+        pair.Apply(pair.Opening(btc: 53_500_000_000), restore: true);
+        TradeView liquidation = Assert.Single(pair.Machine.Trades.Newest(TestConfig.Btc, (int)(pair.Machine.Trades.Last - trades)));
+        Assert.Equal((Side.Sell, 53_000_000L, 500L), (liquidation.Side, liquidation.Price, liquidation.Size));
+
+        pair.Apply(new SealCommand(pair.Time), restore: true);
+        pair.Apply(pair.Opening(btc: 53_500_000_000), restore: true);
+        AuctionLeg leg = Assert.Single(Assert.Single(pair.Machine.Engine.Distressed(pair.Time)).Slice);
+        var order = new SignedRequest(RowKind.Order, 2, leg.IsSell, leg.Instrument.Value, 4, 7, leg.Lots.Value, leg.Price.AtomsPerLot, 500, TestConfig.Later, 3);
+        var bid = new BidCommand(pair.Time, 2, [(order, new EddsaSignature(Fr.FromUInt64(5), Fr.FromUInt64(6), Fr.FromUInt64(7)))]);
+        byte[] bytes = HostCommandCodec.Encode(bid);
+        var decoded = (BidCommand)HostCommandCodec.Decode(bytes);
+        Assert.Equal((bid.Time, bid.Account), (decoded.Time, decoded.Account));
+        Assert.Equal(bid.Orders, decoded.Orders);
+        Assert.Throws<FormatException>(() => HostCommandCodec.Decode(bytes.AsSpan(..^1)));
+        Assert.Throws<FormatException>(() => HostCommandCodec.Decode(bytes.AsSpan(..13)));
+        pair.Apply(decoded, restore: true);
+        Assert.Equal(RejectCode.None, pair.Code);
+        Assert.Equal((Side.Buy, 53_500_000L, leg.Lots.Value), pair.Machine.Trades.Newest(TestConfig.Btc, 1).Select(t => (t.Side, t.Price, t.Size)).Single());
+        pair.Apply(bid, restore: true);
+        Assert.Equal(RejectCode.ReplayedNonce, pair.Code);
+    }
+
+    [Fact]
     public void A_cancel_after_the_seal_leaves_the_sealed_batch_as_it_is()
     {
         var pair = new Pair(TestConfig.Engine);
@@ -188,12 +222,12 @@ public sealed class MachineTests
             Assert.Equal(Machine.Batches.Advance(stage, batch.Batch, batch.NewRoot, Sequence), Restored.Batches.Advance(stage, batch.Batch, batch.NewRoot, Sequence));
         }
 
-        internal OpenEpochCommand Opening()
+        internal OpenEpochCommand Opening(long btc = 61_700_000_000)
         {
             EngineStatus status = Machine.Engine.Status;
             Now++; // Never two with prices of the same millisecond.
             RiskInputs made = inputs.Make(status.IsOpen ? status.Batch : status.Batch + 1, Now,
-                new Observation(Now, new Dictionary<string, MarketPrice> { ["BTCUSDT"] = new(61_700_000_000, 61_700_000_000), ["ETHUSDT"] = new(2_680_000_000, 2_680_000_000) }),
+                new Observation(Now, new Dictionary<string, MarketPrice> { ["BTCUSDT"] = new(btc, btc), ["ETHUSDT"] = new(2_680_000_000, 2_680_000_000) }),
                 id => Machine.Engine.OpenInterest(InstrumentId.From(id)).Value, out _)!;
             return new OpenEpochCommand(Time, made.Encode());
         }
@@ -211,11 +245,11 @@ public sealed class MachineTests
 
         internal void Register(int account) => Accepted(Operation(new Trader(account).Registration(Cash)));
 
-        internal void Order(int account, int instrument, bool isSell, long size, byte slot)
+        internal void Order(int account, int instrument, bool isSell, long size, byte slot, long? limit = null)
         {
             long nonce = nonces[(account, slot)] = nonces.GetValueOrDefault((account, slot)) + 1;
             Accepted(Request(new SignedRequest(RowKind.Order, 0, isSell, instrument, account, slot, size,
-                instrument == TestConfig.Btc ? TestConfig.BtcPrice : TestConfig.EthPrice, 500, TestConfig.Later, nonce)));
+                limit ?? (instrument == TestConfig.Btc ? TestConfig.BtcPrice : TestConfig.EthPrice), 500, TestConfig.Later, nonce)));
         }
 
         private void Accepted(HostCommand command)

@@ -56,6 +56,25 @@ public sealed record EpochConfig(int Length = 20_000, int Max = 60_000, int Refr
 /// <param name="ImpactNotionalUsd">The premium is measured at the mean price of an order of so many USD.</param>
 public sealed record FeeConfig(int MakerPpm = 100, int TakerPpm = 300, int FundingPpm = 100, int PremiumBoundPpm = 3_000, int ImpactNotionalUsd = 10_000);
 
+/// <summary>Liquidation of accounts below maintenance (docs/RISK.md).</summary>
+/// <param name="Enabled">Without it such accounts are left alone.</param>
+/// <param name="FeePpm">Of what is closed, to the insurance fund; at most 5000.</param>
+/// <param name="AccountUsd">Most that is closed of one account through the book in an epoch, and in one slice of an auction.</param>
+/// <param name="TotalUsd">Most that is closed of all accounts through the book in an epoch.</param>
+/// <param name="BookEpochs">Epochs until an account is auctioned.</param>
+/// <param name="AuctionMilliseconds">In which an auction's price falls from the mark to its bound.</param>
+/// <param name="MinimumEquityUsd">An account with less opens no derivatives.</param>
+/// <param name="EarlyEpochUsd">Margin in distress under live prices that ends an epoch at once; less of it after five seconds.</param>
+public sealed record LiquidationSettings(
+    bool Enabled = true, int FeePpm = 5_000, int AccountUsd = 1_000_000, int TotalUsd = 10_000_000, int BookEpochs = 3, int AuctionMilliseconds = 30_000,
+    int MinimumEquityUsd = 10, int EarlyEpochUsd = 100_000)
+{
+    /// <summary>As the engine takes it; null if it is off.</summary>
+    internal LiquidationConfig? ToEngine() => Enabled
+        ? new(FeeRate.FromPpm(FeePpm), (long)AccountUsd * Scale.AtomsPerUsd, (long)TotalUsd * Scale.AtomsPerUsd, BookEpochs, AuctionMilliseconds, (long)MinimumEquityUsd * Scale.AtomsPerUsd)
+        : null;
+}
+
 /// <summary>Limits on what strangers can cost.</summary>
 /// <param name="BodyBytes">Longest request body.</param>
 /// <param name="RequestsPerSecond">Of one address.</param>
@@ -67,7 +86,7 @@ public sealed record FeeConfig(int MakerPpm = 100, int TakerPpm = 300, int Fundi
 /// <param name="ViewKeys">View keys kept for registrations that have not come.</param>
 /// <param name="ViewKeyHours">How long they are kept.</param>
 public sealed record LimitConfig(
-    int BodyBytes = 4096, int RequestsPerSecond = 2000, int Burst = 4000, int AccountRequestsPerSecond = 1000, int Queue = 8192,
+    int BodyBytes = 16_384, int RequestsPerSecond = 2000, int Burst = 4000, int AccountRequestsPerSecond = 1000, int Queue = 8192,
     int StreamConnections = 1000, int StreamQueue = 1024, int ViewKeys = 100_000, int ViewKeyHours = 24);
 
 /// <summary>The sequencer's configuration file. Paths are relative to its folder.</summary>
@@ -82,11 +101,12 @@ public sealed record LimitConfig(
 public sealed record SequencerConfig(
     string Data, string Spool, ChainConfig Chain, string Profile, ImmutableArray<InstrumentConfig> Instruments, ImmutableArray<GroupConfig> Groups, OracleConfig Oracle,
     string Listen = "http://127.0.0.1:8080", EpochConfig? Epoch = null, FeeConfig? Fees = null, LimitConfig? Limits = null, string? OperatorTokenFile = null,
-    int ViewKeyGraceSeconds = 30, int SnapshotRecords = 100_000, int BookIntervalMilliseconds = 100)
+    int ViewKeyGraceSeconds = 30, int SnapshotRecords = 100_000, int BookIntervalMilliseconds = 100, LiquidationSettings? Liquidation = null)
 {
     public EpochConfig Epoch { get; init; } = Epoch ?? new EpochConfig();
     public FeeConfig Fees { get; init; } = Fees ?? new FeeConfig();
     public LimitConfig Limits { get; init; } = Limits ?? new LimitConfig();
+    public LiquidationSettings Liquidation { get; init; } = Liquidation ?? new LiquidationSettings();
 
     /// <summary>Reads and checks a file.</summary>
     /// <exception cref="ConfigException">It cannot be read, or breaks a rule.</exception>
@@ -100,7 +120,7 @@ public sealed record SequencerConfig(
     public EngineConfig ToEngine() => new(
         SettlementDomain.Of(Chain.ChainId, Chain.Vault), CircuitProfile.Named(Profile),
         [.. Instruments.Select(t => new InstrumentSpec(t.Id, (InstrumentKind)t.Kind, t.Group, t.Tick, t.MinSize))],
-        FeeRate.FromPpm(Fees.MakerPpm), FeeRate.FromPpm(Fees.TakerPpm), Epoch.Max, Epoch.MaxReportAge);
+        FeeRate.FromPpm(Fees.MakerPpm), FeeRate.FromPpm(Fees.TakerPpm), Epoch.Max, Epoch.MaxReportAge, Liquidation: Liquidation.ToEngine());
 
     /// <summary>The first rule it breaks, naming the member; or null.</summary>
     public string? Validate()
@@ -126,6 +146,8 @@ public sealed record SequencerConfig(
             if ((g.ToController().Validate() ?? g.ToBreaker().Validate()) is { } rule) return $"groups: {g.Group}: {rule}";
         if (Fees.PremiumBoundPpm is < 0 or > 100_000 || Fees.ImpactNotionalUsd is < 1 or > 100_000_000) return "fees: premiumBoundPpm must be 0 to 100000, impactNotionalUsd 1 to 100000000";
         if (Fees.MakerPpm is < 0 or > 100_000 || Fees.TakerPpm is < 0 or > 100_000 || Fees.FundingPpm is < -10_000 or > 10_000) return "fees: must be 0 to 100000 millionths, funding -10000 to 10000";
+        if (Liquidation.FeePpm is < 0 or > Scale.LiquidationFeeRate) return $"liquidation.feePpm: must be 0 to {Scale.LiquidationFeeRate}";
+        if (Liquidation.EarlyEpochUsd < 1) return "liquidation.earlyEpochUsd: must be at least 1";
         if (ToEngine().Validate() is { } engine) return engine;
         if (Epoch.Max is < 1_000 or > 60_000) return "epoch.max: must be 1000 to 60000 ms";
         if (Epoch.Length < 100 || Epoch.Length > Epoch.Max * 9 / 10) return "epoch.length: must be 100 ms to nine tenths of epoch.max";

@@ -19,12 +19,13 @@ internal enum EpochStep
 internal static class EpochPolicy
 {
     /// <param name="isEmpty">Nothing has executed in the open epoch.</param>
+    /// <param name="isDistressed">Enough margin is in distress under live prices to end the epoch before its time.</param>
     /// <param name="mustSeal">The batch has no room for what waits, or sealing was asked for.</param>
-    internal static EpochStep Decide(EpochConfig config, EngineStatus status, bool isEmpty, long now, bool mustSeal)
+    internal static EpochStep Decide(EpochConfig config, EngineStatus status, bool isEmpty, long now, bool isDistressed, bool mustSeal)
     {
         if (!status.IsOpen) return EpochStep.Open;
         long age = now - status.Opened.Milliseconds;
-        if (isEmpty) return age >= config.Refresh ? EpochStep.Open : EpochStep.None;
-        return mustSeal || age >= config.Length ? EpochStep.SealAndOpen : EpochStep.None;
+        if (isEmpty) return isDistressed || age >= config.Refresh ? EpochStep.Open : EpochStep.None;
+        return mustSeal || isDistressed || age >= config.Length ? EpochStep.SealAndOpen : EpochStep.None;
     }
 }

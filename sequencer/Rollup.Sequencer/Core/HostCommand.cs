@@ -22,6 +22,11 @@ internal sealed record RequestCommand(Timestamp Time, SignedRequest Request, Edd
 /// <summary>The next operation of the vault's queue.</summary>
 internal sealed record OperationCommand(Timestamp Time, QueuedOperation Queued) : HostCommand(Time);
 
+/// <summary>A bid in an auction, whose signatures were verified before it was journaled.</summary>
+/// <param name="Account">The account that is auctioned.</param>
+/// <param name="Orders">1..16, all of one account.</param>
+internal sealed record BidCommand(Timestamp Time, int Account, IReadOnlyList<(SignedRequest Request, EddsaSignature Signature)> Orders) : HostCommand(Time);
+
 /// <summary>New prices, and with them an epoch.</summary>
 internal sealed record OpenEpochCommand(Timestamp Time, byte[] RiskInputs) : HostCommand(Time);
 
@@ -34,9 +39,11 @@ internal sealed record ViewKeyCommand(Timestamp Time, Fr ViewKey) : HostCommand(
 /// <summary>Bytes of a journal record: tag 1 | time 8, big-endian | fields. Field elements are canonical, 32 bytes big-endian.</summary>
 internal static class HostCommandCodec
 {
-    private const byte TickTag = 1, RequestTag = 2, OperationTag = 3, OpenEpochTag = 4, SealTag = 5, GenesisTag = 64, ViewKeyTag = 65;
+    private const byte TickTag = 1, RequestTag = 2, OperationTag = 3, OpenEpochTag = 4, SealTag = 5, BidTag = 10, GenesisTag = 64, ViewKeyTag = 65;
     private const int HeaderSize = 9;
-    private const int RequestSize = HeaderSize + 4 * Fr.ByteLength;
+    private const int SignedSize = 4 * Fr.ByteLength;
+    private const int RequestSize = HeaderSize + SignedSize;
+    private const int BidSize = HeaderSize + 4;
     private const int OperationSize = HeaderSize + 8 + Operation.Words * Fr.ByteLength + Address.Size + 1 + Fr.ByteLength;
 
     internal static byte[] Encode(HostCommand command) => command switch
@@ -44,6 +51,7 @@ internal static class HostCommandCodec
         TickCommand => Header(TickTag, command.Time, HeaderSize),
         SealCommand => Header(SealTag, command.Time, HeaderSize),
         RequestCommand c => Elements(Header(RequestTag, c.Time, RequestSize), HeaderSize, c.Request.Pack(), c.Signature.R8x, c.Signature.R8y, c.Signature.S),
+        BidCommand c => EncodeBid(c),
         OpenEpochCommand c => [.. Header(OpenEpochTag, c.Time, HeaderSize), .. c.RiskInputs],
         GenesisCommand c => [.. Header(GenesisTag, c.Time, HeaderSize), .. c.Configuration],
         ViewKeyCommand c => Elements(Header(ViewKeyTag, c.Time, HeaderSize + Fr.ByteLength), HeaderSize, c.ViewKey),
@@ -66,12 +74,37 @@ internal static class HostCommandCodec
             (OpenEpochTag, _) => new OpenEpochCommand(time, bytes[HeaderSize..].ToArray()),
             (GenesisTag, _) => new GenesisCommand(time, bytes[HeaderSize..].ToArray()),
             (ViewKeyTag, HeaderSize + Fr.ByteLength) => new ViewKeyCommand(time, Element(bytes, HeaderSize)),
-            (RequestTag, RequestSize) => new RequestCommand(time,
-                SignedRequest.TryUnpack(Element(bytes, HeaderSize), out SignedRequest request) ? request : throw new FormatException("the signed word is malformed"),
-                new EddsaSignature(Element(bytes, HeaderSize + 32), Element(bytes, HeaderSize + 64), Element(bytes, HeaderSize + 96))),
+            (RequestTag, RequestSize) when DecodeSigned(bytes[HeaderSize..]) is var (request, signature) => new RequestCommand(time, request, signature),
+            (BidTag, > BidSize and <= BidSize + Bound.Positions * SignedSize) when (bytes.Length - BidSize) % SignedSize == 0 => DecodeBid(time, bytes),
             (OperationTag, OperationSize) => DecodeOperation(time, bytes),
             _ => throw new FormatException($"tag {bytes[0]} with {bytes.Length} bytes is no command"),
         };
+    }
+
+    private static (SignedRequest Request, EddsaSignature Signature) DecodeSigned(ReadOnlySpan<byte> bytes) => (
+        SignedRequest.TryUnpack(Element(bytes, 0), out SignedRequest request) ? request : throw new FormatException("the signed word is malformed"),
+        new EddsaSignature(Element(bytes, 32), Element(bytes, 64), Element(bytes, 96)));
+
+    private static byte[] EncodeBid(BidCommand command)
+    {
+        byte[] bytes = Header(BidTag, command.Time, BidSize + command.Orders.Count * SignedSize);
+        BinaryPrimitives.WriteInt32BigEndian(bytes.AsSpan(HeaderSize), command.Account);
+        for (int i = 0; i < command.Orders.Count; i++)
+        {
+            (SignedRequest request, EddsaSignature signature) = command.Orders[i];
+            Elements(bytes, BidSize + i * SignedSize, request.Pack(), signature.R8x, signature.R8y, signature.S);
+        }
+
+        return bytes;
+    }
+
+    private static BidCommand DecodeBid(Timestamp time, ReadOnlySpan<byte> bytes)
+    {
+        int account = BinaryPrimitives.ReadInt32BigEndian(bytes[HeaderSize..]);
+        if (account is < 0 or >= 1 << Width.Account) throw new FormatException($"account {account} is outside 0..2^24-1");
+        var orders = new (SignedRequest, EddsaSignature)[(bytes.Length - BidSize) / SignedSize];
+        for (int i = 0; i < orders.Length; i++) orders[i] = DecodeSigned(bytes[(BidSize + i * SignedSize)..]);
+        return new BidCommand(time, account, orders);
     }
 
     private static byte[] EncodeOperation(OperationCommand command)

@@ -65,6 +65,8 @@ internal sealed class Machine
                 return default;
             case RequestCommand c:
                 return Request(c, sequence, sink);
+            case BidCommand c:
+                return Bid(c, sequence, sink);
             case OperationCommand c:
                 return Follow(Engine.Apply(Command.Operation(c.Time, c.Queued)), c.Time, sink, c.Queued.Operation);
             case OpenEpochCommand c:
@@ -128,9 +130,7 @@ internal sealed class Machine
     private Applied Request(RequestCommand command, ulong sequence, IEventSink sink)
     {
         SignedRequest request = command.Request;
-        if (Keys[request.Account] is not { } key) throw new SafeStopException($"Record {sequence} is a request of account {request.Account}, which does not exist: the journal is not this sequencer's.");
-        RequestVerifier.Restore(request.Pack(), command.Signature, key, out VerifiedRequest? verified);
-        Outcome outcome = Engine.Apply(Command.Request(command.Time, verified!));
+        Outcome outcome = Engine.Apply(Command.Request(command.Time, Verified(request, command.Signature, sequence)));
         if (!outcome.IsAccepted) return new Applied(outcome.Code);
 
         uint batch = Engine.Status.Batch;
@@ -159,6 +159,26 @@ internal sealed class Machine
         return new Applied(RejectCode.None, new RequestResult(sequence, batch, status, fills.Sum(f => f.Size), rested, fills, closed));
     }
 
+    private VerifiedRequest Verified(in SignedRequest request, in EddsaSignature signature, ulong sequence)
+    {
+        if (Keys[request.Account] is not { } key) throw new SafeStopException($"Record {sequence} is a request of account {request.Account}, which does not exist: the journal is not this sequencer's.");
+        RequestVerifier.Restore(request.Pack(), signature, key, out VerifiedRequest? verified);
+        return verified!;
+    }
+
+    private Applied Bid(BidCommand command, ulong sequence, IEventSink sink)
+    {
+        var bid = new AuctionBid(AccountId.From(command.Account), [.. command.Orders.Select(o => Verified(o.Request, o.Signature, sequence))]);
+        Outcome outcome = Engine.Apply(Command.Bid(command.Time, bid));
+        if (!outcome.IsAccepted) return new Applied(outcome.Code);
+        uint batch = Engine.Status.Batch;
+        var fills = new List<FillView>();
+        foreach (ref readonly EngineEvent e in outcome.Events)
+            if (e.Kind == EventKind.Filled) fills.Add(Fill(e, command.Time, batch, sink));
+        Batches.Count(batch, command.Orders.Count, fills.Count);
+        return new Applied(RejectCode.None, new RequestResult(sequence, batch, RequestStatus.Filled, fills.Sum(f => f.Size), 0, fills, null));
+    }
+
     // Everything but requests: what the events change beside the engine.
     private Applied Follow(Outcome outcome, Timestamp time, IEventSink sink, Operation? operation = null)
     {
@@ -173,6 +193,11 @@ internal sealed class Machine
                     break;
                 case EventKind.Closed:
                     sink.BookChanged(e.Instrument.Value);
+                    break;
+                case EventKind.Filled:
+                    // Liquidations, which no request brought about.
+                    Fill(e, time, Engine.Status.Batch, sink);
+                    Batches.Count(Engine.Status.Batch, 0, 1);
                     break;
                 case EventKind.EpochOpened:
                     sink.Batch(Batches.Open((uint)e.Amount, time.Milliseconds));

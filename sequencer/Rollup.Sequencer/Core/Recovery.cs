@@ -94,6 +94,8 @@ internal static class Recovery
         {
             ["chainId"] = config.Chain.ChainId, ["vault"] = config.Chain.Vault.ToString(), ["circuitVersion"] = CircuitVersion.Value, ["profile"] = config.Profile,
             ["instruments"] = instruments, ["makerPpm"] = config.Fees.MakerPpm, ["takerPpm"] = config.Fees.TakerPpm, ["maxEpoch"] = config.Epoch.Max, ["maxReportAge"] = config.Epoch.MaxReportAge,
+            ["liquidation"] = config.Liquidation is { Enabled: true } l
+                ? new JsonArray(l.FeePpm, l.AccountUsd, l.TotalUsd, l.BookEpochs, l.AuctionMilliseconds, l.MinimumEquityUsd) : null,
         };
         return System.Text.Encoding.UTF8.GetBytes(genesis.ToJsonString());
     }

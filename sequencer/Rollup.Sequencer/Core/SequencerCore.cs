@@ -5,6 +5,7 @@ using Rollup.Crypto.Settlement;
 using Rollup.Engine;
 using Rollup.Protocol;
 using Rollup.Risk;
+using Rollup.Risk.Liquidation;
 using Rollup.Sequencer.Configuration;
 using Rollup.Sequencer.Oracle;
 using Rollup.Sequencer.Storage;
@@ -23,6 +24,7 @@ internal sealed class SequencerCore : IDisposable
     private const int TickInterval = 1000;
     private const int OpenRetryInterval = 1000;
     private const int WatchInterval = 100;
+    private const int DistressInterval = 1000;
 
     /// <summary>Levels of a book that the premium is measured over.</summary>
     private const int ImpactDepth = 100;
@@ -52,6 +54,8 @@ internal sealed class SequencerCore : IDisposable
     private long lastTick;
     private long lastObserved;
     private long lastWatch;
+    private long lastDistress;
+    private bool isDistressed;
     private long nextOpenAttempt;
     private bool isProverBehind;
     private ulong lastSnapshot;
@@ -172,12 +176,29 @@ internal sealed class SequencerCore : IDisposable
         Report();
     }
 
+    // Whether prices have brought so much margin below maintenance that the epoch ends before its time.
+    private bool IsDistressed(long now, Observation prices)
+    {
+        EngineStatus engine = machine.Engine.Status;
+        if (!config.Liquidation.Enabled || !engine.IsOpen || !RiskInputs.TryDecode(machine.RiskInputs, out RiskInputs epoch, out _)) return false;
+        if (riskInputs.AtPrices(epoch, prices) is not { } live) return false;
+        var rule = new EpochRule((Int128)config.Liquidation.EarlyEpochUsd * Scale.AtomsPerUsd);
+        return rule.AllowsOpening(now - engine.Opened.Milliseconds, machine.Engine.DistressedMargin(RiskRows.From(live)));
+    }
+
     private void Watch()
     {
         long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         if (now >= lastWatch && now - lastWatch < WatchInterval) return;
         lastWatch = now;
-        watch.Update(now, feed.Observe(now), (id, asks) => machine.Engine.Book(InstrumentId.From(id), asks, ImpactDepth).Select(l => (l.Price.AtomsPerLot, l.Lots.Value)));
+        Observation? prices = feed.Observe(now);
+        if (now < lastDistress || now - lastDistress >= DistressInterval)
+        {
+            lastDistress = now;
+            isDistressed = prices is not null && IsDistressed(now, prices);
+        }
+
+        watch.Update(now, prices, (id, asks) => machine.Engine.Book(InstrumentId.From(id), asks, ImpactDepth).Select(l => (l.Price.AtomsPerLot, l.Lots.Value)));
         status.Set("prices", watch.Problem);
     }
 
@@ -290,7 +311,7 @@ internal sealed class SequencerCore : IDisposable
     {
         EngineStatus engine = machine.Engine.Status;
         bool isEmpty = engine.Blocks == 0 && engine.Operations == 0;
-        EpochStep step = EpochPolicy.Decide(config.Epoch, engine, isEmpty, clock.GetUtcNow().ToUnixTimeMilliseconds(), mustSeal);
+        EpochStep step = EpochPolicy.Decide(config.Epoch, engine, isEmpty, clock.GetUtcNow().ToUnixTimeMilliseconds(), isDistressed, mustSeal);
         if (step == EpochStep.None) return false;
         if (step == EpochStep.SealAndOpen)
         {
@@ -326,6 +347,7 @@ internal sealed class SequencerCore : IDisposable
             : null;
         if (inputs is not null)
         {
+            isDistressed = false;
             lastObserved = inputs.ObservedAt.Milliseconds;
             lastTime = Math.Max(lastTime, lastObserved);
             RejectCode code = ExecuteAlone(new OpenEpochCommand(Now(), inputs.Encode())).Code;

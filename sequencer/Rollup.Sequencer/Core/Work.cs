@@ -48,6 +48,20 @@ internal sealed class RequestWork(SignedRequest request, EddsaSignature signatur
     internal override void Refuse(ApiError error) => completion.TrySetResult(error);
 }
 
+/// <summary>A bid in an auction, whose signatures were verified.</summary>
+internal sealed class BidWork(int account, IReadOnlyList<(SignedRequest Request, EddsaSignature Signature)> orders) : CommandWork
+{
+    private readonly TaskCompletionSource<Answer<RequestResult>> completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    internal Task<Answer<RequestResult>> Completion => completion.Task;
+
+    internal override HostCommand At(Timestamp time) => new BidCommand(time, account, orders);
+
+    internal override void Complete(Applied applied, ulong sequence) => completion.TrySetResult(applied.Result is { } result ? result : ApiError.Of(applied.Code));
+
+    internal override void Refuse(ApiError error) => completion.TrySetResult(error);
+}
+
 /// <summary>A view key disclosed ahead of its registration.</summary>
 internal sealed class ViewKeyWork(Fr viewKey) : CommandWork
 {

@@ -36,6 +36,21 @@ internal sealed class RiskInputsMaker(SequencerConfig config, MarketWatch watch)
         return problem.Length == 0 ? inputs : null;
     }
 
+    /// <summary>An epoch's inputs at newer prices of what is not an option, all else as it was: for a look at who is in distress. Null if prices are missing or extreme.</summary>
+    internal RiskInputs? AtPrices(RiskInputs epoch, Observation prices)
+    {
+        var instruments = ImmutableArray.CreateBuilder<InstrumentInput>();
+        foreach ((InstrumentInput input, InstrumentConfig t) in epoch.Instruments.Zip(config.Instruments))
+        {
+            if (!prices.Prices.TryGetValue(t.Market, out MarketPrice price)) return null;
+            bool isLinear = input.Kind is InstrumentKind.Spot or InstrumentKind.Perpetual;
+            instruments.Add(isLinear ? input with { Index = Lot(price.Index, t), Mark = Lot(price.Mark, t) } : input);
+        }
+
+        RiskInputs live = epoch with { Instruments = instruments.ToImmutable() };
+        return live.Validate() is null ? live : null;
+    }
+
     /// <summary>Atoms per lot of a price per unit, rounded down, at least 1.</summary>
     internal static long Lot(long price, InstrumentConfig instrument) => Math.Max(1, Rounding.FloorDiv(price, instrument.LotsPerUnit));
 }

@@ -28,6 +28,7 @@ internal sealed class Endpoints(
         Post("/v1/orders", "Place an order", context => Submit(context, ApiJson.Default.OrderMessage)).Accepts<OrderMessage>(Answers.Json).Produces<RequestResult>();
         Post("/v1/cancels", "Cancel the orders of a slot", context => Submit(context, ApiJson.Default.CancelMessage)).Accepts<CancelMessage>(Answers.Json).Produces<RequestResult>();
         Post("/v1/withdrawals", "Withdraw to the vault", context => Submit(context, ApiJson.Default.WithdrawalMessage)).Accepts<WithdrawalMessage>(Answers.Json).Produces<RequestResult>();
+        Post("/v1/bids", "Bid for a slice in auction: an order for every leg, all or none", Bid).Accepts<BidMessage>(Answers.Json).Produces<RequestResult>();
         Post("/v1/view-keys", "Disclose a view key ahead of its registration", ViewKey).Accepts<ViewKeyMessage>(Answers.Json).Produces<ViewKeyResult>();
         Post("/v1/operator/seal", "Seal the open batch now (operator)", Seal).Produces<BatchView>();
 
@@ -37,6 +38,7 @@ internal sealed class Endpoints(
         Get("/v1/book/{instrument}", "The best prices of a book; ?depth=1..100", Book).Produces<BookView>();
         Get("/v1/trades/{instrument}", "The newest trades, newest first; ?limit=1..1000", Trades).Produces<IReadOnlyList<TradeView>>();
         Get("/v1/risk", "The risk table of the epoch", Risk).Produces<RiskView>();
+        Get("/v1/auctions", "Slices of portfolios that may be bid for, the insurance fund, the shortfall", Auctions).Produces<AuctionsView>();
         Get("/v1/batches", "The newest batches and how far they are, newest first; ?limit=1..1000", Batches).Produces<IReadOnlyList<BatchView>>();
         Get("/v1/batches/{batch}", "One batch", Batch).Produces<BatchView>();
         Get("/v1/accounts/{account}", $"An account; a private one needs the headers {AccessChallenge.TimeHeader} and {AccessChallenge.SignatureHeader}", Account).Produces<AccountView>();
@@ -54,22 +56,49 @@ internal sealed class Endpoints(
 
     private async Task Submit<T>(HttpContext context, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type) where T : class, ISignedMessage
     {
-        if (await context.ReadAsync(type) is not { } message) return;
-        Answer<RequestResult> answer = await Submit(message);
-        if (answer.Value is { } result) await context.Response.WriteAsync(result, ApiJson.Default.RequestResult);
-        else await context.RefuseAsync(answer.Error!);
+        if (await context.ReadAsync(type) is { } message) await Answer(context, await Submit(message));
     }
 
+    private static Task Answer(HttpContext context, Answer<RequestResult> answer) =>
+        answer.Value is { } result ? context.Response.WriteAsync(result, ApiJson.Default.RequestResult) : context.RefuseAsync(answer.Error!);
+
     private async Task<Answer<RequestResult>> Submit(ISignedMessage message)
+    {
+        if (await Refusal(message) is { } refusal) return refusal;
+        var work = new RequestWork(message.ToRequest(), message.Signature);
+        return core.TryPost(work) ? await work.Completion : ApiError.Of(HostCode.Busy);
+    }
+
+    /// <summary>Why a signed message goes no further: its form, its signature, its account's rate.</summary>
+    private async Task<ApiError?> Refusal(ISignedMessage message)
     {
         SignedRequest request = message.ToRequest();
         if (RequestRules.Check(request, out string problem) is var rule and not RejectCode.None) return ApiError.Of(rule, problem);
         if (core.Keys[request.Account] is not { } key) return ApiError.Of(RejectCode.UnknownAccount);
         if (await intake.VerifyAsync(new SignedWord(request.Pack(), message.Signature, key)) is not { } verified) return ApiError.Of(HostCode.Busy);
         if (verified != RejectCode.None) return ApiError.Of(verified);
-        if (!access.TryTake(request.Account)) return ApiError.Of(HostCode.RateLimited, "of this account");
-        var work = new RequestWork(request, message.Signature);
+        return access.TryTake(request.Account) ? null : ApiError.Of(HostCode.RateLimited, "of this account");
+    }
+
+    private async Task Bid(HttpContext context)
+    {
+        if (await context.ReadAsync(ApiJson.Default.BidMessage) is { } message) await Answer(context, await Bid(message));
+    }
+
+    private async Task<Answer<RequestResult>> Bid(BidMessage message)
+    {
+        if (message.Orders.Count is 0 or > Bound.Positions) return ApiError.Of(RejectCode.Malformed, $"orders: a bid has 1 to {Bound.Positions}");
+        if (message.Account is < 0 or >= 1 << Width.Account) return ApiError.Of(RejectCode.UnknownAccount);
+        foreach (OrderMessage order in message.Orders)
+            if (await Refusal(order) is { } refusal) return refusal;
+        var work = new BidWork(message.Account, [.. message.Orders.Select(o => (o.ToRequest(), o.Signature))]);
         return core.TryPost(work) ? await work.Completion : ApiError.Of(HostCode.Busy);
+    }
+
+    private async Task Auctions(HttpContext context)
+    {
+        long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        await context.Response.WriteAsync(await core.ReadAsync(machine => Views.Auctions(machine, now)), ApiJson.Default.AuctionsView);
     }
 
     private async Task ViewKey(HttpContext context)

@@ -47,6 +47,11 @@ internal static class Views
             "0x" + Convert.ToHexStringLower(machine.RiskInputs), [.. machine.Engine.RiskTable.Select(Row)]);
     }
 
+    /// <param name="now">Unix milliseconds: prices fall with time.</param>
+    internal static AuctionsView Auctions(Machine machine, long now) => new(now, machine.Engine.View(AccountId.From(1))!.Cash.Atoms, machine.Engine.Shortfall.Atoms,
+        [.. machine.Engine.Distressed(Timestamp.FromMilliseconds(now)).Where(d => d.Slice.Length > 0).Select(d => new AuctionView(d.Account.Value, d.AuctionStarted!.Value.Milliseconds,
+            [.. d.Slice.Select(leg => new AuctionLegView(leg.Instrument.Value, leg.IsSell ? Side.Sell : Side.Buy, leg.Lots.Value, leg.Price.AtomsPerLot))]))]);
+
     internal static InstrumentView Instrument(InstrumentConfig t) => new(t.Id, t.Symbol, t.Kind, t.Group, t.Unit, t.LotsPerUnit, t.Tick, t.MinSize);
 
     private static RiskRowView Row(RiskRow r) =>
