@@ -157,6 +157,39 @@ public sealed class CommitteeTests : IDisposable
         Assert.Contains("password", errors, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_node_as_a_process_reports_what_its_file_says()
+    {
+        using EthereumKey key = EthereumKey.Generate();
+        Keystore.Save(Path.Combine(folder.Path, "node.keystore"), key, "a password", ScryptCost.Light);
+        long expiry = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() + 30 * 86_400_000L;
+        SecretFile.Create(Path.Combine(folder.Path, "password"), "a password\n"u8);
+        string path = Path.Combine(folder.Path, "node.json");
+        File.WriteAllText(path, """
+            { "node": 5, "chainId": 31337, "vault": "0x5fbdb2315678afecb367f032d93f642f64180aa3", "keystore": "node.keystore", "passwordFile": "password", "listen": "http://127.0.0.1:0",
+              "markets": [ { "group": 2, "market": "ETHUSDT" }, { "group": 1, "market": "BTCUSDT" } ], "confidencePpm": 200,
+              "source": { "kind": "static", "prices": { "BTCUSDT": "61700.5", "ETHUSDT": "2680" },
+                "surfaces": [ { "group": 1, "expiry": EXPIRY, "basis": 1500000, "a": 4000011, "b": 31000012, "rho": -310000013, "m": 12000014, "sigma": 95000015 } ] } }
+            """.Replace("EXPIRY", $"{expiry}", StringComparison.Ordinal));
+        using System.Diagnostics.Process node = SequencerProcess.Start("oracle-node", path);
+        try
+        {
+            string ready = await node.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60)) ?? await node.StandardError.ReadToEndAsync();
+            using var http = new HttpClient { BaseAddress = new Uri(ready["ready ".Length..]) };
+            // The first report is made as the node starts to answer.
+            await HostHarness.UntilAsync(async () => (await http.GetAsync("health")).IsSuccessStatusCode);
+            byte[] signed = await http.GetByteArrayAsync("v1/report");
+            Assert.Null(SignedReport.Open(signed, ChainId, TestConfig.Vault, key.Address, out OracleReport report));
+            Assert.Equal((5, 1, 61_700_500_000L, 12_340_100L), (report.Node, report.Underlyings[0].Group, report.Underlyings[0].Index, report.Underlyings[0].Confidence));
+            Assert.Equal((2, 2_680_000_000L), (report.Underlyings[1].Group, report.Underlyings[1].Index));
+            Assert.Equal(Report.Underlyings[0].Expiries[0] with { Expiry = expiry }, Assert.Single(report.Underlyings[0].Expiries));
+        }
+        finally
+        {
+            node.Kill();
+        }
+    }
+
     public static TheoryData<string, OracleConfig> BadOracles
     {
         get

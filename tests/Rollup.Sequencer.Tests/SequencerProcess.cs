@@ -97,7 +97,7 @@ internal sealed class SequencerProcess : IDisposable
         Client?.Dispose();
     }
 
-    private static Process Start(string command, string config) => Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "sequencer.dll"), command, "--config", config])
+    internal static Process Start(string command, string config) => Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "sequencer.dll"), command, "--config", config])
     {
         RedirectStandardOutput = true, RedirectStandardError = true,
     }) ?? throw new InvalidOperationException("dotnet did not start.");

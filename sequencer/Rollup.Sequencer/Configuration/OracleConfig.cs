@@ -142,8 +142,10 @@ public sealed record NodeConfig(
         NodeConfig config = ConfigFile.Read(path, ConfigJson.Default.NodeConfig, out string folder);
         config = config with
         {
-            Keystore = Path.GetFullPath(config.Keystore, folder), PasswordFile = config.PasswordFile is { } file ? Path.GetFullPath(file, folder) : null,
-            Markets = config.Markets.IsDefault ? [] : [.. config.Markets.OrderBy(m => m.Group)], Source = config.Source.Under(folder),
+            Keystore = Path.GetFullPath(config.Keystore, folder),
+            PasswordFile = config.PasswordFile is { } file ? Path.GetFullPath(file, folder) : null,
+            Markets = config.Markets.IsDefault ? [] : [.. config.Markets.OrderBy(m => m.Group)],
+            Source = config.Source.Under(folder),
         };
         return config.Validate() is { } problem ? throw new ConfigException($"{path}: {problem}.") : config;
     }
