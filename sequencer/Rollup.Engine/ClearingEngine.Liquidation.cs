@@ -22,6 +22,7 @@ public sealed partial class ClearingEngine
     private void FindDistressed(long time)
     {
         if (_config.Liquidation is not { } config) return;
+        _ranking.Clear();
         var found = new SortedDictionary<int, Distress>();
         foreach (Account? account in _accounts)
         {

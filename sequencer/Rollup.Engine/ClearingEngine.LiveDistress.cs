@@ -18,11 +18,11 @@ public sealed partial class ClearingEngine
     /// brought there, and at those that the batch has changed.
     /// </summary>
     /// <param name="live">Rows of the epoch's instruments at newer prices.</param>
-    /// <exception cref="ArgumentException">Other instruments, or no epoch has been opened.</exception>
+    /// <exception cref="ArgumentException">Other instruments, or no epoch is open.</exception>
     public Int128 DistressedMargin(IReadOnlyList<RiskRow> live)
     {
-        if (_rows.IsEmpty || !live.Select(r => (r.Id, r.Kind, r.Group)).SequenceEqual(_rows.Select(r => (r.Id, r.Kind, r.Group))))
-            throw new ArgumentException("Live rows are those of the epoch's instruments.", nameof(live));
+        if (!_isOpen || !live.Select(r => (r.Id, r.Kind, r.Group)).SequenceEqual(_rows.Select(r => (r.Id, r.Kind, r.Group))))
+            throw new ArgumentException("Live rows are those of the instruments of an open epoch.", nameof(live));
         if (_liveTable != _table)
         {
             _liveTable = _table;

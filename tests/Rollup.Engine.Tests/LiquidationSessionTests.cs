@@ -46,6 +46,7 @@ public class LiquidationSessionTests
         private readonly Dictionary<string, int> happened;
         private readonly Dictionary<int, BigInteger> external = [];
         private readonly Dictionary<int, long> start;
+        private readonly List<byte[]> batches = [];
 
         internal Session(int seed, Dictionary<string, int> happened)
         {
@@ -91,7 +92,10 @@ public class LiquidationSessionTests
 
             SealAndOpen();
             var replayed = new ClearingEngine(World.Config);
-            foreach (Command command in World.Log) replayed.Apply(command);
+            var sealedAgain = new List<byte[]>();
+            foreach (Command command in World.Log)
+                if (replayed.Apply(command).Batch is { } batch) sealedAgain.Add(SealedBatchFile.Write(batch));
+            Assert.Equal(batches, sealedAgain);
             Assert.Equal(World.Engine.StateDigest(), replayed.StateDigest());
         }
 
@@ -197,6 +201,7 @@ public class LiquidationSessionTests
             Result result = World.Seal();
             if (result.Batch is { } batch)
             {
+                batches.Add(SealedBatchFile.Write(batch));
                 SealedBatchChecker.Check(World.Config, batch);
                 CheckCosts(batch);
             }

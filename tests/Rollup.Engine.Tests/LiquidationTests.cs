@@ -234,10 +234,12 @@ public class LiquidationTests
         Assert.Equal(RejectCode.WithdrawalsWait, w.Withdraw(Bidder, 0, 1).Code);
         SealedBatch batch = w.NextEpoch();
         Assert.Equal((Int128)60_000 * 800_000 + 2_247_000_000, batch.Forced.Single().Quote);
+        RankingEntry Entry(int account, int size) => new(account, BtcPerp, -size, Deleveraging.Rank(account, [new Leg(batch.RiskRows.Single(r => r.Id == BtcPerp), -size)], BtcPerp).Score);
+        Assert.Equal(DeleverageRanking.Root([Entry(5, 60_000)]), batch.RankingRoot);
         Assert.Equal((0, 0, 0), (w.SizeOf(Victim, BtcPerp), w.SizeOf(Seller, BtcPerp), w.CashOf(Victim)));
         Assert.Equal(0, w.Engine.Shortfall.Atoms);
         Accept(w.Withdraw(Bidder, 0, 1));
-        SealAndCheck(w);
+        Assert.Equal(DeleverageRanking.Root([Entry(Seller, 40_000)]), SealAndCheck(w).RankingRoot);
     }
 
     [Fact]
