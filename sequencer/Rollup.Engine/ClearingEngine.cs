@@ -71,6 +71,8 @@ public sealed partial class ClearingEngine
     {
         _eventCount = 0;
         _sealed = null;
+        // What the last command planned, and marked in accounts, means nothing in this one.
+        _plan.Begin();
         long time = command.Time.Milliseconds;
         RejectCode code = time < _now ? RejectCode.TimeWentBack : command.Payload switch
         {

@@ -345,6 +345,22 @@ public class LiquidationTests
     }
 
     [Fact]
+    public void A_place_for_relief_that_an_attempt_did_not_get_is_not_the_deposits_either()
+    {
+        World w = Create(Wide with { Reliefs = 1 }).Opened().Funded(16_300_100_000, Rich, Rich, 16_300_100_000);
+        Accept(w.Sell(Seller, BtcPerp, 200_000, 1_000_000));
+        Accept(w.Buy(Victim, BtcPerp, 100_000, 1_000_000));
+        Accept(w.Buy(5, BtcPerp, 100_000, 1_000_000));
+        Accept(w.Buy(Bidder, BtcPerp, 60_000, 955_000));
+        Crash(w, (BtcPerp, 960_000));
+        Assert.InRange(w.SizeOf(Victim, BtcPerp), 90_000, 99_999);
+        Assert.Equal(100_000, w.SizeOf(5, BtcPerp));
+        Assert.Equal(RejectCode.BatchReliefFull, w.Deposit(5, 0, 1_000).Code);
+        w.NextEpoch();
+        Assert.InRange(w.SizeOf(5, BtcPerp), 90_000, 99_999);
+    }
+
+    [Fact]
     public void A_snapshot_in_the_middle_of_liquidation_goes_on_alike()
     {
         World w = Leveraged(rules: Rules with { BookEpochs = 1 });
