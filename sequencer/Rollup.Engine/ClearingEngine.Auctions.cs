@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Rollup.Crypto.Settlement;
 using Rollup.Engine.State;
 using Rollup.Protocol;
+using Rollup.Risk;
 using Rollup.Risk.Liquidation;
 
 namespace Rollup.Engine;
@@ -60,6 +61,7 @@ public sealed partial class ClearingEngine
     private RejectCode Bid(long time, AuctionBid bid)
     {
         if (!IsExecuting(time)) return RejectCode.EpochClosed;
+        if (!IsPermitted(RiskActions.Liquidate)) return RejectCode.NotPermitted;
         if (!_distressed.TryGetValue(bid.Account.Value, out Distress distress) || !IsOnAuction(distress)) return RejectCode.NoAuction;
         ForcedLeg[] legs = SliceOf(distress, time);
         if (legs.Length == 0) return RejectCode.NoAuction;

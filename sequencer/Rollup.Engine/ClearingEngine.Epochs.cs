@@ -12,7 +12,7 @@ public sealed partial class ClearingEngine
 {
     private RejectCode Tick(long time)
     {
-        CloseOrders(RejectCode.Expired, (in Order order) => order.Expiry <= time, time);
+        CloseOrders((in Order order) => order.Expiry <= time ? RejectCode.Expired : RejectCode.None, time);
         Liquidate(time, isOpening: false);
         return RejectCode.None;
     }
@@ -23,22 +23,47 @@ public sealed partial class ClearingEngine
         if (_isOpen && !_ledger.IsEmpty) return RejectCode.EpochAlreadyOpen;
         if (!RiskInputs.TryDecode(riskInputs, out RiskInputs inputs, out _)) return RejectCode.BadRiskInput;
         long observed = inputs.ObservedAt.Milliseconds;
-        if (inputs.Batch != (_isOpen ? _batch : _batch + 1L) || observed > time || observed < time - _config.MaxReportAge || observed <= _observedAt) return RejectCode.StaleEpoch;
-        if (!inputs.Instruments.Select(t => (t.Id, t.Kind, t.Group)).SequenceEqual(_config.Instruments.Select(t => (t.Id, t.Kind, t.Group))))
-            return RejectCode.BadRiskInput;
+        if (inputs.Batch != (_isOpen ? _batch : _batch + 1L) || !IsFresh(observed, time) || observed <= _observedAt || observed < _liveAt) return RejectCode.StaleEpoch;
+        if (!FitsConfiguration(inputs)) return RejectCode.BadRiskInput;
         ImmutableArray<RiskRow> rows = RiskRows.From(inputs);
-        if (!AreExposuresInRange(rows)) return RejectCode.BadRiskInput;
+        if (!KeepsSettlements(rows, time) || !AreExposuresInRange(rows)) return RejectCode.BadRiskInput;
 
         (_batch, _isOpen, _openTime, _riskInputs, _observedAt) = (inputs.Batch, true, time, riskInputs, observed);
+        _liveInputs = [];
         Value(rows);
         // Rows of the batch need an expiry after its opening, and instruments without flags.
-        CloseOrders(RejectCode.Expired, (in Order order) => order.Expiry <= time, time);
-        CloseOrders(RejectCode.InstrumentNotTradable, (in Order order) => !order.Holding.Market.IsTradable, long.MaxValue);
+        CloseOrders((in Order order) => order.Expiry <= time ? RejectCode.Expired : CheckTradable(order.Holding.Market, time), long.MaxValue);
         Emit() = new EngineEvent { Kind = EventKind.EpochOpened, Amount = _batch };
         FindDistressed(time);
         Liquidate(time, isOpening: true);
         return RejectCode.None;
     }
+
+    private bool IsFresh(long observed, long time) => observed <= time && observed >= time - _config.MaxReportAge;
+
+    private bool FitsConfiguration(RiskInputs inputs) => inputs.Instruments.Select(t => (t.Id, t.Kind, t.Group, t.Strike, t.ExpiresAt))
+        .SequenceEqual(_config.Instruments.Select(t => (t.Id, t.Kind, t.Group, t.Strike, t.ExpiresAt)));
+
+    /// <summary>
+    /// Whether rows leave settled what is settled, at the same value: holders convert one by one, and all must get the same. Spot never settles, nor does
+    /// an option before it expires.
+    /// </summary>
+    private bool KeepsSettlements(ImmutableArray<RiskRow> rows, long time)
+    {
+        for (int i = 0; i < rows.Length; i++)
+        {
+            bool settles = (rows[i].Flags & InstrumentFlags.Settled) != 0;
+            InstrumentSpec spec = _markets[i].Spec;
+            if (settles && (spec.Kind == InstrumentKind.Spot || (spec.IsOption && !spec.IsExpired(time)))) return false;
+            if (_batch > 0 && (_rows[i].Flags & InstrumentFlags.Settled) != 0 && !(settles && rows[i].Base == _rows[i].Base)) return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>None, or why an instrument takes no orders.</summary>
+    private static RejectCode CheckTradable(Market market, long time) =>
+        market.Spec.IsExpired(time) ? RejectCode.InstrumentExpired : market.IsTradable ? RejectCode.None : RejectCode.InstrumentNotTradable;
 
     private RejectCode Seal(long time)
     {
@@ -93,13 +118,12 @@ public sealed partial class ClearingEngine
         return true;
     }
 
-    private delegate bool OrderFilter(in Order order);
+    private delegate RejectCode OrderCheck(in Order order);
 
-    /// <summary>Closes the open orders that a filter picks, by account and slot.</summary>
-    /// <param name="reason">Why.</param>
-    /// <param name="filter">Picks.</param>
+    /// <summary>Closes the open orders that do not pass, by account and slot.</summary>
+    /// <param name="check">None, or why an order goes.</param>
     /// <param name="until">Nothing to do if no open order expires at or before this time.</param>
-    private void CloseOrders(RejectCode reason, OrderFilter filter, long until)
+    private void CloseOrders(OrderCheck check, long until)
     {
         if (_earliestExpiry > until) return;
         long earliest = long.MaxValue;
@@ -111,7 +135,7 @@ public sealed partial class ClearingEngine
                 SlotState state = account.Slot((byte)slot);
                 if (state.Market is not { } market) continue;
                 ref Order order = ref market.Book[state.Order];
-                if (filter(order)) CloseOrder(market, state.Order, reason);
+                if (check(order) is var reason and not RejectCode.None) CloseOrder(market, state.Order, reason);
                 else earliest = Math.Min(earliest, order.Expiry);
             }
         }

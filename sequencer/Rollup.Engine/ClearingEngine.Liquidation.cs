@@ -1,5 +1,6 @@
 using Rollup.Engine.State;
 using Rollup.Protocol;
+using Rollup.Risk;
 using Rollup.Risk.Liquidation;
 
 namespace Rollup.Engine;
@@ -48,7 +49,7 @@ public sealed partial class ClearingEngine
     /// <param name="isOpening">Whether the epoch has just opened: deleveraging, for which every account is looked at, happens only then.</param>
     private void Liquidate(long time, bool isOpening)
     {
-        if (!IsExecuting(time)) return;
+        if (!IsExecuting(time) || !IsPermitted(RiskActions.Liquidate)) return;
         foreach (Distress distress in _distressed.Values.OrderBy(d => d.Account.Margin.ScaledMaintenance).ThenBy(d => d.Account.Id).ToArray())
         {
             Account account = distress.Account;
@@ -222,6 +223,7 @@ public sealed partial class ClearingEngine
     /// <summary>Plans one leg against the book, best price and earliest order first; makers' balances change on trial.</summary>
     private void TryLeg(long time, Account account, ForcedLeg leg)
     {
+        if (CheckTradable(leg.Market, time) != RejectCode.None) return;
         bool isSell = leg.Sign > 0;
         long limit = LegOf(leg.Holding).WorstPrice;
         OrderBook book = leg.Market.Book;

@@ -49,7 +49,7 @@ public sealed partial class ClearingEngine
         MatchPlan plan = _plan;
         if (isClosing && plan.IsBeyondMark)
         {
-            stop = CheckMargin(account, holding, isSell ? -plan.Filled : plan.Filled, plan.TakerCash, plan.Usage, out _);
+            stop = CheckFill(account, holding, isSell ? -plan.Filled : plan.Filled, plan.TakerCash, plan.Usage, out _);
             plan.Return();
         }
 
@@ -144,6 +144,7 @@ public sealed partial class ClearingEngine
         long takerSize = order.IsSell ? -(plan.Filled + lots) : plan.Filled + lots;
         long takerCash = plan.TakerCash + (order.IsSell ? flow : -flow) - takerFee;
         RejectCode takerCode = isClosing ? order.Account.CheckCash(order.Holding, takerSize, takerCash) : order.Account.CheckChange(order.Holding, takerSize, takerCash);
+        if (!isClosing && takerCode == RejectCode.None) takerCode = CheckLive(order.Account, order.Holding, takerSize, takerCash);
         if (takerCode != RejectCode.None) return takerCode;
         long makerSize = held.PlannedSize + (order.IsSell ? lots : -lots);
         long makerCash = held.PlannedCash + (order.IsSell ? -flow : flow) - makerFee;
@@ -163,7 +164,7 @@ public sealed partial class ClearingEngine
         plan.Fees += takerFee + makerFee;
         plan.Add() = new PlanStep { Order = at, Lots = lots, MakerMeter = makerMeter, MakerFee = makerFee, TakerFee = takerFee };
         if (lots == closable && lots < maker.Remaining) plan.Close(at, RejectCode.ReduceOnlyWouldIncrease);
-        if (isClosing && CheckMargin(order.Account, order.Holding, takerSize, takerCash, plan.Usage, out _) == RejectCode.None) plan.Mark();
+        if (isClosing && CheckFill(order.Account, order.Holding, takerSize, takerCash, plan.Usage, out _) == RejectCode.None) plan.Mark();
         return RejectCode.None;
     }
 
@@ -173,7 +174,7 @@ public sealed partial class ClearingEngine
         needsRelief = false;
         if (maker.RowBatch == _batch && _ledger[maker.Row].Quote + quote > ExposureLimits.Quote) return RejectCode.ExposureOutOfRange;
         if (maker.Account.CheckCash(maker.Holding, deltaSize, deltaCash) is var cash and not RejectCode.None) return cash;
-        return CheckMargin(maker.Account, maker.Holding, deltaSize, deltaCash, _plan.Usage, out needsRelief);
+        return CheckFill(maker.Account, maker.Holding, deltaSize, deltaCash, _plan.Usage, out needsRelief);
     }
 
     /// <summary>Takes room in the batch for one more fill: blocks of both accounts and of the fees, rows of both orders, risk buckets, the maker's relief.</summary>

@@ -28,6 +28,13 @@ public sealed partial class ClearingEngine
         return isFree ? RejectCode.None : RejectCode.BatchReliefFull;
     }
 
+    /// <summary>Whether a fill may leave an account there, under the epoch's table and under newer prices.</summary>
+    private RejectCode CheckFill(Account account, Holding holding, long deltaSize, long deltaCash, in Usage taken, out bool needsRelief)
+    {
+        RejectCode code = CheckMargin(account, holding, deltaSize, deltaCash, taken, out needsRelief);
+        return code == RejectCode.None ? CheckLive(account, holding, deltaSize, deltaCash) : code;
+    }
+
     /// <summary>
     /// Whether the account, below its requirement in its old leaf and now, only shrinks and mends. Money does not leave it: a batch that withdraws
     /// from an account ends with it healthy.
@@ -45,10 +52,9 @@ public sealed partial class ClearingEngine
     private Margin OldMarginOf(Account account)
     {
         if (account.OldTable == _table) return account.OldMargin;
-        var positions = account.Leaf.Positions;
-        Span<(Market, long)> valued = new (Market, long)[positions.Length];
-        for (int i = 0; i < positions.Length; i++) valued[i] = (MarketOf(positions[i].Instrument)!, positions[i].Size);
+        int count = 0;
+        foreach (Position p in account.Leaf.Positions) _valued[count++] = (MarketOf(p.Instrument)!, p.Size);
         account.OldTable = _table;
-        return account.OldMargin = Margin.Of(account.Leaf.Cash, valued);
+        return account.OldMargin = Margin.Of(account.Leaf.Cash, _valued.AsSpan(0, count), live: false);
     }
 }

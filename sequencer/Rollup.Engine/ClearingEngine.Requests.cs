@@ -1,6 +1,7 @@
 using Rollup.Crypto.Settlement;
 using Rollup.Engine.State;
 using Rollup.Protocol;
+using Rollup.Risk;
 
 namespace Rollup.Engine;
 
@@ -30,8 +31,10 @@ public sealed partial class ClearingEngine
         if (!IsExecuting(time)) return RejectCode.EpochClosed;
         if (!OrderFlags.TryDecode(request.Flags, out OrderFlags flags)) return RejectCode.Malformed;
         if (MarketOf(request.Instrument) is not { } market) return RejectCode.UnknownInstrument;
-        if (!market.IsTradable) return RejectCode.InstrumentNotTradable;
+        if (CheckTradable(market, time) is var tradable and not RejectCode.None) return tradable;
         if (CheckTerms(request, flags, market) is var terms and not RejectCode.None) return terms;
+        bool onlyReduces = flags.ReduceOnly || (flags.IsImmediate && account.Find(market) is { } held && request.Size <= Holding.Closable(request.IsSell, held.Size));
+        if (!IsPermitted(onlyReduces ? RiskActions.Reduce : RiskActions.Open)) return RejectCode.NotPermitted;
         if (CheckFreeSlot(account, request) is var slot and not RejectCode.None) return slot;
         if (!flags.IsImmediate && account.OpenOrders >= _config.MaxOpenOrders) return RejectCode.OpenOrdersFull;
         if (!flags.IsImmediate && market.Book.IsFull) return RejectCode.BookFull;
@@ -70,6 +73,7 @@ public sealed partial class ClearingEngine
         if (!IsExecuting(time)) return RejectCode.EpochClosed;
         if (!request.IsSell || request.Limit != 0 || request.FeeRate != 0 || request.Flags != 0) return RejectCode.Malformed;
         if (request.Size == 0) return RejectCode.ZeroSize;
+        if (!IsPermitted(RiskActions.Withdraw)) return RejectCode.NotPermitted;
         if (CheckFreeSlot(account, request) is var slot and not RejectCode.None) return slot;
         Market? market = null;
         if (request.Instrument != 0)
@@ -91,7 +95,7 @@ public sealed partial class ClearingEngine
 
         if (holding is null) account.Cash -= request.Size;
         else account.Change(holding, -request.Size, 0);
-        if (account.ReservedHealth < 0)
+        if (account.ReservedHealth < 0 || CheckLive(account, null, 0, 0) != RejectCode.None)
         {
             if (holding is null) account.Cash += request.Size;
             else account.Change(holding, request.Size, 0);

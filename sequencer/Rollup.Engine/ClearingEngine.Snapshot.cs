@@ -11,7 +11,7 @@ namespace Rollup.Engine;
 // The whole state as bytes: canonical, so that equal states have equal snapshots whatever led to them.
 public sealed partial class ClearingEngine
 {
-    private const uint SnapshotVersion = 2;
+    private const uint SnapshotVersion = 3;
 
     /// <summary>
     /// The state as bytes, from which <see cref="Restore"/> continues as if nothing had happened. Versioned, not checksummed: that is the host's.
@@ -31,6 +31,10 @@ public sealed partial class ClearingEngine
             to.Write(_observedAt);
             to.Write(_riskInputs.Length);
             to.Write(_riskInputs);
+            to.Write((int)_permitted);
+            to.Write(_liveAt);
+            to.Write(_liveInputs.Length);
+            to.Write(_liveInputs);
             Account[] accounts = [.. _accounts.OfType<Account>()];
             to.Write(accounts.Length);
             foreach (Account account in accounts) SnapshotCodec.WriteAccount(to, account);
@@ -77,6 +81,9 @@ public sealed partial class ClearingEngine
         _openTime = from.ReadInt64();
         _observedAt = from.ReadInt64();
         _riskInputs = from.ReadBytes(from.ReadInt32());
+        _permitted = (RiskActions)from.ReadInt32();
+        _liveAt = from.ReadInt64();
+        _liveInputs = from.ReadBytes(from.ReadInt32());
         int accounts = from.ReadInt32();
         for (int i = 0; i < accounts; i++) SnapshotCodec.ReadAccount(from, AccountForRestore, id => MarketOf(id), _config.Profile.Buckets);
         foreach (Market market in _markets) SnapshotCodec.ReadBook(from, market, id => AccountOf(id), _batch);
@@ -88,6 +95,12 @@ public sealed partial class ClearingEngine
         if (_batch == 0) return;
         if (!RiskInputs.TryDecode(_riskInputs, out RiskInputs inputs, out string problem)) throw new InvalidDataException($"The snapshot's risk inputs: {problem}.");
         Value(RiskRows.From(inputs));
+        if (_liveInputs.Length > 0)
+        {
+            if (!RiskInputs.TryDecode(_liveInputs, out RiskInputs live, out problem)) throw new InvalidDataException($"The snapshot's live risk inputs: {problem}.");
+            LoadLive(RiskRows.From(live));
+        }
+
         // The exact bound is found at the next tick.
         _earliestExpiry = 0;
     }
@@ -114,7 +127,7 @@ public sealed partial class ClearingEngine
             foreach (long value in (long[])[liquidation.Fee.Ppm, liquidation.AccountNotional, liquidation.TotalNotional, liquidation.BookEpochs, liquidation.AuctionTime, liquidation.MinimumEquity])
                 to.Write(value);
         foreach (InstrumentSpec t in config.Instruments)
-            foreach (long value in (long[])[t.Id, (int)t.Kind, t.Group, t.Tick, t.MinSize]) to.Write(value);
+            foreach (long value in (long[])[t.Id, (int)t.Kind, t.Group, t.Tick, t.MinSize, t.Strike, t.ExpiresAt.Milliseconds]) to.Write(value);
         to.Flush();
         return SHA256.HashData(stream.ToArray());
     }

@@ -20,6 +20,9 @@ public sealed partial class ClearingEngine
     private readonly Market?[] _marketById;
     private readonly BatchLedger _ledger;
     private readonly MatchPlan _plan = new();
+
+    // Scratch: positions to value.
+    private readonly (Market Market, long Size)[] _valued = new (Market, long)[Bound.Positions];
     private readonly QuadTree _tree = new(Depth.Account);
     private readonly Account _feeAccount, _fundAccount;
 
@@ -41,6 +44,12 @@ public sealed partial class ClearingEngine
 
     // Number of the table among those that this engine has loaded: values that carry it are valued under it.
     private long _table;
+
+    // The newest table within the epoch, if there is one: when it was observed (or the last one was), and its bytes.
+    private long _liveAt = -1;
+    private byte[] _liveInputs = [];
+
+    private RiskActions _permitted = RiskActions.All;
 
     // No open order expires earlier: lets a tick do nothing most of the time.
     private long _earliestExpiry = long.MaxValue;
@@ -79,11 +88,13 @@ public sealed partial class ClearingEngine
             VerifiedRequest request => Request(time, request),
             QueuedOperation operation => Operation(time, operation),
             AuctionBid bid => Bid(time, bid),
-            byte[] riskInputs => OpenEpoch(time, riskInputs),
+            byte[] riskInputs => command.Kind == CommandKind.OpenEpoch ? OpenEpoch(time, riskInputs) : LiveRisk(time, riskInputs),
+            RiskActions actions => Permit(actions),
             _ => command.Kind switch
             {
                 CommandKind.Tick => Tick(time),
                 CommandKind.Seal => Seal(time),
+                CommandKind.Convert => Convert(time),
                 _ => RejectCode.Malformed,
             },
         };
@@ -94,6 +105,15 @@ public sealed partial class ClearingEngine
 
     /// <summary>Whether something may execute: an epoch is open and has not lasted too long.</summary>
     private bool IsExecuting(long time) => _isOpen && time <= _openTime + _config.MaxEpoch;
+
+    private bool IsPermitted(RiskActions action) => (_permitted & action) != 0;
+
+    private RejectCode Permit(RiskActions actions)
+    {
+        if ((actions & ~RiskActions.All) != 0) return RejectCode.Malformed;
+        _permitted = actions;
+        return RejectCode.None;
+    }
 
     private Account? AccountOf(int id) => id >= 0 && id < _accounts.Length ? _accounts[id] : null;
 

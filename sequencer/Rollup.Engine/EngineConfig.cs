@@ -6,11 +6,23 @@ namespace Rollup.Engine;
 
 /// <summary>A listed instrument. Its kind and group must agree with every epoch's risk inputs.</summary>
 /// <param name="Id">1..2^18-1.</param>
-/// <param name="Kind">Spot or perpetual.</param>
+/// <param name="Kind">Spot, perpetual, call or put.</param>
 /// <param name="Group">Margin group, 0..15.</param>
 /// <param name="Tick">Limits are multiples of this many atoms per lot.</param>
 /// <param name="MinSize">Least size of an order in lots.</param>
-public sealed record InstrumentSpec(int Id, InstrumentKind Kind, int Group, long Tick, long MinSize);
+/// <param name="Strike">Of an option, atoms per lot, 1..2^33-1; else 0.</param>
+/// <param name="ExpiresAt">Of an option: it takes no orders from then on. Else 0.</param>
+public sealed record InstrumentSpec(int Id, InstrumentKind Kind, int Group, long Tick, long MinSize, long Strike = 0, Timestamp ExpiresAt = default)
+{
+    /// <summary>Strikes are below this, as in the risk inputs.</summary>
+    public const long StrikeBound = 1L << 33;
+
+    /// <summary>Whether it is a call or a put.</summary>
+    public bool IsOption => Kind is InstrumentKind.Call or InstrumentKind.Put;
+
+    /// <summary>Whether an option has expired at a time.</summary>
+    public bool IsExpired(long time) => ExpiresAt != default && ExpiresAt.Milliseconds <= time;
+}
 
 /// <summary>What an engine is born with; a snapshot can be restored only under the configuration that made it.</summary>
 /// <param name="Domain">Signing domain of the vault (spec 4.1).</param>
@@ -43,8 +55,10 @@ public sealed record EngineConfig(
             InstrumentSpec t = Instruments[i];
             if (t.Id is < 1 or >= 1 << Width.Instrument) return $"instrument {t.Id} is outside 1..2^18-1";
             if (i > 0 && Instruments[i - 1].Id >= t.Id) return "instruments are not in strictly ascending order";
-            if (t.Kind is not (InstrumentKind.Spot or InstrumentKind.Perpetual)) return $"instrument {t.Id}: kind {t.Kind} is not supported";
+            if (t.Kind is not (InstrumentKind.Spot or InstrumentKind.Perpetual) && !t.IsOption) return $"instrument {t.Id}: kind {t.Kind} is not supported";
             if (t.Group is < 0 or >= 1 << Width.Group) return $"instrument {t.Id}: group {t.Group} is outside 0..15";
+            if (t.IsOption ? t.Strike is < 1 or >= InstrumentSpec.StrikeBound : t.Strike != 0) return $"instrument {t.Id}: strike {t.Strike}; an option's is 1..2^33-1, others have 0";
+            if (t.IsOption == (t.ExpiresAt == default)) return $"instrument {t.Id}: expires at {t.ExpiresAt}; options expire after 0, others have 0";
             if (t.Tick is < 1 or >= Price.ExclusiveBound) return $"instrument {t.Id}: tick {t.Tick} is outside 1..2^35-1";
             if (t.MinSize is < 1 or >= Lots.PositionBound) return $"instrument {t.Id}: least size {t.MinSize} is outside 1..2^44-1";
         }

@@ -15,13 +15,14 @@ internal sealed class NaiveEngine(EngineConfig config)
     private readonly long reserveRate = Math.Max(config.MakerFee.Ppm, config.TakerFee.Ppm);
     private readonly Dictionary<int, InstrumentSpec> specs = config.Instruments.ToDictionary(t => t.Id);
     private NaiveState s = NaiveState.Genesis();
+    private NaiveState start = NaiveState.Genesis();
     private long time;
 
     internal NaiveState State => s;
 
     internal (RejectCode Code, List<EngineEvent> Events) Apply(in Command command)
     {
-        NaiveState before = s;
+        NaiveState before = start = s;
         s = s.Copy();
         time = command.Time.Milliseconds;
         RejectCode code = time < before.Time ? RejectCode.TimeWentBack : Run(command);
@@ -39,11 +40,16 @@ internal sealed class NaiveEngine(EngineConfig config)
         switch (command.Kind)
         {
             case CommandKind.Tick:
-                CloseWhere(o => o.Request.Expiry <= time, RejectCode.Expired);
+                CloseWhere(o => o.Request.Expiry <= time ? RejectCode.Expired : RejectCode.None);
                 return RejectCode.None;
             case CommandKind.Request: return Request((VerifiedRequest)command.Payload!);
             case CommandKind.Operation: return Operation((QueuedOperation)command.Payload!);
             case CommandKind.OpenEpoch: return OpenEpoch((byte[])command.Payload!);
+            case CommandKind.LiveRisk: return LiveRisk((byte[])command.Payload!);
+            case CommandKind.Convert: return Convert();
+            case CommandKind.Permit:
+                s.Permitted = (RiskActions)command.Payload!;
+                return RejectCode.None;
             default: return Seal();
         }
     }
@@ -71,12 +77,14 @@ internal sealed class NaiveEngine(EngineConfig config)
         if (!IsExecuting) return RejectCode.EpochClosed;
         if (!OrderFlags.TryDecode(r.Flags, out OrderFlags f)) return RejectCode.Malformed;
         if (!specs.TryGetValue(r.Instrument, out InstrumentSpec? spec)) return RejectCode.UnknownInstrument;
-        if (s.Risk[r.Instrument].Flags != 0) return RejectCode.InstrumentNotTradable;
+        if (TradableCode(r.Instrument) is var tradable and not RejectCode.None) return tradable;
         if (r.Size == 0) return RejectCode.ZeroSize;
         if (r.Size < spec.MinSize || r.Size >= 1L << 44) return RejectCode.SizeOutOfRange;
         if (r.Limit == 0 && !(f.Market && r.IsSell)) return RejectCode.PriceOutOfRange;
         if (!f.Market && r.Limit % spec.Tick != 0) return RejectCode.PriceOffTick;
         if ((!f.PostOnly && r.FeeRate < config.TakerFee.Ppm) || (!f.IsImmediate && r.FeeRate < config.MakerFee.Ppm)) return RejectCode.FeeRateTooLow;
+        bool onlyReduces = f.ReduceOnly || (f.IsImmediate && r.Size <= Closable(r.IsSell, a.Size(r.Instrument)));
+        if (!s.Permitted.HasFlag(onlyReduces ? RiskActions.Reduce : RiskActions.Open)) return RejectCode.NotPermitted;
         if (SlotCode(a, r) is var slot and not RejectCode.None) return slot;
         if (!f.IsImmediate && s.OrdersOf(a.Id).Count >= config.MaxOpenOrders) return RejectCode.OpenOrdersFull;
         if (!f.IsImmediate && s.Orders.Count(o => o.Request.Instrument == r.Instrument) >= config.MaxBookOrders) return RejectCode.BookFull;
@@ -140,13 +148,13 @@ internal sealed class NaiveEngine(EngineConfig config)
 
             stop = TryFill(a, r, maker, isClosing, ref remaining);
             if (stop != RejectCode.None) break;
-            if (isClosing && MarginCode(a) == RejectCode.None) mark = (s.Copy(), [.. s.Events], remaining);
+            if (isClosing && FillCode(a, r.Instrument) == RejectCode.None) mark = (s.Copy(), [.. s.Events], remaining);
         }
 
         // What closes goes as far as its account is in order.
         if (isClosing && remaining < mark.Remaining)
         {
-            stop = MarginCode(a);
+            stop = FillCode(a, r.Instrument);
             (s, s.Events, remaining) = (mark.State, mark.Events, mark.Remaining);
             a = s.Accounts[a.Id];
         }
@@ -192,8 +200,9 @@ internal sealed class NaiveEngine(EngineConfig config)
         BigInteger flow = lots * ((BigInteger)maker.Request.Limit - s.Risk[r.Instrument].Funding);
         RejectCode takerCode = Move(a, r, r.IsSell, lots, flow, takerFee);
         if (takerCode == 0 && !isClosing && s.Health(a) < 0) takerCode = RejectCode.InsufficientMargin;
+        if (takerCode == 0 && !isClosing) takerCode = LiveCode(a, r.Instrument);
         RejectCode makerCode = Move(b, r, !r.IsSell, lots, flow, makerFee);
-        if (makerCode == 0) makerCode = MarginCode(b);
+        if (makerCode == 0) makerCode = FillCode(b, r.Instrument);
         int third = takerFee + makerFee > 0 ? 0 : a.Id;
         RejectCode full = takerCode == 0 && makerCode == 0 ? TakeRoom(before, [a.Id, b.Id, third], r.Instrument) : RejectCode.None;
         if (takerCode != 0 || makerCode != 0 || full != 0)
@@ -241,6 +250,24 @@ internal sealed class NaiveEngine(EngineConfig config)
         a.Cash += (sells ? flow : -flow) - fee;
         a.Add(r.Instrument, sells ? -lots : lots);
         return s.Withdrew.Contains(a.Id) && OwnMoney(a) < 0 ? RejectCode.InsufficientBalance : RejectCode.None;
+    }
+
+    private RejectCode TradableCode(int t) =>
+        specs[t].ExpiresAt != default && specs[t].ExpiresAt.Milliseconds <= time ? RejectCode.InstrumentExpired
+        : s.Risk[t].Flags != 0 ? RejectCode.InstrumentNotTradable : RejectCode.None;
+
+    private RejectCode FillCode(NaiveAccount a, int instrument) => MarginCode(a) is var code and not RejectCode.None ? code : LiveCode(a, instrument);
+
+    /// <summary>Under the newest rows: healthy, or with less of the instrument than when the command came, at a fair price.</summary>
+    private RejectCode LiveCode(NaiveAccount a, int instrument)
+    {
+        if (s.Live is null) return RejectCode.None;
+        (BigInteger mark, BigInteger health) = s.LiveWorth(a);
+        if (health >= 0) return RejectCode.None;
+        (BigInteger oldMark, BigInteger oldHealth) = s.LiveWorth(start.Accounts[a.Id]);
+        BigInteger size = a.Size(instrument), old = start.Accounts[a.Id].Size(instrument), relief = oldMark - oldHealth - (mark - health);
+        bool shrinks = size.Sign * old.Sign >= 0 && BigInteger.Abs(size) < BigInteger.Abs(old);
+        return oldHealth < 0 && shrinks && relief >= 0 && 10 * (oldMark - mark) <= relief ? RejectCode.None : RejectCode.InsufficientMargin;
     }
 
     /// <summary>Whether the account is healthy, or on the mend with a place for it.</summary>
@@ -291,6 +318,7 @@ internal sealed class NaiveEngine(EngineConfig config)
         if (!IsExecuting) return RejectCode.EpochClosed;
         if (!r.IsSell || r.Limit != 0 || r.FeeRate != 0 || r.Flags != 0) return RejectCode.Malformed;
         if (r.Size == 0) return RejectCode.ZeroSize;
+        if (!s.Permitted.HasFlag(RiskActions.Withdraw)) return RejectCode.NotPermitted;
         if (SlotCode(a, r) is var slot and not RejectCode.None) return slot;
         if (r.Instrument != 0 && !specs.ContainsKey(r.Instrument)) return RejectCode.UnknownInstrument;
         if (r.Instrument != 0 && specs[r.Instrument].Kind != InstrumentKind.Spot) return RejectCode.NotWithdrawable;
@@ -301,7 +329,7 @@ internal sealed class NaiveEngine(EngineConfig config)
         if (OwnMoney(a) < 0 || (r.Instrument != 0 && a.Size(r.Instrument) < offered)) return RejectCode.InsufficientBalance;
         s.Rows.Add(new NaiveRow(r, r.Size, 0, 0, 0));
         if (TakeRoom(before, [a.Id], r.Instrument) is var full and not RejectCode.None) return full;
-        if (ReservedHealth(a) < 0) return RejectCode.InsufficientMargin;
+        if (ReservedHealth(a) < 0 || (s.Live is not null && s.LiveWorth(a).Health < 0)) return RejectCode.InsufficientMargin;
         s.Withdrew.Add(a.Id);
         a.Seen[r.Slot] = r.Nonce;
         a.Chain[r.Slot] = new OrderSlot(r.Nonce, r.Size);
@@ -398,13 +426,61 @@ internal sealed class NaiveEngine(EngineConfig config)
         if (!RiskInputs.TryDecode(bytes, out RiskInputs inputs, out _)) return RejectCode.BadRiskInput;
         long observed = inputs.ObservedAt.Milliseconds;
         uint batch = s.IsOpen ? s.Batch : s.Batch + 1;
-        if (inputs.Batch != batch || observed > time || observed < time - config.MaxReportAge || observed <= s.Observed) return RejectCode.StaleEpoch;
+        if (inputs.Batch != batch || observed > time || observed < time - config.MaxReportAge || observed <= s.Observed || observed < s.LiveAt) return RejectCode.StaleEpoch;
+        if (BreaksSettlement(inputs)) return RejectCode.BadRiskInput;
         (s.IsOpen, s.Open, s.Observed, s.Batch) = (true, time, observed, batch);
         s.Risk = RiskRows.From(inputs).ToDictionary(x => x.Id);
-        CloseWhere(o => o.Request.Expiry <= time, RejectCode.Expired);
-        CloseWhere(o => s.Risk[o.Request.Instrument].Flags != 0, RejectCode.InstrumentNotTradable);
+        s.Live = null;
+        CloseWhere(o => o.Request.Expiry <= time ? RejectCode.Expired : TradableCode(o.Request.Instrument));
         s.Events.Add(new EngineEvent { Kind = EventKind.EpochOpened, Amount = batch });
         return RejectCode.None;
+    }
+
+    private bool BreaksSettlement(RiskInputs inputs) => inputs.Instruments.Any(t => t.Flags.HasFlag(InstrumentFlags.Settled)
+            ? specs[t.Id].ExpiresAt.Milliseconds > time : s.Risk.TryGetValue(t.Id, out RiskRow? row) && row.Flags.HasFlag(InstrumentFlags.Settled))
+        || inputs.Instruments.Any(t => s.Risk.TryGetValue(t.Id, out RiskRow? row) && row.Flags.HasFlag(InstrumentFlags.Settled) && row.Base != t.Mark - t.Funding);
+
+    private RejectCode LiveRisk(byte[] bytes)
+    {
+        if (!IsExecuting) return RejectCode.EpochClosed;
+        Assert.True(RiskInputs.TryDecode(bytes, out RiskInputs inputs, out _));
+        long observed = inputs.ObservedAt.Milliseconds;
+        if (inputs.Batch != s.Batch || observed > time || observed < time - config.MaxReportAge || observed <= s.Observed || observed <= s.LiveAt) return RejectCode.StaleEpoch;
+        if (BreaksSettlement(inputs)) return RejectCode.BadRiskInput;
+        (s.LiveAt, s.Live) = (observed, RiskRows.From(inputs).ToDictionary(x => x.Id));
+        return RejectCode.None;
+    }
+
+    private RejectCode Convert()
+    {
+        if (!IsExecuting) return RejectCode.EpochClosed;
+        int already = s.Converted.Count;
+        foreach (NaiveAccount a in s.Accounts.Values)
+        {
+            foreach ((int t, BigInteger size) in a.Sizes.Where(p => s.Risk[p.Key].Flags.HasFlag(InstrumentFlags.Settled)).ToList())
+            {
+                if (s.Converted.Count == config.Profile.Forced) break;
+                NaiveState before = s.Copy();
+                BigInteger cash = size * s.Risk[t].Base;
+                a.Cash += cash;
+                a.Sizes.Remove(t);
+                if (MarginCode(a) != RejectCode.None || TakeRoom(before, [a.Id], t) != RejectCode.None)
+                {
+                    (s.Touched, s.Buckets) = (before.Touched, before.Buckets);
+                    (a.Cash, a.Sizes) = (before.Accounts[a.Id].Cash, before.Accounts[a.Id].Sizes);
+                    continue;
+                }
+
+                if (s.Health(a) < 0) s.Relieved.Add(a.Id);
+                s.Converted.Add((a.Id, t));
+                s.Events.Add(new EngineEvent
+                {
+                    Kind = EventKind.Converted, Account = AccountId.From(a.Id), Instrument = InstrumentId.From(t), Lots = Lots.From((long)size), Amount = (long)cash,
+                });
+            }
+        }
+
+        return s.Converted.Count > already ? RejectCode.None : RejectCode.NothingToConvert;
     }
 
     private RejectCode Seal()
@@ -415,6 +491,7 @@ internal sealed class NaiveEngine(EngineConfig config)
         s.Touched.Clear();
         s.Withdrew.Clear();
         s.Relieved.Clear();
+        s.Converted.Clear();
         s.Sealed = s.Accounts.ToDictionary(a => a.Key, a => a.Value.Copy());
         s.Buckets.Clear();
         s.Rows.Clear();
@@ -442,9 +519,10 @@ internal sealed class NaiveEngine(EngineConfig config)
         return flags;
     }
 
-    private void CloseWhere(Func<NaiveOrder, bool> picks, RejectCode reason)
+    private void CloseWhere(Func<NaiveOrder, RejectCode> reason)
     {
-        foreach (NaiveOrder order in s.Orders.Where(picks).OrderBy(o => o.Request.Account).ThenBy(o => o.Request.Slot).ToList()) Close(order, reason);
+        foreach (NaiveOrder order in s.Orders.OrderBy(o => o.Request.Account).ThenBy(o => o.Request.Slot).ToList())
+            if (reason(order) is var code and not RejectCode.None) Close(order, code);
     }
 
     private void Close(NaiveOrder order, RejectCode reason)

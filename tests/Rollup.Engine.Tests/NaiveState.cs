@@ -1,6 +1,7 @@
 using System.Numerics;
 using Rollup.Crypto.Settlement;
 using Rollup.Protocol;
+using Rollup.Risk;
 
 namespace Rollup.Engine.Tests;
 
@@ -36,6 +37,11 @@ internal sealed class NaiveState
     internal uint Batch;
     internal bool IsOpen;
     internal Dictionary<int, RiskRow> Risk = [];
+
+    /// <summary>The newest rows within the epoch, or null.</summary>
+    internal Dictionary<int, RiskRow>? Live;
+    internal long LiveAt = -1;
+    internal RiskActions Permitted = RiskActions.All;
     internal SortedDictionary<int, NaiveAccount> Accounts = [];
 
     /// <summary>In the order they came to rest.</summary>
@@ -46,6 +52,7 @@ internal sealed class NaiveState
     /// <summary>The accounts as the last batch left them.</summary>
     internal Dictionary<int, NaiveAccount> Sealed = [];
     internal List<NaiveRow> Rows = [];
+    internal List<(int Account, int Instrument)> Converted = [];
     internal int Operations;
     internal List<EngineEvent> Events = [];
 
@@ -65,6 +72,10 @@ internal sealed class NaiveState
         Batch = Batch,
         IsOpen = IsOpen,
         Risk = Risk,
+        Live = Live,
+        LiveAt = LiveAt,
+        Permitted = Permitted,
+        Converted = [.. Converted],
         Accounts = new(Accounts.ToDictionary(a => a.Key, a => a.Value.Copy())),
         Orders = [.. Orders],
         Touched = [.. Touched],
@@ -79,6 +90,13 @@ internal sealed class NaiveState
     internal List<NaiveOrder> OrdersOf(int account) => [.. Orders.Where(o => o.Request.Account == account)];
 
     internal BigInteger Health(NaiveAccount a) => Health(a, []);
+
+    /// <summary>Mark equity and health under the newest rows.</summary>
+    internal (BigInteger Mark, BigInteger Health) LiveWorth(NaiveAccount a)
+    {
+        var live = new NaiveState { Risk = Live! };
+        return (live.Mark(a), live.Health(a));
+    }
 
     /// <summary>cash + sum over groups of min over s of (E[s] - sum over instruments of max(loss of the bids, loss of the asks)).</summary>
     internal BigInteger Health(NaiveAccount a, List<NaiveOrder> orders, long feeRate = 0)

@@ -138,7 +138,7 @@ public class PartsTests
         { "no instruments", c => c with { Instruments = [] } },
         { "instrument 0", c => c with { Instruments = [c.Instruments[0] with { Id = 0 }] } },
         { "ascending", c => c with { Instruments = [c.Instruments[1], c.Instruments[0]] } },
-        { "kind Call", c => c with { Instruments = [c.Instruments[0] with { Kind = InstrumentKind.Call }] } },
+        { "kind 5", c => c with { Instruments = [c.Instruments[0] with { Kind = (InstrumentKind)5 }] } },
         { "group 16", c => c with { Instruments = [c.Instruments[0] with { Group = 16 }] } },
         { "tick 0", c => c with { Instruments = [c.Instruments[0] with { Tick = 0 }] } },
         { "least size 0", c => c with { Instruments = [c.Instruments[0] with { MinSize = 0 }] } },

@@ -35,7 +35,7 @@ internal static class ReliefChecker
     public static bool NeedsRelief(SealedBatch batch, int block, Dictionary<int, RiskRow> rows) =>
         batch.Blocks[block].Payment > 0 || IsForced(batch, block) || Value(batch.Blocks[block].New, rows).Health < 0;
 
-    private static bool IsForced(SealedBatch batch, int block) => 
+    private static bool IsForced(SealedBatch batch, int block) =>
         batch.Forced.Any(f => f.Block == block && f.Kind is ForcedKind.Liquidation or ForcedKind.Deleverage);
 
     private static void CheckRow(SealedBatch batch, SealedForcedRow row, RiskRow risk)

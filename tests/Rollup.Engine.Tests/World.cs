@@ -19,7 +19,7 @@ internal sealed record Result(RejectCode Code, EngineEvent[] Events, SealedBatch
 /// </summary>
 internal sealed class World
 {
-    public const int EthSpot = 1, BtcPerp = 2, EthPerp = 3, SolPerp = 4, FarPerp = 20;
+    public const int EthSpot = 1, BtcPerp = 2, EthPerp = 3, SolPerp = 4, EthCall = 5, EthPut = 6, FarPerp = 20;
     public const long Start = 1_700_000_000_000;
     public const byte Gtc = 0, Ioc = 1, Fok = 2, PostOnly = 4, ReduceOnly = 8, CancelTaker = 16, CancelBoth = 32, Market = 64;
     public const int Maker = 100, Taker = 450;
@@ -48,7 +48,7 @@ internal sealed class World
     public List<Command> Log { get; } = [];
 
     /// <summary>Marks of the next epoch, by instrument.</summary>
-    public Dictionary<int, long> Marks { get; } = new() { [EthSpot] = 502_000, [BtcPerp] = 1_000_000, [EthPerp] = 500_000, [SolPerp] = 20_000, [FarPerp] = 3_000_000 };
+    public Dictionary<int, long> Marks { get; } = new() { [EthSpot] = 502_000, [BtcPerp] = 1_000_000, [EthPerp] = 500_000, [SolPerp] = 20_000, [FarPerp] = 3_000_000, [EthCall] = 0, [EthPut] = 0 };
 
     public Dictionary<int, long> Fundings { get; } = new() { [BtcPerp] = 1_700, [EthPerp] = -900, [SolPerp] = 33, [FarPerp] = 5_100 };
 
@@ -107,8 +107,40 @@ internal sealed class World
     public RiskInputs Inputs() => new(
         Engine.Status.IsOpen ? Engine.Status.Batch : Engine.Status.Batch + 1, Timestamp.FromMilliseconds(Now), RiskParameters.Default,
         [new(1, GroupRange.Bitcoin), new(2, GroupRange.Ether), new(3, GroupRange.Other)],
-        [.. Config.Instruments.Select(t => new InstrumentInput(t.Id, t.Kind, Flags.GetValueOrDefault(t.Id), t.Group, Marks[t.Id] + 7, Marks[t.Id],
-            Fundings.GetValueOrDefault(t.Id), 0))]);
+        [.. Config.Instruments.Select(InputOf)])
+    {
+        Expiries = [.. Config.Instruments.Where(t => t.IsOption).Select(t => (t.Group, t.ExpiresAt)).Distinct().Order()
+            .Select(e => new ExpiryInput(e.Group, e.ExpiresAt, 0, new SviSlice(29_600_000, 0, 0, 0, SviSlice.One)))],
+    };
+
+    /// <summary>An option's mark follows from its underlying, until it is settled: then it is the payoff.</summary>
+    private InstrumentInput InputOf(InstrumentSpec t)
+    {
+        InstrumentFlags flags = Flags.GetValueOrDefault(t.Id);
+        long index = Marks[t.IsOption ? EthPerp : t.Id] + 7;
+        return new InstrumentInput(t.Id, t.Kind, flags, t.Group, index, t.IsOption && flags == 0 ? 0 : Marks[t.Id], Fundings.GetValueOrDefault(t.Id), 0, t.Strike, t.ExpiresAt);
+    }
+
+    /// <summary>Adds a call and a put of one strike on ether, expiring so many milliseconds after the start.</summary>
+    public static EngineConfig WithOptions(EngineConfig config, long expiresAfter) => config with
+    {
+        Instruments = config.Instruments.InsertRange(4, new InstrumentSpec[]
+        {
+            new(EthCall, InstrumentKind.Call, 2, 1, 1, 510_000, Timestamp.FromMilliseconds(Start + expiresAfter)),
+            new(EthPut, InstrumentKind.Put, 2, 1, 1, 490_000, Timestamp.FromMilliseconds(Start + expiresAfter)),
+        }),
+    };
+
+    /// <summary>The last epoch's row of an instrument.</summary>
+    public RiskRow Row(int instrument) => Engine.RiskTable.Single(r => r.Id == instrument);
+
+    /// <summary>The present marks as the newest table of the open epoch.</summary>
+    public Result Live(Func<RiskInputs, RiskInputs>? change = null) =>
+        Apply(Command.LiveRisk(Timestamp.FromMilliseconds(Now), (change is null ? Inputs() : change(Inputs())).Encode()));
+
+    public Result Permit(RiskActions actions) => Apply(Command.Permit(Timestamp.FromMilliseconds(Now), actions));
+
+    public Result Convert() => Apply(Command.Convert(Timestamp.FromMilliseconds(Now)));
 
     public Result Open(Func<RiskInputs, RiskInputs>? change = null) =>
         Apply(Command.OpenEpoch(Timestamp.FromMilliseconds(Now), (change is null ? Inputs() : change(Inputs())).Encode()));

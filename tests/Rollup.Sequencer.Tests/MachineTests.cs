@@ -30,13 +30,13 @@ public sealed class MachineTests
     {
         var pair = new Pair(TestConfig.Engine);
         var random = new Random(seed);
-        for (int i = 0; i < 500; i++) pair.Apply(Next(pair, random), restore: true);
+        for (int i = 0; i < 900; i++) pair.Apply(Next(pair, random), restore: true);
 
         // The session reaches what it is about.
         Assert.True(pair.Machine.Batches.LastFinal > 1, $"batch {pair.Machine.Batches.LastFinal} is final");
         Assert.True(pair.Machine.Trades.Last > 20, $"{pair.Machine.Trades.Last} trades");
         Assert.NotEmpty(pair.Machine.ViewKeys.All);
-        Assert.Superset(new HashSet<RejectCode> { RejectCode.None, RejectCode.EpochClosed, RejectCode.BatchRowsFull, RejectCode.SlotBusy, RejectCode.NothingToSeal }, pair.Codes);
+        Assert.Superset(new HashSet<RejectCode> { RejectCode.None, RejectCode.EpochClosed, RejectCode.BatchRowsFull, RejectCode.SlotBusy, RejectCode.NothingToSeal, RejectCode.NotPermitted, RejectCode.NothingToConvert, RejectCode.StaleEpoch }, pair.Codes);
     }
 
     [Fact]
@@ -150,7 +150,10 @@ public sealed class MachineTests
             < 8 => new ViewKeyCommand(pair.Time, Fr.FromUInt64((ulong)random.Next(1, 40))),
             < 14 => new SealCommand(pair.Time),
             < 18 => pair.Opening(),
-            < 26 when status.IsOpen => pair.Operation(random.Next(2) == 0 || !exists
+            < 20 => new LiveRiskCommand(pair.Time, pair.Opening().RiskInputs),
+            < 21 => new ConvertCommand(pair.Time),
+            < 25 => new PermitCommand(pair.Time, random.Next(4) > 0 ? RiskActions.All : (RiskActions)random.Next((int)RiskActions.All)),
+            < 33 when status.IsOpen => pair.Operation(random.Next(2) == 0 || !exists
                 ? new Trader(account).Registration(Cash + random.Next(1000))
                 : new Operation(OperationKind.Deposit, account, random.Next(2) == 0 ? TestConfig.EthSpot : 0, random.Next(5_000), default, Fr.Zero, Fr.Zero, Fr.Zero)),
             _ when exists => pair.Request(AnyRequest(pair, random, account)),

@@ -1,6 +1,7 @@
 using Rollup.Crypto;
 using Rollup.Crypto.Settlement;
 using Rollup.Protocol;
+using Rollup.Risk;
 
 namespace Rollup.Engine;
 
@@ -12,6 +13,9 @@ public enum CommandKind
     Operation = 3,
     OpenEpoch = 4,
     Seal = 5,
+    LiveRisk = 6,
+    Permit = 7,
+    Convert = 8,
     Bid = 10,
 }
 
@@ -43,6 +47,18 @@ public readonly record struct Command
     /// <summary>Opens the epoch (the batch) that <paramref name="riskInputs"/> name, or gives an epoch in which nothing has executed new prices.</summary>
     /// <param name="riskInputs">Canonical bytes of <see cref="Risk.RiskInputs"/>; the engine keeps the array.</param>
     public static Command OpenEpoch(Timestamp time, byte[] riskInputs) => new(CommandKind.OpenEpoch, time, riskInputs);
+
+    /// <summary>
+    /// The newest prices within the open epoch: from now to its end a fill, and a withdrawal, also needs margin under them. They change nothing that is proven.
+    /// </summary>
+    /// <param name="riskInputs">Canonical bytes of <see cref="Risk.RiskInputs"/> for the open batch; the engine keeps the array.</param>
+    public static Command LiveRisk(Timestamp time, byte[] riskInputs) => new(CommandKind.LiveRisk, time, riskInputs);
+
+    /// <summary>Permits these actions and no others, until the next such command. An engine begins with all. Deposits and cancels are always permitted.</summary>
+    public static Command Permit(Timestamp time, RiskActions actions) => new(CommandKind.Permit, time, actions);
+
+    /// <summary>Turns positions of settled instruments into cash, by account and instrument, as far as the batch has room.</summary>
+    public static Command Convert(Timestamp time) => new(CommandKind.Convert, time, null);
 
     /// <summary>A bid for the slice of a portfolio in auction.</summary>
     public static Command Bid(Timestamp time, AuctionBid bid) => new(CommandKind.Bid, time, bid);

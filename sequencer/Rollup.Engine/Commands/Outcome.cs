@@ -38,6 +38,9 @@ public enum EventKind
     /// <summary>A batch was sealed; Amount = its number.</summary>
     Sealed = 10,
 
+    /// <summary>Account's position of Lots (signed) in the settled Instrument became Amount atoms of cash (signed).</summary>
+    Converted = 11,
+
     /// <summary>A slice of Account's portfolio may be bid for from now on (<see cref="ClearingEngine.Distressed"/>).</summary>
     AuctionStarted = 20,
 

@@ -22,7 +22,10 @@ internal readonly record struct Margin(long Mark, long Health)
         next.Requirement <= Requirement && Scale.MendShare * ((Int128)Mark - next.Mark) <= Requirement - next.Requirement;
 
     /// <summary>Values positions, each instrument once, from scratch.</summary>
-    internal static Margin Of(long cash, ReadOnlySpan<(Market Market, long Size)> positions)
+    /// <param name="cash">Atoms.</param>
+    /// <param name="positions">Of two groups at most.</param>
+    /// <param name="live">Under the newest prices within the epoch, not under the epoch's.</param>
+    internal static Margin Of(long cash, ReadOnlySpan<(Market Market, long Size)> positions, bool live)
     {
         long mark = cash, health = cash;
         for (int i = 0; i < positions.Length; i++)
@@ -35,7 +38,8 @@ internal readonly record struct Margin(long Mark, long Health)
             long worst = 0;
             foreach ((Market market, long size) in positions[i..])
                 if (market.Spec.Group == group)
-                    worst = ScenarioMath.Revalue(in equity, in market.Long, in market.Short, Math.Max(size, 0), Math.Max(-size, 0), out equity);
+                    worst = ScenarioMath.Revalue(in equity, in live ? ref market.LiveLong : ref market.Long, in live ? ref market.LiveShort : ref market.Short,
+                        Math.Max(size, 0), Math.Max(-size, 0), out equity);
             mark += equity[0];
             health += worst;
         }

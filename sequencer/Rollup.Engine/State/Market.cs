@@ -7,7 +7,7 @@ namespace Rollup.Engine.State;
 /// <summary>One listed instrument: its specification, its row of this epoch, its book.</summary>
 internal sealed class Market(InstrumentSpec spec, int index, int bucketIndex, int maxOrders)
 {
-    private ScenarioVector _long, _short;
+    private ScenarioVector _long, _short, _liveLong, _liveShort;
 
     internal InstrumentSpec Spec { get; } = spec;
     internal int Id { get; } = spec.Id;
@@ -30,6 +30,14 @@ internal sealed class Market(InstrumentSpec spec, int index, int bucketIndex, in
     /// <summary>Whether orders may be placed: the row carries no flag.</summary>
     internal bool IsTradable { get; private set; }
 
+    /// <summary>Whether positions turn into cash.</summary>
+    internal bool IsSettled { get; private set; }
+
+    /// <summary>The same as <see cref="Long"/>, <see cref="Short"/> and the largest |value a lot| under the newest prices within the epoch.</summary>
+    internal ref readonly ScenarioVector LiveLong => ref _liveLong;
+    internal ref readonly ScenarioVector LiveShort => ref _liveShort;
+    internal long LiveUnit { get; private set; }
+
     internal ref readonly ScenarioVector Long => ref _long;
     internal ref readonly ScenarioVector Short => ref _short;
 
@@ -43,6 +51,14 @@ internal sealed class Market(InstrumentSpec spec, int index, int bucketIndex, in
         Funding = row.Funding;
         Unit = UnitOf(row);
         IsTradable = row.Flags == InstrumentFlags.None;
+        IsSettled = (row.Flags & InstrumentFlags.Settled) != 0;
+    }
+
+    internal void LoadLive(RiskRow row)
+    {
+        _liveLong = ScenarioVector.From(row.Long.AsSpan());
+        _liveShort = ScenarioVector.From(row.Short.AsSpan());
+        LiveUnit = Math.Max(_liveLong.LargestMagnitude(), _liveShort.LargestMagnitude());
     }
 
     internal static long UnitOf(RiskRow row) =>

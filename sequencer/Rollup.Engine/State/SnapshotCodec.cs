@@ -222,7 +222,7 @@ internal static class SnapshotCodec
             var kind = (ForcedKind)from.ReadByte();
             (Account? account, int counter, Market? market) = (accountOf(from.ReadInt32()), from.ReadInt32(), marketOf(from.ReadInt32()));
             if (account is null || market is null) throw new InvalidDataException("The snapshot has a forced row of no account or instrument.");
-            ref ForcedState row = ref ledger.Forced(ledger.AddForced(kind, account, accountOf(counter), market));
+            ref ForcedState row = ref ledger.Forced(ledger.AddForced(kind, account, counter < 0 ? null : accountOf(counter), market));
             (row.Fill, row.Quote, row.Fee) = (from.ReadInt64(), from.ReadInt64(), from.ReadInt64());
         }
 

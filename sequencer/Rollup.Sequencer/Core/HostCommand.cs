@@ -4,6 +4,7 @@ using Rollup.Crypto;
 using Rollup.Crypto.Settlement;
 using Rollup.Engine;
 using Rollup.Protocol;
+using Rollup.Risk;
 
 namespace Rollup.Sequencer.Core;
 
@@ -30,6 +31,15 @@ internal sealed record BidCommand(Timestamp Time, int Account, IReadOnlyList<(Si
 /// <summary>New prices, and with them an epoch.</summary>
 internal sealed record OpenEpochCommand(Timestamp Time, byte[] RiskInputs) : HostCommand(Time);
 
+/// <summary>The newest prices within the epoch.</summary>
+internal sealed record LiveRiskCommand(Timestamp Time, byte[] RiskInputs) : HostCommand(Time);
+
+/// <summary>What is permitted from now on.</summary>
+internal sealed record PermitCommand(Timestamp Time, RiskActions Actions) : HostCommand(Time);
+
+/// <summary>Turns positions of settled instruments into cash, as far as the batch has room.</summary>
+internal sealed record ConvertCommand(Timestamp Time) : HostCommand(Time);
+
 /// <summary>Closes the epoch.</summary>
 internal sealed record SealCommand(Timestamp Time) : HostCommand(Time);
 
@@ -39,7 +49,7 @@ internal sealed record ViewKeyCommand(Timestamp Time, Fr ViewKey) : HostCommand(
 /// <summary>Bytes of a journal record: tag 1 | time 8, big-endian | fields. Field elements are canonical, 32 bytes big-endian.</summary>
 internal static class HostCommandCodec
 {
-    private const byte TickTag = 1, RequestTag = 2, OperationTag = 3, OpenEpochTag = 4, SealTag = 5, BidTag = 10, GenesisTag = 64, ViewKeyTag = 65;
+    private const byte TickTag = 1, RequestTag = 2, OperationTag = 3, OpenEpochTag = 4, SealTag = 5, LiveRiskTag = 6, PermitTag = 7, ConvertTag = 8, BidTag = 10, GenesisTag = 64, ViewKeyTag = 65;
     private const int HeaderSize = 9;
     private const int SignedSize = 4 * Fr.ByteLength;
     private const int RequestSize = HeaderSize + SignedSize;
@@ -53,6 +63,9 @@ internal static class HostCommandCodec
         RequestCommand c => Elements(Header(RequestTag, c.Time, RequestSize), HeaderSize, c.Request.Pack(), c.Signature.R8x, c.Signature.R8y, c.Signature.S),
         BidCommand c => EncodeBid(c),
         OpenEpochCommand c => [.. Header(OpenEpochTag, c.Time, HeaderSize), .. c.RiskInputs],
+        LiveRiskCommand c => [.. Header(LiveRiskTag, c.Time, HeaderSize), .. c.RiskInputs],
+        PermitCommand c => [.. Header(PermitTag, c.Time, HeaderSize), (byte)c.Actions],
+        ConvertCommand => Header(ConvertTag, command.Time, HeaderSize),
         GenesisCommand c => [.. Header(GenesisTag, c.Time, HeaderSize), .. c.Configuration],
         ViewKeyCommand c => Elements(Header(ViewKeyTag, c.Time, HeaderSize + Fr.ByteLength), HeaderSize, c.ViewKey),
         OperationCommand c => EncodeOperation(c),
@@ -72,6 +85,9 @@ internal static class HostCommandCodec
             (TickTag, HeaderSize) => new TickCommand(time),
             (SealTag, HeaderSize) => new SealCommand(time),
             (OpenEpochTag, _) => new OpenEpochCommand(time, bytes[HeaderSize..].ToArray()),
+            (LiveRiskTag, _) => new LiveRiskCommand(time, bytes[HeaderSize..].ToArray()),
+            (PermitTag, HeaderSize + 1) => new PermitCommand(time, (RiskActions)bytes[HeaderSize]),
+            (ConvertTag, HeaderSize) => new ConvertCommand(time),
             (GenesisTag, _) => new GenesisCommand(time, bytes[HeaderSize..].ToArray()),
             (ViewKeyTag, HeaderSize + Fr.ByteLength) => new ViewKeyCommand(time, Element(bytes, HeaderSize)),
             (RequestTag, RequestSize) when DecodeSigned(bytes[HeaderSize..]) is var (request, signature) => new RequestCommand(time, request, signature),

@@ -75,6 +75,12 @@ internal sealed class Machine
                 return opened;
             case SealCommand c:
                 return Follow(Engine.Apply(Command.Seal(c.Time)), c.Time, sink);
+            case LiveRiskCommand c:
+                return Follow(Engine.Apply(Command.LiveRisk(c.Time, c.RiskInputs)), c.Time, sink);
+            case PermitCommand c:
+                return Follow(Engine.Apply(Command.Permit(c.Time, c.Actions)), c.Time, sink);
+            case ConvertCommand c:
+                return Follow(Engine.Apply(Command.Convert(c.Time)), c.Time, sink);
             case TickCommand c:
                 return Follow(Engine.Apply(Command.Tick(c.Time)), c.Time, sink);
             default:

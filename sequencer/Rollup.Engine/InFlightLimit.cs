@@ -1,0 +1,24 @@
+using Rollup.Protocol;
+using Rollup.Risk;
+
+namespace Rollup.Engine;
+
+/// <summary>
+/// How many sealed batches may wait for their proof, and what is permitted as they grow in number: an unproven batch past its deadline freezes
+/// the vault. N = deadline / (2 x p95 of a proof's time), so that N proofs in a row take half of the deadline.
+/// </summary>
+public static class InFlightLimit
+{
+    /// <summary>N, rounded down; 0 if not even one proof would be safe.</summary>
+    /// <param name="deadline">The vault's proof deadline, milliseconds, above 0.</param>
+    /// <param name="p95">95th percentile of the time that a proof takes, milliseconds, above 0.</param>
+    public static int Of(long deadline, long p95) => (int)Math.Min(int.MaxValue, Rounding.FloorDiv(deadline, checked(2 * p95)));
+
+    /// <summary>Below N / 2 everything; from there on nothing that opens or withdraws; at N nothing that needs prices.</summary>
+    /// <param name="limit">N.</param>
+    /// <param name="inFlight">Batches sealed and not proven, the one in progress included.</param>
+    public static RiskActions Permits(int limit, int inFlight) =>
+        inFlight >= limit ? RiskActions.None
+        : 2L * inFlight >= limit ? RiskActions.Reduce | RiskActions.Liquidate
+        : RiskActions.All;
+}
