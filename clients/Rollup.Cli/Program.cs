@@ -40,7 +40,7 @@ internal static class Commands
     private static readonly Option<int> Makers = new("--makers") { Description = "Market makers.", DefaultValueFactory = _ => 2 };
     private static readonly Option<int> Takers = new("--takers") { Description = "Takers.", DefaultValueFactory = _ => 4 };
 
-    internal static RootCommand Build() => new("Trade on the rollup, settle with its vault, play market sessions.")
+    internal static RootCommand Build() => new("Trade on the rollup, settle with its vault, play market sessions, stress the book.")
     {
         KeyCommands.Build(),
         Make("register", "Register an account on the vault, with a first deposit of cash.", [Rpc, Vault, Sequencer, Keystore, PasswordFile, Key, Amount], RegisterAsync),
@@ -75,6 +75,7 @@ internal static class Commands
         }),
         ReplayCommand(),
         GenerateCommand(),
+        RiskCommands.Build(),
         Group("local", "Sessions on a local chain, with published keys and test tokens.", DeployCommand(), TradersCommand()),
     };
 

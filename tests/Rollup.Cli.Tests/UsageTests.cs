@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.RegularExpressions;
+using Rollup.TestSupport;
 
 namespace Rollup.Cli.Tests;
 
@@ -15,8 +16,16 @@ public sealed class UsageTests : IDisposable
     [Fact]
     public void The_commands_are_those_of_the_documents() => Assert.Equal(
         ["", "account", "batches", "book", "cancel", "claim", "deposit", "generate", "keys", "keys check", "keys derive", "keys message", "keys wallet", "local", "local deploy", "local traders",
-            "order", "register", "replay", "withdraw"],
+            "order", "register", "replay", "risk", "risk stress", "withdraw"],
         Paths(Commands.Build(), "").Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void Command_lines_of_the_operations_document_are_right()
+    {
+        string[] lines = [.. File.ReadLines(Repository.PathOf("docs/OPERATIONS.md")).Where(line => line.StartsWith("rollup ", StringComparison.Ordinal))];
+        Assert.Contains("rollup risk stress --book book.json --scenario scenario.json --out report.html", lines);
+        Assert.All(lines, line => Assert.Empty(Commands.Build().Parse(line.Split('#', '>')[0]["rollup ".Length..]).Errors));
+    }
 
     [Theory]
     [MemberData(nameof(EveryCommand))]
@@ -61,6 +70,11 @@ public sealed class UsageTests : IDisposable
     [InlineData($"keys derive {Vault} --out k --keystore w --chain-id -1", "-1")]
     [InlineData("keys check", "'--zkey' is required")]
     [InlineData("keys check --zkey k --chain-id local", "local")]
+    [InlineData("risk", "Required command was not provided")]
+    [InlineData("risk stress", "Give --book and --scenario, or --example-scenario")]
+    [InlineData("risk stress --book b", "Give --book and --scenario, or --example-scenario")]
+    [InlineData("risk stress --book b --scenario s --rounds 0", "--rounds is 1 to 1000, not '0'")]
+    [InlineData("risk stress --book b --scenario s --top 1001", "--top is 1 to 1000, not '1001'")]
     public async Task Wrong_usage_ends_with_2_and_says_why(string arguments, string reason)
     {
         Outcome outcome = await cli.RunAsync(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));

@@ -1,11 +1,13 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using System.Text;
+using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
+using Rollup.Api;
 using Rollup.Crypto;
 using Rollup.Ethereum;
 using Rollup.MarketData;
@@ -42,7 +44,10 @@ internal static class SequencerCommands
         verify.SetAction(parsed => Guarded(() => Task.FromResult(Verify(SequencerConfig.Load(parsed.GetValue(config)!)))));
         var node = new Command("oracle-node", "Run a node of the oracle committee. Prints one line \"ready URL\" to standard output when it answers; logs go to standard error.") { json };
         node.SetAction((parsed, cancellation) => Guarded(() => RunNodeAsync(NodeConfig.Load(parsed.GetValue(config)!), parsed.GetValue(json), cancellation)));
-        return new RootCommand("The rollup's sequencer: takes signed orders, journals and executes them, seals batches.") { config, run, check, verify, node };
+        var output = new Option<string>("--out") { Description = "The file to write, for its owner alone: it holds everybody's positions.", Required = true };
+        var book = new Command("book", "Write the whole book of a stopped sequencer, for `rollup risk stress`: accounts, insurance fund, risk inputs and depth, as snapshot and journal have them.") { output };
+        book.SetAction(parsed => Guarded(() => Task.FromResult(Book(SequencerConfig.Load(parsed.GetValue(config)!), parsed.GetValue(output)!))));
+        return new RootCommand("The rollup's sequencer: takes signed orders, journals and executes them, seals batches.") { config, run, check, verify, book, node };
     }
 
     private static async Task<int> Guarded(Func<Task<int>> command)
@@ -108,6 +113,15 @@ internal static class SequencerCommands
         Console.WriteLine($"torn {end.Torn}");
         Console.WriteLine($"root {machine.Engine.Status.AccountRoot.ToHex()}");
         Console.WriteLine($"state {Convert.ToHexStringLower(machine.Engine.StateDigest())}");
+        return 0;
+    }
+
+    private static int Book(SequencerConfig config, string output)
+    {
+        RiskBook book = BookExport.Of(Recovery.Read(config, Console.Error.WriteLine));
+        DurableFile.Replace(output, JsonSerializer.SerializeToUtf8Bytes(book, RiskBookJson.Default.RiskBook));
+        Console.WriteLine($"batch {book.Batch}");
+        Console.WriteLine($"accounts {book.Accounts.Count}");
         return 0;
     }
 

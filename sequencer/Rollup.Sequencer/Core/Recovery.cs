@@ -25,30 +25,11 @@ internal static class Recovery
     /// <exception cref="SafeStopException">It is another configuration's, or does not follow.</exception>
     internal static Recovered Open(SequencerConfig config, Spool spool, TimeProvider clock, ILogger log)
     {
-        EngineConfig engine = config.ToEngine();
-        byte[] genesis = GenesisOf(config);
-        ViewKeyStore NewKeys() => new(config.Limits.ViewKeys, TimeSpan.FromHours(config.Limits.ViewKeyHours));
         void Warn(string problem) => log.LogWarning("{Problem}", problem);
-
         var snapshots = new SnapshotStore(Path.Combine(config.Data, SnapshotFolder));
         snapshots.Prepare();
-        Machine? restored = null;
-        JournalPosition from = JournalPosition.Start;
-        foreach (Snapshot snapshot in snapshots.NewestFirst(Warn))
-        {
-            try
-            {
-                restored = Machine.Restore(engine, genesis, NewKeys(), snapshot.State);
-                from = snapshot.Position;
-                break;
-            }
-            catch (InvalidDataException error)
-            {
-                log.LogWarning("The snapshot at record {Sequence} cannot be used: {Problem}", snapshot.Position.Sequence, error.Message);
-            }
-        }
-
-        Machine machine = restored ?? new Machine(engine, genesis, NewKeys());
+        byte[] genesis = GenesisOf(config);
+        (Machine machine, JournalPosition from) = Latest(config, genesis, snapshots, Warn);
         var operations = new Dictionary<long, (Operation Operation, Address Depositor)>();
         long started = clock.GetTimestamp();
         Journal journal = Journal.Open(Path.Combine(config.Data, JournalFolder), from, Replay, Warn);
@@ -59,18 +40,7 @@ internal static class Recovery
 
         void Replay(JournalRecord record)
         {
-            HostCommand command;
-            try
-            {
-                command = HostCommandCodec.Decode(record.Payload.Span);
-            }
-            catch (FormatException error)
-            {
-                throw new SafeStopException($"Record {record.Sequence} of the journal is intact, but no command of this version: {error.Message}.", error);
-            }
-
-            if (!machine.HasGenesis && command is not GenesisCommand) throw new SafeStopException($"Record {record.Sequence} of the journal stands where its configuration belongs.");
-            Applied applied = machine.Apply(command, record.Sequence, NoSink.Instance);
+            (HostCommand command, Applied applied) = Apply(machine, record);
             if (applied.Batch is { } batch) spool.Put(batch);
             if (command is OperationCommand { Queued: { } queued } && applied.Code == RejectCode.None) operations[queued.Index] = (queued.Operation, queued.Depositor);
         }
@@ -82,6 +52,52 @@ internal static class Recovery
             journal.Commit();
             machine.Apply(command, journal.Committed.Sequence, NoSink.Instance);
         }
+    }
+
+    /// <summary>The state of a stopped sequencer as snapshot and journal have it. Changes nothing.</summary>
+    /// <exception cref="StorageException">The journal is damaged.</exception>
+    /// <exception cref="SafeStopException">It is another configuration's, or does not follow.</exception>
+    internal static Machine Read(SequencerConfig config, Action<string> warn)
+    {
+        (Machine machine, JournalPosition from) = Latest(config, GenesisOf(config), new SnapshotStore(Path.Combine(config.Data, SnapshotFolder)), warn);
+        JournalReader.Read(Path.Combine(config.Data, JournalFolder), from, record => Apply(machine, record));
+        return machine;
+    }
+
+    /// <summary>The newest snapshot that can be used, and where the journal goes on; without one, a machine before the first record.</summary>
+    private static (Machine Machine, JournalPosition From) Latest(SequencerConfig config, byte[] genesis, SnapshotStore snapshots, Action<string> warn)
+    {
+        EngineConfig engine = config.ToEngine();
+        ViewKeyStore NewKeys() => new(config.Limits.ViewKeys, TimeSpan.FromHours(config.Limits.ViewKeyHours));
+        foreach (Snapshot snapshot in snapshots.NewestFirst(warn))
+        {
+            try
+            {
+                return (Machine.Restore(engine, genesis, NewKeys(), snapshot.State), snapshot.Position);
+            }
+            catch (InvalidDataException error)
+            {
+                warn($"The snapshot at record {snapshot.Position.Sequence} cannot be used: {error.Message}");
+            }
+        }
+
+        return (new Machine(engine, genesis, NewKeys()), JournalPosition.Start);
+    }
+
+    private static (HostCommand Command, Applied Applied) Apply(Machine machine, JournalRecord record)
+    {
+        HostCommand command;
+        try
+        {
+            command = HostCommandCodec.Decode(record.Payload.Span);
+        }
+        catch (FormatException error)
+        {
+            throw new SafeStopException($"Record {record.Sequence} of the journal is intact, but no command of this version: {error.Message}.", error);
+        }
+
+        if (!machine.HasGenesis && command is not GenesisCommand) throw new SafeStopException($"Record {record.Sequence} of the journal stands where its configuration belongs.");
+        return (command, machine.Apply(command, record.Sequence, NoSink.Instance));
     }
 
     /// <summary>What can never change for a data directory, as JSON.</summary>
