@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-long demo bench fmt-check clean
+.PHONY: help setup build test test-long demo demo-crash bench fmt-check clean
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
@@ -21,6 +21,9 @@ test-long: build ## run the long tests (full proofs, long fuzzing)
 
 demo: build ## play a market session, prove it, settle it on a local chain, verify it
 	@tests/e2e/demo.sh
+
+demo-crash: build ## replay a market crash: liquidations, insurance fund, auto-deleveraging, expiry; prove them
+	@tests/e2e/demo-crash.sh
 
 bench: build ## measure and write the results into bench/
 	@bench/run.sh
