@@ -20,10 +20,9 @@ public sealed partial class ClearingEngine
     /// <returns>None; InsufficientMargin; BatchReliefFull if it is on the mend and no place is free.</returns>
     private RejectCode CheckMargin(Account account, Holding? holding, long deltaSize, long deltaCash, in Usage taken, out bool needsRelief)
     {
-        Margin next = account.MarginAfter(holding, deltaSize, deltaCash);
-        needsRelief = next.Health < 0;
+        needsRelief = account.HealthAfter(holding, deltaSize, deltaCash) < 0;
         if (!needsRelief) return RejectCode.None;
-        if (!IsOnTheMend(account, holding, deltaSize, next)) return RejectCode.InsufficientMargin;
+        if (!IsOnTheMend(account, holding, deltaSize, account.MarginAfter(holding, deltaSize, deltaCash))) return RejectCode.InsufficientMargin;
         bool isFree = account.HasRelief || IsPlannedRelief(account) || _ledger.Fits(new Usage { Reliefs = taken.Reliefs + 1 }) == RejectCode.None;
         return isFree ? RejectCode.None : RejectCode.BatchReliefFull;
     }

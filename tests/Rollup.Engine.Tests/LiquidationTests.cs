@@ -47,6 +47,21 @@ public class LiquidationTests
     }
 
     [Fact]
+    public void Without_permission_nobody_is_liquidated()
+    {
+        World w = Leveraged();
+        Accept(w.Buy(Bidder, BtcPerp, 60_000, 955_000));
+        Accept(w.Permit(RiskActions.All & ~RiskActions.Liquidate));
+        Crash(w, (BtcPerp, 960_000));
+        w.Tick(5);
+        Assert.Equal(100_000, w.SizeOf(Victim, BtcPerp));
+        Accept(w.Permit(RiskActions.All));
+        w.Tick(5);
+        Assert.True(w.SizeOf(Victim, BtcPerp) < 100_000);
+        SealAndCheck(w);
+    }
+
+    [Fact]
     public void The_book_takes_the_smallest_part_that_restores_the_account()
     {
         World w = Leveraged();

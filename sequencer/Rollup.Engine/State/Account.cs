@@ -200,11 +200,15 @@ internal sealed class Account(int id, AccountIdentity identity)
     /// <summary>What the account would be worth after a change of a position (null: none) and of cash.</summary>
     internal Margin MarginAfter(Holding? holding, long deltaSize, long deltaCash)
     {
-        long cash = Cash + deltaCash, mark = cash + _groups[0].Equity[0] + _groups[1].Equity[0];
-        if (holding is null) return new Margin(mark, Health + deltaCash);
         // Scenario 0 values long and short alike, at the mark.
-        return new Margin(mark + deltaSize * holding.Market.Long[0], cash + Revalue(holding, deltaSize, out _) + Other(holding.Group).Worst);
+        long traded = holding is null ? 0 : deltaSize * holding.Market.Long[0];
+        return new Margin(Cash + deltaCash + _groups[0].Equity[0] + _groups[1].Equity[0] + traded, HealthAfter(holding, deltaSize, deltaCash));
     }
+
+    /// <summary>The health of <see cref="MarginAfter"/> alone: the check before every fill.</summary>
+    internal long HealthAfter(Holding? holding, long deltaSize, long deltaCash) => holding is null
+        ? Health + deltaCash
+        : Cash + deltaCash + Revalue(holding, deltaSize, out _) + Other(holding.Group).Worst;
 
     /// <summary>The position in the old leaf, signed lots.</summary>
     internal long OldSize(Market market)
@@ -307,13 +311,12 @@ internal sealed class Account(int id, AccountIdentity identity)
         return HasWithdrawn && OwnMoney(holding, deltaSize, deltaCash) < 0 ? RejectCode.InsufficientBalance : RejectCode.None;
     }
 
-    /// <summary>Whether the account may go to (cash + deltaCash, size + deltaSize): the check before every fill.</summary>
+    /// <summary>Whether the account may go to (cash + deltaCash, size + deltaSize): the check before a taker's fill.</summary>
     /// <returns>None; what <see cref="CheckCash"/> says; InsufficientMargin.</returns>
     internal RejectCode CheckChange(Holding holding, long deltaSize, long deltaCash)
     {
         if (CheckCash(holding, deltaSize, deltaCash) is var code and not RejectCode.None) return code;
-        long worst = Revalue(holding, deltaSize, out _);
-        return Cash + deltaCash + worst + Other(holding.Group).Worst >= 0 ? RejectCode.None : RejectCode.InsufficientMargin;
+        return HealthAfter(holding, deltaSize, deltaCash) >= 0 ? RejectCode.None : RejectCode.InsufficientMargin;
     }
 
     /// <summary>Changes a position and cash. The caller has checked; releases nothing.</summary>
