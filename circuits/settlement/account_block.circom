@@ -46,6 +46,7 @@ template AccountBlock() {
     signal input keyMultiplicity[2];    // rows that are not, and that are, withdrawals
     signal input accountMultiplicity;
     signal input fundMultiplicity;      // 1 if the block shows the fund's cash
+    signal input counterMultiplicity;   // deleveragings of other blocks that close some of its positions
     signal input positionMultiplicity[P]; // 1 where a forced row closes some of an old position
     signal input derivativeLots;        // sum of the sizes held other than spot
     signal input mends;                 // 1 if the block may end below its requirement: a bit, 0 where there is no Relief
@@ -61,7 +62,7 @@ template AccountBlock() {
     signal output cashChange;
     signal output equity;               // cash + sum of group margins: what health asks to be >= 0
     signal output markEquity;           // cash + sum of E[g][0]
-    signal output touched;              // signed rows and operations that name the block
+    signal output touched;              // signed rows, operations, and deleveragings of others that name the block
     signal output oldSize[P];
     signal output oldMinus[P];
     signal output newSize[P];
@@ -179,12 +180,13 @@ template AccountBlock() {
     equity <== health;
     markEquity <== health + first;
 
-    component multiplicityRange[3];
-    for (var i = 0; i < 3; i++) { multiplicityRange[i] = Range(WIDTH_MULTIPLICITY()); }
+    component multiplicityRange[4];
+    for (var i = 0; i < 4; i++) { multiplicityRange[i] = Range(WIDTH_MULTIPLICITY()); }
     multiplicityRange[0].in <== keyMultiplicity[0];
     multiplicityRange[1].in <== keyMultiplicity[1];
     multiplicityRange[2].in <== accountMultiplicity;
-    touched <== keyMultiplicity[0] + keyMultiplicity[1] + accountMultiplicity;
+    multiplicityRange[3].in <== counterMultiplicity;
+    touched <== keyMultiplicity[0] + keyMultiplicity[1] + accountMultiplicity + counterMultiplicity;
     component fundBit = Bit();
     fundBit.in <== fundMultiplicity;
     component positionBit[P];
@@ -216,7 +218,7 @@ template AccountBlock() {
 
     word <== used + isNew * 2 + group[0] * 2 ** 2 + group[1] * 2 ** 6 + keyMultiplicity[0] * 2 ** 10
         + keyMultiplicity[1] * 2 ** 18 + accountMultiplicity * 2 ** 26 + groupMargin[0] * 2 ** 34 + groupMargin[1] * 2 ** 100
-        + derivativeLots * 2 ** 166 + positionBits * 2 ** 214 + fundMultiplicity * 2 ** 230;
+        + derivativeLots * 2 ** 166 + positionBits * 2 ** 214 + fundMultiplicity * 2 ** 230 + counterMultiplicity * 2 ** 231;
 }
 
 // spec 5.5, the block's side of both identities:
@@ -295,6 +297,7 @@ template BlockFacts(number) {
     signal input keyMultiplicity[2];
     signal input accountMultiplicity;
     signal input fundMultiplicity;
+    signal input counterMultiplicity;
     signal input newCash;
     signal input positionMultiplicity[P];
     signal output sum;
@@ -343,7 +346,8 @@ template BlockFacts(number) {
     register.denominator <== gamma - (BUS_REGISTER() + accountAt1 + ownerAt2 + keyXAt3 + keyYAt4 + viewAt5);
     total += named.out + register.out;
 
-    // position: what forced rows say of old positions; fund: the cash that the fund's block ends with
+    // position: what forced rows say of old positions; fund: the cash that the fund's block ends with; forced: its deleveragings
+    // as a counterparty
     component position[P];
     signal sizeAt3[P];
     for (var j = 0; j < P; j++) {
@@ -357,7 +361,10 @@ template BlockFacts(number) {
     component fund = Fraction();
     fund.numerator <== -fundMultiplicity;
     fund.denominator <== gamma - (BUS_FUND() + accountAt1 + block + cashAt3);
-    total += fund.out;
+    component counter = Fraction();
+    counter.numerator <== -counterMultiplicity;
+    counter.denominator <== gamma - (BUS_FORCED() + 2 * alpha[1] + block);
+    total += fund.out + counter.out;
 
     // slots: + old root, - new root
     signal oldSlots <== oldOrderRoot * alpha[1];

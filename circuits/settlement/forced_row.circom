@@ -7,9 +7,9 @@ include "market.circom";
 
 // spec 5.8. A change that nobody signed: liquidation, deleveraging or conversion of some or all of one old position.
 // Statement: at most the old size is closed, against its sign; a liquidation is priced within the row's bound of the mark and its fee
-// within the rate; a deleveraging is priced at the mark or better for the block, against an old position of the opposite sign; a
-// conversion takes the whole position of a settled instrument that is not spot at its base. That the old sizes are those of the blocks
-// named, and that the blocks may be forced, is the facts' part.
+// within the rate; a deleveraging is priced at the mark or better for the block, against an old position of the opposite sign, which
+// bears at most its share, by lots, of the deficit; a conversion takes the whole position of a settled instrument that is not spot at
+// its base. That the old sizes and the deficit are those of the blocks named, and that the blocks may be forced, is the facts' part.
 template ForcedRow() {
     signal input kindBit[2];            // 1 liquidation, 2 deleverage, 3 conversion
     signal input block;
@@ -21,13 +21,14 @@ template ForcedRow() {
     signal input fill;
     signal input quote;
     signal input fee;
+    signal input deficit;               // what the block lacked at the mark before it is deleveraged
     signal input meta;
     signal input index;
     signal input base;                  // + 2^35
     signal input funding;               // + 2^35
     signal input priceBound;
 
-    signal output word[2];
+    signal output word[3];
     signal output market;
     signal output enabled;
     signal output isDeleverage;
@@ -95,6 +96,11 @@ template ForcedRow() {
     signal leeway <== isLiquidation * allowance;
     component priced = Range(86);
     priced.in <== forces * gain + leeway;
+    // One lot against one counterparty could else carry the whole deficit. gain < 2^85 and, where the facts hold, deficit < 2^85.
+    signal lotsOfDeficit <== deficit * fill;
+    signal lotsOfGain <== gain * oldMagnitude;
+    component share = Range(131);
+    share.in <== isDeleverage * (lotsOfDeficit - lotsOfGain);
     // fee 10^6 < 2^80, rate quote < 2^97.
     component feeBound = Range(98);
     feeBound.in <== SCALE_LIQUIDATION_FEE_RATE() * quote + (SCALE_FEE_RATE_DENOMINATOR() - 1) - fee * SCALE_FEE_RATE_DENOMINATOR();
@@ -111,6 +117,7 @@ template ForcedRow() {
     word[0] <== kindBit[0] + 2 * kindBit[1] + block * 2 ** 2 + counterBlock * 2 ** 10 + instrument * 2 ** 18 + oldNegative * 2 ** 36
         + oldMagnitude * 2 ** 37 + counterMagnitude * 2 ** 81 + fill * 2 ** 125 + fee * 2 ** 170;
     word[1] <== quote + meta * 2 ** 84 + market * 2 ** 95;
+    word[2] <== deficit;
 }
 
 // spec 5.6, the facts of a forced row.
@@ -127,6 +134,7 @@ template ForcedFacts() {
     signal input instrument;
     signal input oldMagnitude;
     signal input counterMagnitude;
+    signal input deficit;
     signal input meta;
     signal input market;
     signal input lots;
@@ -144,6 +152,8 @@ template ForcedFacts() {
     signal sizeAt3 <== oldSize * alpha[3];
     signal counterSizeAt3 <== counterSize * alpha[3];
     signal deleverageAt1 <== isDeleverage * alpha[1];
+    signal borne <== isDeleverage * deficit;
+    signal borneAt3 <== borne * alpha[3];
     signal metaAt2 <== meta * alpha[2];
     signal marketAt3 <== market * alpha[3];
 
@@ -170,14 +180,17 @@ template ForcedFacts() {
     position[0].denominator <== gamma - (BUS_POSITION() + instrumentAt1 + blockAt2 + sizeAt3);
     position[1].numerator <== isDeleverage;
     position[1].denominator <== gamma - (BUS_POSITION() + instrumentAt1 + counterAt2 + counterSizeAt3);
-    component forced = Fraction();
-    forced.numerator <== forces;
-    forced.denominator <== gamma - (BUS_FORCED() + deleverageAt1 + blockAt2);
+    component forced[2];
+    for (var i = 0; i < 2; i++) { forced[i] = Fraction(); }
+    forced[0].numerator <== forces;
+    forced[0].denominator <== gamma - (BUS_FORCED() + deleverageAt1 + blockAt2 + borneAt3);
+    forced[1].numerator <== isDeleverage;
+    forced[1].denominator <== gamma - (BUS_FORCED() + 2 * alpha[1] + counterAt2);
     component row = Fraction();
     row.numerator <== enabled;
     row.denominator <== gamma - (BUS_MARKET() + instrumentAt1 + metaAt2 + marketAt3);
-    var total = forced.out + row.out;
+    var total = row.out;
     for (var i = 0; i < 4; i++) { total += change[i].out; }
-    for (var i = 0; i < 2; i++) { total += conserve[i].out + position[i].out; }
+    for (var i = 0; i < 2; i++) { total += conserve[i].out + position[i].out + forced[i].out; }
     sum <== total;
 }

@@ -8,8 +8,9 @@ include "../lib/protocol.circom";
 // (forced rows name it), or to be paid by the insurance fund.
 // Statement, if `relief`: the old leaf was below its requirement in the scenarios picked; every position only shrank; a block that
 // mends asks no more than before and, unless forced, gave away at most a tenth of what it released; a forced block was below
-// maintenance and did nothing of its own; a liquidated one ends without derivatives or with at most the buffer above maintenance;
-// a deleveraged one was insolvent beyond what the fund holds and stays so; a paid one ends with nothing at all.
+// maintenance, did nothing of its own and is nobody's counterparty; a liquidated one ends without derivatives and with the spot it
+// had, or with at most the buffer above maintenance; a deleveraged one was insolvent beyond what the fund holds and stays so; a paid
+// one ends with nothing at all.
 // Old values E[g][s] are stated packed; that they are the true ones is ReliefMargin's part. Widths: |E| < 2^83, |cash| < 2^63.
 template Relief() {
     var P = BOUND_POSITIONS();
@@ -30,7 +31,7 @@ template Relief() {
     signal input slack[G][S];
     signal input derivativeLots;
     signal input oldDerivativeLots;
-    signal input touched;               // signed rows and operations
+    signal input touched;               // signed rows, operations, and deleveragings of others that name it
     signal input lost[P];               // lots that each old position lost
     signal input packed[G][J];          // E of the old leaf, three scenarios an element
     signal input element[G][J];         // one-hot: where the scenario picked stands
@@ -42,6 +43,7 @@ template Relief() {
     signal input fundCash;              // biased by 2^63
 
     signal output word;
+    signal output deficit;              // what the old leaf lacked at the mark
     signal output packedLost[4];
     signal output kept[P];
 
@@ -104,6 +106,7 @@ template Relief() {
     // |.| < 2^85 each; five times below 2^88.
     signal oldMark <== oldCash - 2 ** 63 + first - 2 ** 83;
     signal oldHealth <== oldCash - 2 ** 63 + worst;
+    deficit <== -oldMark;
     var oldRequirement = oldMark - oldHealth;
     var newRequirement = newMarkEquity - newEquity;
     var maintenance = (SCALE_MAINTENANCE_DENOMINATOR() - SCALE_MAINTENANCE_WEIGHT()) * oldMark + SCALE_MAINTENANCE_WEIGHT() * oldHealth;
@@ -111,9 +114,7 @@ template Relief() {
     // Shrinking: kept = old - lost, lost in 0..2^44-1, bound before delta; the poles say that kept is what the new leaf holds, split by
     // the old sign, and a new leaf's sizes are not negative: so 0 <= kept <= old.
     component lostRange[P];
-    var allLost = 0;
     for (var j = 0; j < P; j++) {
-        allLost += lost[j];
         lostRange[j] = Range(WIDTH_POSITION_SIZE());
         lostRange[j].in <== lost[j];
         kept[j] <== oldMagnitude[j] - lost[j];
@@ -147,22 +148,21 @@ template Relief() {
         product[g][S - 1] === 0;
         newPicked += newSlack[g];
     }
-    // Closing every derivative needs no bound; selling spot always does: what was lost beyond derivatives is spot.
-    component noDerivatives = IsZero();
-    noDerivatives.in <== derivativeLots;
-    component spotKept = IsZero();
-    spotKept.in <== allLost - (oldDerivativeLots - derivativeLots);
-    signal unbounded <== noDerivatives.out * spotKept.out;
-    signal bounded <== liquidated * (1 - unbounded);
+    // Closing every derivative needs no bound; selling spot always does: what was lost beyond derivatives is spot. Neither count is negative.
+    var spotLost = derivativeLots - oldDerivativeLots;
+    for (var j = 0; j < P; j++) { spotLost += lost[j]; }
+    component onlySpot = IsZero();
+    onlySpot.in <== derivativeLots + spotLost;
+    signal bounded <== liquidated * (1 - onlySpot.out);
     var surplus = (SCALE_MAINTENANCE_DENOMINATOR() - SCALE_MAINTENANCE_WEIGHT()) * newMarkEquity + SCALE_MAINTENANCE_WEIGHT() * (newEquity + newPicked);
     component notTooFar = Range(94);
     notTooFar.in <== bounded * (SCALE_MAINTENANCE_DENOMINATOR() * (SCALE_LIQUIDATION_BUFFER_SHARE() * SCALE_LIQUIDATION_BUFFER() + oldRequirement)
         - SCALE_LIQUIDATION_BUFFER_SHARE() * surplus);
     deleveraged * (1 - fundEnabled) === 0;
     component insolvent = Range(88);
-    insolvent.in <== deleveraged * (-oldMark - 1);
+    insolvent.in <== deleveraged * (deficit - 1);
     component beyondFund = Range(88);
-    beyondFund.in <== deleveraged * (-(fundCash - 2 ** 63) - oldMark - 1);
+    beyondFund.in <== deleveraged * (deficit - (fundCash - 2 ** 63) - 1);
     component staysInsolvent = Range(88);
     staysInsolvent.in <== deleveraged * (-newMarkEquity);
 

@@ -86,6 +86,7 @@ template Settlement(K, N, L, B, U, R) {
     signal input keyMultiplicity[K][2];
     signal input accountMultiplicity[K];
     signal input fundMultiplicity[K];
+    signal input counterMultiplicity[K];
     signal input positionMultiplicity[K][P];
     signal input derivativeLots[K];
 
@@ -144,6 +145,7 @@ template Settlement(K, N, L, B, U, R) {
     signal input forcedFill[U];
     signal input forcedQuote[U];
     signal input forcedFee[U];
+    signal input forcedDeficit[U];
     signal input forcedMeta[U];
     signal input forcedIndex[U];
     signal input forcedBase[U];
@@ -203,6 +205,7 @@ template Settlement(K, N, L, B, U, R) {
         blocks[k].keyMultiplicity <== keyMultiplicity[k];
         blocks[k].accountMultiplicity <== accountMultiplicity[k];
         blocks[k].fundMultiplicity <== fundMultiplicity[k];
+        blocks[k].counterMultiplicity <== counterMultiplicity[k];
         blocks[k].positionMultiplicity <== positionMultiplicity[k];
         blocks[k].derivativeLots <== derivativeLots[k];
         if (k < R) { blocks[k].mends <== mends[k]; } else { blocks[k].mends <== 0; }
@@ -293,6 +296,7 @@ template Settlement(K, N, L, B, U, R) {
         forcedRows[i].fill <== forcedFill[i];
         forcedRows[i].quote <== forcedQuote[i];
         forcedRows[i].fee <== forcedFee[i];
+        forcedRows[i].deficit <== forcedDeficit[i];
         forcedRows[i].meta <== forcedMeta[i];
         forcedRows[i].index <== forcedIndex[i];
         forcedRows[i].base <== forcedBase[i];
@@ -388,7 +392,7 @@ template Settlement(K, N, L, B, U, R) {
     }
 
     // --- First challenge (5.7): everything that is not already fixed by C and riskRoot.
-    var h1Length = 4 + K * (2 + G * J) + R * (7 + G * J) + 9 * N + 2 * U + 2 * L + B;
+    var h1Length = 4 + K * (2 + G * J) + R * (7 + G * J) + 9 * N + 3 * U + 2 * L + B;
     component h1 = Sponge(TAG_CHALLENGE_1(), h1Length);
     h1.in[0] <== CIRCUIT_VERSION();
     h1.in[1] <== C;
@@ -426,9 +430,8 @@ template Settlement(K, N, L, B, U, R) {
         at += 9;
     }
     for (var i = 0; i < U; i++) {
-        h1.in[at] <== forcedRows[i].word[0];
-        h1.in[at + 1] <== forcedRows[i].word[1];
-        at += 2;
+        for (var e = 0; e < 3; e++) { h1.in[at + e] <== forcedRows[i].word[e]; }
+        at += 3;
     }
     for (var i = 0; i < L; i++) {
         h1.in[at] <== operations[i].absorbed;
@@ -556,6 +559,7 @@ template Settlement(K, N, L, B, U, R) {
         blockFacts[k].keyMultiplicity <== keyMultiplicity[k];
         blockFacts[k].accountMultiplicity <== accountMultiplicity[k];
         blockFacts[k].fundMultiplicity <== fundMultiplicity[k];
+        blockFacts[k].counterMultiplicity <== counterMultiplicity[k];
         blockFacts[k].newCash <== newCash[k];
         blockFacts[k].positionMultiplicity <== positionMultiplicity[k];
         facts += blockFacts[k].sum;
@@ -569,6 +573,7 @@ template Settlement(K, N, L, B, U, R) {
     signal reliefLotsTerm[R];
     component paid[R];
     component named[R][2];
+    signal deficitAt3[R];
     for (var k = 0; k < R; k++) {
         var number = k + 1;
         reliefMargins[k] = ReliefMargin();
@@ -599,10 +604,11 @@ template Settlement(K, N, L, B, U, R) {
         paid[k].numerator <== payment[k];
         paid[k].denominator <== gamma - (BUS_CHANGE() + number * alpha[2]);
         facts += paid[k].out;
+        deficitAt3[k] <== reliefs[k].deficit * alpha[3];
         for (var i = 0; i < 2; i++) {
             named[k][i] = Fraction();
             named[k][i].numerator <== -forcedMultiplicity[k][i];
-            named[k][i].denominator <== gamma - (BUS_FORCED() + i * alpha[1] + number * alpha[2]);
+            named[k][i].denominator <== gamma - (BUS_FORCED() + i * (alpha[1] + deficitAt3[k]) + number * alpha[2]);
             facts += named[k][i].out;
         }
     }
@@ -622,6 +628,7 @@ template Settlement(K, N, L, B, U, R) {
         forcedFacts[i].instrument <== forcedInstrument[i];
         forcedFacts[i].oldMagnitude <== forcedOldMagnitude[i];
         forcedFacts[i].counterMagnitude <== forcedCounterMagnitude[i];
+        forcedFacts[i].deficit <== forcedDeficit[i];
         forcedFacts[i].meta <== forcedMeta[i];
         forcedFacts[i].market <== forcedRows[i].market;
         forcedFacts[i].lots <== forcedRows[i].lots;

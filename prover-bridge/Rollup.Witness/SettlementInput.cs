@@ -145,6 +145,7 @@ public sealed class SettlementInput
         Add(input, "accountMultiplicity", blocks.Select((_, k) => k), k => Element(
             batch.Operations.Count(o => o.Block == k) + (batch.FeeBlock == k ? 1 : 0)));
         Add(input, "fundMultiplicity", blocks.Select((_, k) => k), k => Element(batch.FundBlock == k ? 1 : 0));
+        Add(input, "counterMultiplicity", blocks.Select((_, k) => k), k => Element(batch.Forced.Count(f => f.CounterBlock == k)));
         Add(input, "positionMultiplicity", blocks.Select((block, k) => (block, k)), b => Slots(b.block.Old, p => batch.Forced.Count(
             f => f.Instrument == p.Instrument && (f.Block == b.k || f.CounterBlock == b.k))));
         Add(input, "derivativeLots", blocks, b => Element(DerivativeLots(b.New)));
@@ -183,6 +184,7 @@ public sealed class SettlementInput
         Add(input, "forcedFill", places, f => Element(f?.Fill ?? 0));
         Add(input, "forcedQuote", places, f => Element(f?.Quote ?? 0));
         Add(input, "forcedFee", places, f => Element(f?.Fee ?? 0));
+        Add(input, "forcedDeficit", places, f => Element(f?.Kind == ForcedKind.Deleverage ? -MarkEquity(batch.Blocks[f.Block].Old) : 0));
         Add(input, "forcedMeta", places, f => Element(Market(f) is { } row ? RiskRowEncoding.Meta(row) : Fr.Zero));
         Add(input, "forcedIndex", places, f => Element(Market(f)?.Index ?? 0));
         Add(input, "forcedBase", places, f => Element(Market(f) is { } row ? RiskRowEncoding.Biased(row.Base) : 0));
@@ -308,6 +310,8 @@ public sealed class SettlementInput
 
     private Int128 Health(LeafContents contents) => contents.Positions.Select(p => Row(p.Instrument).Group).Distinct()
         .Aggregate((Int128)contents.Cash, (sum, group) => sum + Equity(contents, group).Min());
+
+    private Int128 MarkEquity(LeafContents contents) => contents.Cash + Value(contents, 0, _ => true);
 
     private Int128[] Equity(LeafContents contents, int group) =>
         [.. Enumerable.Range(0, Bound.Scenarios).Select(s => Value(contents, s, row => row.Group == group))];

@@ -92,6 +92,7 @@ internal static class ReliefChecker
     {
         Assert.DoesNotContain(batch.Rows, r => r.Block == block);
         Assert.DoesNotContain(batch.Operations, o => o.Block == block);
+        Assert.DoesNotContain(batch.Forced, f => f.CounterBlock == block);
     }
 
     private static void CheckRelief(SealedBatch batch, int k, Dictionary<int, RiskRow> rows)
@@ -119,6 +120,11 @@ internal static class ReliefChecker
         {
             Assert.True(old.Mark < 0 && next.Mark <= 0, $"account {block.Account} is deleveraged while solvent, or beyond its deficit");
             Assert.True(batch.Blocks[batch.FundBlock!.Value].New.Cash + old.Mark < 0, $"the fund could have covered account {block.Account}");
+            foreach (SealedForcedRow row in batch.Forced.Where(f => f.Block == k && f.Kind == ForcedKind.Deleverage))
+            {
+                BigInteger gain = Math.Sign(row.OldSize) * ((BigInteger)row.Quote - ((BigInteger)rows[row.Instrument].Base + rows[row.Instrument].Funding) * row.Fill);
+                Assert.True(gain * Math.Abs(row.OldSize) <= -old.Mark * row.Fill, $"a counterparty bears more than its lots' share of the deficit of account {block.Account}");
+            }
         }
 
         long Spot(LeafContents leaf) => leaf.Positions.Where(p => rows[p.Instrument].Kind == InstrumentKind.Spot).Sum(p => p.Size);

@@ -18,8 +18,9 @@ public sealed class SealedBatchFileTests
 
         SealedBatch read = SealedBatchFile.Read(file);
 
-        Assert.Equal((Sample.Profile, Sample.Domain, Sample.Header, Sample.OldRoot, Sample.NewRoot, Sample.FeeBlock),
-            (read.Profile, read.Domain, read.Header, read.OldRoot, read.NewRoot, read.FeeBlock));
+        Assert.Equal((Sample.Profile, Sample.Domain, Sample.Header, Sample.OldRoot, Sample.NewRoot, Sample.FeeBlock, Sample.FundBlock, Sample.RankingRoot),
+            (read.Profile, read.Domain, read.Header, read.OldRoot, read.NewRoot, read.FeeBlock, read.FundBlock, read.RankingRoot));
+        Assert.Equal(Sample.Forced.AsEnumerable(), read.Forced);
         Assert.Equal(Sample.RiskInputs.AsEnumerable(), read.RiskInputs);
         Assert.Equal(Sample.RiskRows.AsEnumerable(), read.RiskRows);
         Assert.Equal(Sample.Operations.AsEnumerable(), read.Operations);
@@ -47,6 +48,9 @@ public sealed class SealedBatchFileTests
         Assert.Contains(Sample.Blocks, b => b.New.Positions.Any(p => p.Size < 0));
         Assert.Equal([RowKind.Order, RowKind.Withdrawal, RowKind.Cancel], Sample.Rows.Select(r => r.Request.Kind).Distinct().OrderBy(k => k));
         Assert.NotNull(Sample.FeeBlock);
+        Assert.NotEqual(Sample.FeeBlock, Sample.FundBlock);
+        Assert.Contains(Sample.Blocks, b => b.Payment > 0);
+        Assert.NotNull(Sample.Forced.Single().CounterBlock);
     }
 
     [Fact]
@@ -229,11 +233,20 @@ public sealed class SealedBatchFileTests
     {
         var factory = new BatchFactory(CircuitProfile.Dev);
         factory.Begin().Register(2, cash: 90_000_000).Register(3, cash: 80_000_001).Seal();
-        return factory.Begin()
+        SealedBatch batch = factory.Begin()
             .Deposit(3, BatchFactory.EthSpot, 250).Deposit(9, 0, 77, accepted: false)
             .Order(2, 4, 1, sell: true, BatchFactory.BtcPerpetual, size: 9, limit: 61_000_000, fill: 5, quote: 309_000_005)
             .Withdraw(3, 5, 1, 0, 80_000_123)
             .Cancel(3, 6, 2)
             .Seal();
+        // No batch would have all of it at once; the file does not mind.
+        return batch with
+        {
+            Blocks = batch.Blocks.SetItem(2, batch.Blocks[2] with { Payment = 555_000_111 }),
+            Forced = [new SealedForcedRow(ForcedKind.Deleverage, Block: 1, CounterBlock: 2, BatchFactory.EthPerpetual, OldSize: -4_001, CounterOldSize: 5_003,
+                Fill: 307, Quote: (Int128.One << 83) + 9, Fee: 13)],
+            FundBlock = 1,
+            RankingRoot = batch.NewRoot.Square(),
+        };
     }
 }

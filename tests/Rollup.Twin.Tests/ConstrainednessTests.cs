@@ -2,6 +2,7 @@ using System.Text.Json;
 using Rollup.Groth16;
 using Rollup.Protocol;
 using Rollup.TestSupport;
+using Rollup.Twin.Tests.Forced;
 using Rollup.Witness;
 
 namespace Rollup.Twin.Tests;
@@ -10,11 +11,15 @@ namespace Rollup.Twin.Tests;
 public class ConstrainednessTests
 {
     [Fact]
-    public void Every_signal_of_a_valid_witness_is_constrained()
+    public void Every_signal_of_a_valid_witness_is_constrained() => EverySignalIsConstrained(SettlementInput.Build(SettlementTests.Traders().Begin()
+        .Deposit(2, BatchFactory.EthSpot, 90_000).Trade(2, 3, BatchFactory.BtcPerpetual, 40, 61_900_000).Withdraw(3, 4, 6, 0, 99).Seal()));
+
+    [Fact]
+    public void Every_signal_of_a_liquidation_is_constrained() =>
+        EverySignalIsConstrained(ForcedWorld.BuildDev(ForcedWorld.Liquidation(ForcedWorld.World(ForcedWorld.Distressed), 2_250, 51_900_000)));
+
+    private static void EverySignalIsConstrained(SettlementInput input)
     {
-        BatchFactory factory = SettlementTests.Traders();
-        SettlementInput input = SettlementInput.Build(factory.Begin().Deposit(2, BatchFactory.EthSpot, 90_000)
-            .Trade(2, 3, BatchFactory.BtcPerpetual, 40, 61_900_000).Withdraw(3, 4, 6, 0, 99).Seal());
         Fr[] witness = Dishonest.Circuit.Witness(input.ToJson());
         Assert.Empty(Dishonest.Circuit.Failures(witness, limit: 1));
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Numerics;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Rollup.Crypto;
 using Rollup.Crypto.Settlement;
 using Rollup.Groth16;
@@ -37,16 +38,25 @@ internal static class Dishonest
         return failures;
     }
 
-    /// <summary>Fails unless constraints of the compiled circuit are broken, each in one of the named components (or over one of the named signals), and each name by one.</summary>
+    /// <summary>
+    /// Fails unless constraints of the compiled circuit are broken, exactly those at the places named: a place is a component's name, in whose path or signals it
+    /// occurs (range checks), or a statement of the circuit's source with its ===, as it stands there. (The compiler substitutes linear
+    /// statements away, so a broken one surfaces as some constraint of another name: its generator tells which statement it was.)
+    /// </summary>
     public static void RefusedAt(CompiledCircuit circuit, JsonObject json, params string[] places)
     {
-        (Fr[] witness, _) = circuit.DishonestWitness(json);
+        (Fr[] witness, IReadOnlyList<string> violations) = circuit.DishonestWitness(json);
         IReadOnlyList<ConstraintDescription> failures = circuit.Failures(witness);
         Assert.True(failures.Count > 0, "no constraint refuses the dishonest witness");
+        string[] broken = [.. violations.Select(StatementOf).OfType<string>()];
+        string[] components = [.. places.Where(p => !p.Contains("===", StringComparison.Ordinal))];
+        string found = string.Join("; ", [.. failures.Select(f => f.Component).Distinct(), .. broken]);
         bool Names(ConstraintDescription f, string place) =>
             f.Component.Contains(place, StringComparison.Ordinal) || f.Signals.Any(s => s.Name.Contains(place, StringComparison.Ordinal));
-        Assert.All(failures, f => Assert.True(places.Any(p => Names(f, p)), $"{f.Component}: {string.Join(", ", f.Signals.Select(s => s.Name))}"));
-        Assert.All(places, p => Assert.True(failures.Any(f => Names(f, p)), $"nothing refuses at {p}, only {string.Join("; ", failures.Select(f => f.Component))}"));
+        Assert.All(components, p => Assert.True(failures.Any(f => Names(f, p)), $"nothing refuses at {p}, only {found}"));
+        Assert.True(broken.Distinct().Order(StringComparer.Ordinal).SequenceEqual(places.Except(components).Order(StringComparer.Ordinal)), $"other statements: {found}");
+        int ranges = violations.Count - broken.Length;
+        Assert.True(ranges <= failures.Count(f => components.Any(p => Names(f, p))), $"refused at more places: {found}");
     }
 
     /// <summary>The templates with a violated constraint.</summary>
@@ -102,6 +112,19 @@ internal static class Dishonest
         var path = new Fr[3 * Depth.Account];
         for (int i = 0; i < path.Length; i++) path[i] = F("siblings", last, i / 3, i % 3);
         return Set(json, "newRoot", QuadTree.RootFrom(leaf, (ulong)Get(json, "account", last), path).ToBigInteger());
+    }
+
+    private static readonly Lazy<Dictionary<string, string[]>> Sources = new(() => new[] { "settlement", "risk", "lib" }
+        .SelectMany(folder => Directory.EnumerateFiles(Repository.PathOf("circuits", folder), "*.circom")).Select(File.ReadAllLines)
+        .SelectMany(lines => lines.Where(l => l.StartsWith("template ", StringComparison.Ordinal)).Select(l => (Template: l[9..l.IndexOf('(', StringComparison.Ordinal)], lines)))
+        .ToDictionary(t => t.Template, t => t.lines));
+
+    // "Error in template SignedRow_122 line: 88" -> the statement with === in that line; null in circomlib's templates.
+    private static string? StatementOf(string violation)
+    {
+        if (!Sources.Value.TryGetValue(TemplateOf(violation), out string[]? lines)) return null;
+        string line = lines[int.Parse(violation.AsSpan(violation.LastIndexOf(' ') + 1), CultureInfo.InvariantCulture) - 1];
+        return Regex.Match(line, "[^{};]*===[^;]*").Value.Trim();
     }
 
     // "Error in template SignedRow_122 line: 88" -> "SignedRow"
