@@ -206,7 +206,7 @@ public sealed record CircuitProfile(string Name, int Blocks, int Rows, int Opera
     public static readonly CircuitProfile Dev = new("dev", 3, 3, 2, 1, 1, 1);
     public static readonly CircuitProfile Demo = new("demo", 8, 10, 6, 1, 3, 2);
     public static readonly CircuitProfile Standard = new("standard", 16, 22, 8, 2, 6, 4);
-    public static readonly CircuitProfile Options = new("options", 16, 24, 4, 6, 16, 6);
+    public static readonly CircuitProfile Options = new("options", 12, 16, 4, 6, 12, 4);
     public static readonly IReadOnlyList<CircuitProfile> All = [Dev, Demo, Standard, Options];
 
     /// <summary>Words of public data: header, operations, withdrawals, blocks (spec/PROTOCOL.md 5.1).</summary>
