@@ -2,7 +2,7 @@
 // Counts constraints and writes bench/constraints.json. usage: node bench/constraints.mjs [PROFILE...]   (default: all profiles)
 // Profiles not named keep their committed counts. A part's cost is what one more of it adds to Settlement(1, 1, 1, 1, 1, 1)
 // (of relief, to one with two blocks),
-// and `withSponges` adds all that its elements of transcript and public data can cost: the sponges step every 15 elements.
+// and `withSponges` its cost in a large circuit, with its share of the sponges over transcript and public data.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -33,9 +33,14 @@ const counts = Object.fromEntries(compile(paths).map((result) => [result.name, r
 rmSync(folder, { recursive: true });
 const parts = Object.fromEntries(Object.keys(shapes).filter((name) => name !== "base").map((name) => [name, counts[name] - (name === "relief" ? counts.accountBlock : counts.base)]));
 parts.riskRow = Math.ceil(parts.bucket / spec.bounds.rowsPerBucket);
-// Elements absorbed: a block 18 + 8, a row 9 + 1, a forced row 3, a relief 23. One Poseidon(16) is 609 constraints.
-const absorbed = { accountBlock: 26, signedRow: 10, forcedRow: 3, relief: 23 };
-const withSponges = Object.fromEntries(Object.entries(absorbed).map(([name, elements]) => [name, parts[name] + Math.ceil(elements * 609 / 15)]));
+// The sponges step every 15 elements, one Poseidon(16) of 609 constraints a step: in place of the steps that a part happened to add, its share of them.
+const lengths = ([K, N, L, B, U, R]) => [4 + 18 * K + 23 * R + 9 * N + 3 * U + 2 * L + B, 5 + 5 * L + N + 8 * K, 1 + 32 * B];
+const steps = (shape) => lengths(shape).reduce((sum, length) => sum + Math.ceil(length / 15), 0);
+const absorbed = (shape) => lengths(shape).reduce((sum, length) => sum + length, 0);
+const withSponges = Object.fromEntries(["accountBlock", "signedRow", "forcedRow", "relief"].map((name) => {
+  const [shape, before] = [shapes[name], name === "relief" ? shapes.accountBlock : shapes.base];
+  return [name, Math.ceil(parts[name] + 609 * ((absorbed(shape) - absorbed(before)) / 15 - (steps(shape) - steps(before))))];
+}));
 
 const profiles = committed.profiles;
 for (const result of compile(names)) {
