@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Rollup.Api;
 using Rollup.Crypto;
 using Rollup.Engine;
 using Rollup.Protocol;
@@ -67,10 +68,14 @@ internal sealed class CrashRun
     /// <summary>Batches that show a liquidation, a payment of the fund, a deleveraging or a conversion.</summary>
     public IEnumerable<SealedBatch> Notable => Venue.Batches.Where(b => !b.Forced.IsEmpty || b.Blocks.Any(k => k.Payment > 0));
 
+    /// <summary>The book before prices fall, for <c>rollup risk stress</c>.</summary>
+    public RiskBook? Book { get; private set; }
+
     public void Play(Action<string> say)
     {
         Venue.Open();
         BuildPortfolios();
+        Book = MakeBook();
         say($"{makers.Count} makers and {traders.Count} traders in {Venue.Batches.Count} batches");
         IReadOnlyList<MarketMoment> knots = market.Knots;
         for (int i = 1; i < knots.Count; i++)
@@ -104,6 +109,11 @@ internal sealed class CrashRun
 
         Venue.SealAndOpen();
     }
+
+    private RiskBook MakeBook() => new(RiskBook.CurrentVersion, Venue.Engine.Status.Batch, Venue.Now, Inputs(Venue.Engine.Status.Batch, Venue.Now).Encode(),
+        Venue.Engine.View(AccountId.From(1))!.Cash.Atoms, [new RiskBookDepth(Chain.Bitcoin, 2_000_000 * Usd, 200_000), new RiskBookDepth(Chain.Ether, 1_000_000 * Usd, 200_000)],
+        [.. Venue.Engine.Accounts.Where(id => id.Value != 1).Select(id => Venue.Engine.View(id)!).Select(a => new RiskBookAccount(
+            a.Id.Value, a.Cash.Atoms, [.. a.Positions.Select(p => new RiskBookPosition(p.Instrument, p.Size))]))]);
 
     private void Move(long time)
     {

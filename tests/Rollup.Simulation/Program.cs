@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Text.Json;
+using Rollup.Api;
 using Rollup.Protocol;
 using Rollup.Simulation;
 
@@ -9,8 +11,9 @@ var data = new Option<string>("--data") { Description = "Folder of recorded opti
 var keys = new Option<string?>("--keys") { Description = "File with what `prover-bridge keys dev --profile options` prints: batches are proven with these keys." };
 var prove = new Option<string>("--prove") { Description = "notable: batches with a liquidation, a payment of the fund, a deleveraging or a conversion; all; none.", DefaultValueFactory = _ => "notable" };
 var most = new Option<int>("--most") { Description = "Proofs at most; batches of every kind come first.", DefaultValueFactory = _ => 12 };
+var book = new Option<string?>("--book") { Description = "Where the book before the fall goes, for `rollup risk stress`." };
 prove.AcceptOnlyFromAmong("notable", "all", "none");
-var root = new RootCommand("Replays a market crash through the engine: liquidations, auctions, the insurance fund, auto-deleveraging, expiry; and proves it.") { seed, accounts, data, keys, prove, most };
+var root = new RootCommand("Replays a market crash through the engine: liquidations, auctions, the insurance fund, auto-deleveraging, expiry; and proves it.") { seed, accounts, data, keys, prove, most, book };
 root.SetAction(async (parsed, cancellation) =>
 {
     int count = parsed.GetValue(accounts);
@@ -21,6 +24,7 @@ root.SetAction(async (parsed, cancellation) =>
     var watch = Stopwatch.StartNew();
     var run = new CrashRun(settings, market);
     run.Play(text => Console.WriteLine($"[{watch.Elapsed.TotalSeconds,5:0.0} s] {text}"));
+    if (parsed.GetValue(book) is { } path) await File.WriteAllBytesAsync(path, JsonSerializer.SerializeToUtf8Bytes(run.Book!, RiskBookJson.Default.RiskBook), cancellation);
     Report.Print(run, Console.Out);
     Report.RequireEverything(run);
     if (parsed.GetValue(keys) is not { } file || parsed.GetValue(prove) == "none") return 0;
