@@ -61,7 +61,7 @@ ${table(circuitHeads, Object.entries(constraints.profiles).map(([name, p]) =>
 
 What one more of a part adds:
 
-${table(["part", "constraints"], Object.entries(constraints.parts).map(([name, count]) => [name, number(count)]))}
+${table(["part", "constraints"], Object.entries(constraints.withSponges).map(([name, count]) => [name, number(count)]))}
 
 ## Gas
 

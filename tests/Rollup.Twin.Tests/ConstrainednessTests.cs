@@ -44,6 +44,6 @@ public class ConstrainednessTests
         Assert.InRange(root.GetProperty("withSponges").GetProperty("accountBlock").GetInt32(), 1, 17_500);
         Assert.InRange(root.GetProperty("withSponges").GetProperty("signedRow").GetInt32(), 1, 8_500);
         Assert.InRange(root.GetProperty("withSponges").GetProperty("relief").GetInt32(), 1, 4_000);
-        Assert.InRange(root.GetProperty("parts").GetProperty("riskRow").GetInt32(), 1, 1_050);
+        Assert.InRange(root.GetProperty("withSponges").GetProperty("riskRow").GetInt32(), 1, 1_050);
     }
 }
