@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.28;
+
+/// @title Groth16 verifier of the circuit `exit` (spec 8), as `Rollup.Groth16` generates it from a verifying key.
+interface IExitVerifier {
+    /// @param publicInputs root, riskRoot, account + owner * 2^24, equity + 2^83, spotValue, p0..p3; each must be below r.
+    function verifyProof(
+        uint256[2] calldata a,
+        uint256[2][2] calldata b,
+        uint256[2] calldata c,
+        uint256[9] calldata publicInputs
+    ) external view returns (bool);
+
+    /// @notice True if somebody knows the key's secret, so that proofs can be forged: for local chains only.
+    function isDevelopmentKey() external view returns (bool);
+}
