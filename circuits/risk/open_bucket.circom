@@ -7,6 +7,29 @@ include "../lib/fraction.circom";
 include "../lib/protocol.circom";
 include "../settlement/market.circom";
 
+// spec 3.5. The leaf of a bucket with at least one listed row: the sponge over its 16 rows.
+template BucketHash() {
+    var T = BOUND_ROWS_PER_BUCKET();
+    var J = BOUND_SCENARIOS() \ 3;
+    signal input meta[T];
+    signal input market[T];
+    signal input long[T][J];
+    signal input short[T][J];
+    signal output out;
+
+    component sponge = Sponge(TAG_BUCKET(), T * (2 + 2 * J));
+    for (var t = 0; t < T; t++) {
+        var at = t * (2 + 2 * J);
+        sponge.in[at] <== meta[t];
+        sponge.in[at + 1] <== market[t];
+        for (var j = 0; j < J; j++) {
+            sponge.in[at + 2 + j] <== long[t][j];
+            sponge.in[at + 2 + J + j] <== short[t][j];
+        }
+    }
+    out <== sponge.out;
+}
+
 // spec 3.5, 3.6. Opens the 16 risk rows of one bucket under riskRoot. Values stay packed.
 template OpenBucket() {
     var T = BOUND_ROWS_PER_BUCKET();
@@ -24,18 +47,15 @@ template OpenBucket() {
     signal output isSpot[T];
     signal output groupBits[T][WIDTH_GROUP()];
 
-    component sponge = Sponge(TAG_BUCKET(), T * (2 + 2 * J));
+    component hash = BucketHash();
+    hash.meta <== meta;
+    hash.market <== market;
+    hash.long <== long;
+    hash.short <== short;
     component unpacked[T];
     component multiplicityRange[T];
     var sum = bucket;
     for (var t = 0; t < T; t++) {
-        var at = t * (2 + 2 * J);
-        sponge.in[at] <== meta[t];
-        sponge.in[at + 1] <== market[t];
-        for (var j = 0; j < J; j++) {
-            sponge.in[at + 2 + j] <== long[t][j];
-            sponge.in[at + 2 + J + j] <== short[t][j];
-        }
         unpacked[t] = UnpackMeta();
         unpacked[t].meta <== meta[t];
         groupBits[t] <== unpacked[t].groupBits;
@@ -51,7 +71,7 @@ template OpenBucket() {
     component bits = Num2Bits(2 * DEPTH_RISK_BUCKETS());
     bits.in <== bucket;
     component path = QuadRoot(DEPTH_RISK_BUCKETS());
-    path.leaf <== sponge.out;
+    path.leaf <== hash.out;
     path.bits <== bits.out;
     path.siblings <== siblings;
     path.root === riskRoot;
