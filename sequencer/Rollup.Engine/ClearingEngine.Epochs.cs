@@ -154,8 +154,10 @@ public sealed partial class ClearingEngine
         int? fundBlock = _ledger.ShowsFund ? blockOf[_fundAccount] : null;
         Fr oldRoot = _tree.Root;
         ImmutableArray<SealedBlock> blocks = [.. touched.Select(SealBlock)];
-        // A batch of nothing but bounces shows a block all the same: account 0, unchanged.
-        if (blocks.IsEmpty) blocks = [new SealedBlock(0, _feeAccount.Identity, false, _feeAccount.Leaf, _feeAccount.Leaf, [.. _tree.Path(0)])];
+        // An unused place of the circuit repeats the last block, where it must be healthy: a batch that has none, or of nothing but accounts that are not, also shows
+        // account 0, unchanged.
+        if (touched.Length < _config.Profile.Blocks && (touched.Length == 0 || touched[^1].Health < 0))
+            blocks = [.. blocks, new SealedBlock(0, _feeAccount.Identity, false, _feeAccount.Leaf, _feeAccount.Leaf, [.. _tree.Path(0)])];
         var batch = new SealedBatch(
             _config.Profile.Name, _config.Domain, header, oldRoot, _tree.Root, [.. _riskInputs], _rows,
             [.. _ledger.Operations.Select(o => new SealedOperation(o.Queued.Operation, o.Queued.Depositor, o.Account is null ? null : blockOf[o.Account]))],

@@ -29,6 +29,8 @@ internal static class ReliefChecker
         }
 
         CheckFund(batch);
+        // An unused place of the circuit repeats the last block, where it must be healthy.
+        if (batch.Blocks.Length < profile.Blocks) Assert.True(Value(batch.Blocks[^1].New, rows).Health >= 0, $"account {batch.Blocks[^1].Account} is the last block and unhealthy");
         for (int k = 0; k < reliefs; k++) CheckRelief(batch, k, rows);
     }
 

@@ -190,7 +190,8 @@ public class ReliefTests
         byte[] before = w.Engine.StateDigest();
         Assert.Equal(RejectCode.BatchReliefFull, w.Deposit(5, 0, 79).Code);
         Assert.Equal(before, w.Engine.StateDigest());
-        Assert.Equal([2], w.NextEpoch().Blocks.Select(b => b.Account));
+        // The circuit's unused places repeat the last block, which must be healthy: account 0 stands behind.
+        Assert.Equal([2, 0], w.NextEpoch().Blocks.Select(b => b.Account));
         Accept(w.Deposit(5, 0, 79)).Single(EventKind.Deposited);
         w.NextEpoch();
     }
@@ -200,6 +201,6 @@ public class ReliefTests
     {
         World w = Fallen();
         Accept(w.Cancel(5, 100, 1, proven: true)).Single(EventKind.CancelProven);
-        Assert.Equal([5], w.NextEpoch().Blocks.Select(b => b.Account));
+        Assert.Equal([5, 0], w.NextEpoch().Blocks.Select(b => b.Account));
     }
 }

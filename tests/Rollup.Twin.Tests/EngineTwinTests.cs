@@ -42,6 +42,35 @@ public class EngineTwinTests
         Assert.True(fills >= 15 && withdrawals >= 2 && cancels >= 1, $"{fills} fills, {withdrawals} withdrawals, {cancels} proven cancels");
     }
 
+    /// <summary>Anybody's deposit to a sinking account is a batch of its own: it must not stop the chain.</summary>
+    [Fact]
+    public void A_batch_of_nothing_but_an_account_below_its_requirement_is_provable()
+    {
+        var engine = new EngineSession(Domain);
+        engine.OpenEpoch(BatchFactory.BtcMark, BatchFactory.EthMark);
+        foreach (int account in (int[])[2, 3])
+        {
+            AccountIdentity identity = BatchFactory.IdentityOf(account);
+            var register = new Operation(OperationKind.Register, account, 0, 1_000_000_000 + account, identity.Owner, identity.KeyX, identity.KeyY, identity.ViewKeyHash);
+            Assert.Equal(RejectCode.None, engine.Feed(new QueuedOperation(account - 2, register, BatchFactory.OwnerOf(9), identity.ViewKey)));
+        }
+
+        engine.Seal();
+        engine.OpenEpoch(BatchFactory.BtcMark, BatchFactory.EthMark);
+        foreach (bool sell in (bool[])[true, false])
+        {
+            Assert.Equal(RejectCode.None, engine.Send(new SignedRequest(RowKind.Order, 0, sell, Btc, sell ? 3 : 2, 1, 60, BatchFactory.BtcMark, 500, engine.Now + 50_000, 1)));
+        }
+
+        Dishonest.Accepted(SettlementInput.Build(engine.Seal()!));
+        engine.OpenEpoch(BatchFactory.BtcMark * 4 / 5, BatchFactory.EthMark);
+        var deposit = new Operation(OperationKind.Deposit, 2, 0, 77, default, Fr.Zero, Fr.Zero, Fr.Zero);
+        Assert.Equal(RejectCode.None, engine.Feed(new QueuedOperation(2, deposit, BatchFactory.OwnerOf(9), null)));
+        SealedBatch batch = engine.Seal()!;
+        Assert.Equal([2, 0], batch.Blocks.Select(b => b.Account));
+        Dishonest.Accepted(SettlementInput.Build(batch));
+    }
+
     private static System.Collections.Immutable.ImmutableArray<RiskRow> RowsOf(SealedBatch batch)
     {
         Assert.True(RiskInputs.TryDecode(batch.RiskInputs.AsSpan(), out RiskInputs inputs, out string problem), problem);
