@@ -8,10 +8,12 @@ namespace Rollup.Architecture.Tests;
 /// <summary>Rules about the sources that no compiler checks.</summary>
 public sealed partial class SourceTests
 {
-    [Fact]
-    public void Generated_constants_are_up_to_date()
+    [Theory]
+    [InlineData("spec/gen/protocol.mjs")]
+    [InlineData("spec/gen/black76.mjs")]
+    public void Generated_files_are_up_to_date(string generator)
     {
-        (int exitCode, string output) = Sources.Run("node", "spec/gen/protocol.mjs", "--check");
+        (int exitCode, string output) = Sources.Run("node", generator, "--check");
         Assert.True(exitCode == 0, output);
     }
 

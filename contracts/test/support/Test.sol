@@ -16,10 +16,13 @@ interface Vm {
     function expectEmit() external;
     function readFile(string calldata path) external view returns (string memory);
     function parseJsonUint(string calldata json, string calldata key) external pure returns (uint256);
+    function parseJsonBytes(string calldata json, string calldata key) external pure returns (bytes memory);
+    function parseJsonBytes32(string calldata json, string calldata key) external pure returns (bytes32);
     function snapshotGasLastCall(string calldata group, string calldata name) external returns (uint256);
     function envOr(string calldata name, bool fallbackValue) external view returns (bool);
 
     function assertEq(uint256 left, uint256 right, string calldata what) external pure;
+    function assertEq(int256 left, int256 right, string calldata what) external pure;
     function assertEq(address left, address right, string calldata what) external pure;
     function assertEq(bytes32 left, bytes32 right, string calldata what) external pure;
     function assertEq(bool left, bool right, string calldata what) external pure;

@@ -1,5 +1,7 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using System.Numerics;
+using System.Security.Cryptography;
 using System.Text.Json;
 using Rollup.Protocol;
 using Rollup.Risk.Pricing;
@@ -116,6 +118,54 @@ public sealed class Black76Tests(ITestOutputHelper output)
             (Black76.Call(Of(o, "forward"), Of(o, "strike"), Of(o, "deviation")), Black76.DeviationVega(Of(o, "forward"), Of(o, "strike"), Of(o, "deviation")))));
         Assert.All(volatilities, o => Assert.Equal(Of(o, "deviation"), Black76.DeviationOfVolatility(Of(o, "volatility"), Of(o, "time"))));
         Assert.All(variances, o => Assert.Equal(Of(o, "deviation"), Black76.DeviationOfVariance(Of(o, "variance"))));
+    }
+
+    [Fact]
+    public void Thousands_of_drawn_cases_give_the_committed_digest()
+    {
+        using var file = JsonDocument.Parse(File.ReadAllText(Path.Combine(SharedData.Root, "spec", "vectors", "black76.json")));
+        JsonElement many = file.RootElement.GetProperty("many");
+        byte[] checks = Convert.FromHexString(many.GetProperty("checks").GetString()![2..]), row = new byte[64];
+        Assert.Equal((12_000, 12_000), (many.GetProperty("count").GetInt32(), checks.Length));
+        ulong state = 76;
+        long[] prices = [1, 2, 3, 1_000_003, 1L << 34, Highest - 1, Highest];
+        long[] deviations = [0, 1, 2, 1L << 20, 1L << 40, 1L << 51, 1L << 56, V1, 5 * V1, 19 * V1, Black76.SaturatedDeviation - 1, Black76.SaturatedDeviation, long.MaxValue];
+        for (int i = 0; i < checks.Length; i++)
+        {
+            (long forward, long strike, long v) = i < 637 ? (prices[i / 91], prices[i / 13 % 7], deviations[i % 13]) : Drawn(i);
+            long volatility = Below(37), time = Below(38), variance = Below(63), x = (i % 2 == 0 ? 1 : -1) * Below(62);
+            long[] values = [Black76.Call(forward, strike, v), Black76.DeviationOfVolatility(volatility, time), Black76.DeviationOfVariance(variance), FixedMath.NormalCdf(x)];
+            for (int k = 0; k < values.Length; k++) BinaryPrimitives.WriteInt64BigEndian(row.AsSpan(32 + 8 * k), values[k]);
+            SHA256.HashData(row).CopyTo(row, 0);
+            Assert.True(checks[i] == row[31], $"case {i} is the first that differs, or the one before it: F {forward}, K {strike}, v {v}, volatility {volatility}, time {time}, variance {variance}, x {x}");
+        }
+
+        Assert.Equal(many.GetProperty("digest").GetString(), $"0x{Convert.ToHexStringLower(row.AsSpan(0, 32))}");
+
+        (long Forward, long Strike, long V) Drawn(int i)
+        {
+            long forward = 1 + Below(35) % Highest, v = i % 4 == 0 ? Below(63) : (long)(Draw() >> 5), strike = 1 + Below(35) % Highest;
+            if (i % 3 != 0) strike = (long)Int128.Clamp(forward + ((Int128)forward * v * ((long)(Draw() % 4096) - 2048) >> 66), 1, Highest);
+            return (forward, strike, v);
+        }
+
+        long Below(int bits)
+        {
+            ulong value = Draw();
+            int k = (int)(Draw() % (ulong)(bits + 1));
+            return k == 0 ? 0 : (long)(value >> (64 - k));
+        }
+
+        ulong Draw()
+        {
+            unchecked
+            {
+                ulong z = state += 0x9e3779b97f4a7c15;
+                z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+                z = (z ^ z >> 27) * 0x94d049bb133111eb;
+                return z ^ z >> 31;
+            }
+        }
     }
 
     [Theory]
