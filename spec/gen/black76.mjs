@@ -157,8 +157,7 @@ ${offsets.join("\n")}
 
     /// @notice Copies the tables into memory and returns where they begin.
     function load() internal pure returns (uint256 at) {
-        bytes memory tables =
-${hex.match(/.{1,96}/g).map((part) => `            hex"${part}"`).join("\n")};
+        bytes memory tables = ${hex.match(/.{1,96}/g).map((part) => `hex"${part}"`).join("\n            ")};
         assembly ("memory-safe") {
             at := add(tables, 32)
         }
