@@ -1,3 +1,5 @@
+using Rollup.Risk;
+
 namespace Rollup.Oracle;
 
 /// <summary>How far the prices of one underlying can be trusted; ascending from best to worst.</summary>
@@ -16,30 +18,13 @@ public enum OracleState
     Stale = 3,
 }
 
-/// <summary>What prices are needed for.</summary>
-public enum RiskAction
-{
-    /// <summary>An order that may open or grow a position.</summary>
-    Open = 0,
-
-    /// <summary>An order that can only shrink one.</summary>
-    Reduce = 1,
-
-    /// <summary>A forced reduction of somebody else's position.</summary>
-    Liquidate = 2,
-
-    /// <summary>Taking collateral out.</summary>
-    Withdraw = 3,
-}
-
-/// <summary>The one table of what is allowed on which prices; docs/RISK.md argues each cell.</summary>
+/// <summary>The one table of what is permitted on which prices; docs/RISK.md argues each cell.</summary>
 public static class Validity
 {
-    public static bool Allows(OracleState state, RiskAction action) => (state, action) switch
+    public static RiskActions Permits(OracleState state) => state switch
     {
-        (OracleState.Fresh, _) => true,
-        (_, RiskAction.Reduce) => true,
-        (OracleState.LowConfidence, RiskAction.Liquidate) => true,
-        _ => false,
+        OracleState.Fresh => RiskActions.All,
+        OracleState.LowConfidence => RiskActions.Reduce | RiskActions.Liquidate,
+        _ => RiskActions.Reduce,
     };
 }

@@ -1,4 +1,5 @@
 using Rollup.Protocol;
+using Rollup.Risk.Pricing;
 
 namespace Rollup.Oracle;
 
@@ -78,7 +79,7 @@ public readonly record struct RiskController(long Time, long Initial, long Maint
     {
         if (input.FilledDepth is not { } depth || input.OpenInterest == 0) return Unit;
         Int128 squared = Rounding.CeilDiv((Int128)input.OpenInterest * Unit, Int128.Max(1, (Int128)depth * rules.FreeHours));
-        return Math.Clamp(Root.Floor(Int128.Min(squared, MaxLiquidityFactor * MaxLiquidityFactor * Unit) * Unit), Unit, MaxLiquidityFactor * Unit);
+        return Math.Clamp(FixedMath.Sqrt((UInt128)(Int128.Min(squared, MaxLiquidityFactor * MaxLiquidityFactor * Unit) * Unit)), Unit, MaxLiquidityFactor * Unit);
     }
 }
 

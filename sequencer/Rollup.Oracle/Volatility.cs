@@ -1,20 +1,7 @@
 using Rollup.Protocol;
+using Rollup.Risk.Pricing;
 
 namespace Rollup.Oracle;
-
-/// <summary>Square roots of whole numbers.</summary>
-internal static class Root
-{
-    /// <summary>The greatest integer whose square is not above <paramref name="value"/>, by Newton's method from above.</summary>
-    /// <param name="value">0..2^124.</param>
-    internal static long Floor(Int128 value)
-    {
-        if (value < 2) return (long)value;
-        Int128 root = Int128.One << ((128 - (int)Int128.LeadingZeroCount(value) + 1) / 2);
-        for (Int128 next; (next = (root + value / root) / 2) < root;) root = next;
-        return (long)root;
-    }
-}
 
 /// <summary>
 /// Realised variance of an index: an exponentially weighted mean of squared returns over time. The return of two prices is 2 (p1 - p0) / (p1 + p0), which is
@@ -54,5 +41,5 @@ public readonly record struct RealisedVariance(long Time, long Index, Int128 Var
 
     /// <summary>The standard deviation of the return over a time, 10^-9, rounded down.</summary>
     /// <param name="milliseconds">1..2^40.</param>
-    public long Deviation(long milliseconds) => Root.Floor(Variance * milliseconds);
+    public long Deviation(long milliseconds) => FixedMath.Sqrt((UInt128)(Variance * milliseconds));
 }

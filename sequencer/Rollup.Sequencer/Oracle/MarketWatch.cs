@@ -19,7 +19,6 @@ internal delegate IEnumerable<(long Price, long Lots)> BookLevels(int instrument
 internal sealed class MarketWatch
 {
     private const long Day = 24 * 60 * 60 * 1000;
-    private const long AtomsPerUsd = 1_000_000;
 
     private readonly SequencerConfig config;
     private readonly FundingRates rates;
@@ -64,7 +63,7 @@ internal sealed class MarketWatch
             }
 
             if (watch.Since is { } since) watch.Funding = watch.Funding.Accrue(rates, watch.Index, watch.Premium, now - since);
-            long index = RiskInputsMaker.Lot(prices!.Prices[t.Market].Index, t), notional = config.Fees.ImpactNotionalUsd * AtomsPerUsd;
+            long index = RiskInputsMaker.Lot(prices!.Prices[t.Market].Index, t), notional = (long)config.Fees.ImpactNotionalUsd * Scale.AtomsPerUsd;
             watch.Since = now;
             watch.Index = index;
             watch.Premium = rates.PremiumBoundPpm == 0 ? 0
@@ -80,11 +79,11 @@ internal sealed class MarketWatch
         switch (request.Kind)
         {
             case RowKind.Order:
-                RiskAction action = OrderFlags.TryDecode(request.Flags, out OrderFlags flags) && flags.ReduceOnly ? RiskAction.Reduce : RiskAction.Open;
+                RiskActions action = OrderFlags.TryDecode(request.Flags, out OrderFlags flags) && flags.ReduceOnly ? RiskActions.Reduce : RiskActions.Open;
                 return config.Instruments.FirstOrDefault(t => t.Id == instrument) is { } traded ? Refusal(traded.Group, action) : null;
             case RowKind.Withdrawal:
                 // Cash that stands behind nothing needs no price.
-                return groupsOf(request.Account).Select(group => Refusal(group, RiskAction.Withdraw)).FirstOrDefault(refusal => refusal is not null);
+                return groupsOf(request.Account).Select(group => Refusal(group, RiskActions.Withdraw)).FirstOrDefault(refusal => refusal is not null);
             default:
                 return null;
         }
@@ -112,14 +111,14 @@ internal sealed class MarketWatch
         return watch.Funding.Cumulative;
     }
 
-    private ApiError? Refusal(int group, RiskAction action)
+    private ApiError? Refusal(int group, RiskActions action)
     {
         GroupWatch watch = groups[group];
-        if (!Validity.Allows(watch.State, action)) return ApiError.Of(HostCode.PricesUncertain, $"prices of group {group} are {Name.Of(watch.State)}");
+        if ((Validity.Permits(watch.State) & action) == 0) return ApiError.Of(HostCode.PricesUncertain, $"prices of group {group} are {Name.Of(watch.State)}");
         bool isAllowed = watch.Breaker.State switch
         {
             BreakerState.Normal => true,
-            BreakerState.ReduceOnly => action != RiskAction.Open,
+            BreakerState.ReduceOnly => action != RiskActions.Open,
             _ => false,
         };
         return isAllowed ? null : ApiError.Of(HostCode.MarketRestricted, $"group {group} is {Name.Of(watch.Breaker.State)}: {watch.Breaker.Reason}");

@@ -1,8 +1,6 @@
 using System.Collections.Immutable;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -10,6 +8,7 @@ using Rollup.Ethereum;
 using Rollup.Oracle;
 using Rollup.Protocol;
 using Rollup.Sequencer.Configuration;
+using Rollup.Sequencer.Web;
 
 namespace Rollup.Sequencer.Oracle;
 
@@ -27,20 +26,7 @@ internal sealed class OracleNode(NodeConfig config, IPriceFeed source, EthereumK
     /// <summary>Builds the node as a server, ready to start.</summary>
     internal static WebApplication Build(NodeConfig config, IPriceFeed source, EthereumKey key, TimeProvider clock, Action<ILoggingBuilder> logging)
     {
-        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-        // The configuration file alone decides, not the environment.
-        builder.Configuration.Sources.Clear();
-        builder.Configuration.AddInMemoryCollection();
-        builder.Logging.ClearProviders().AddFilter("Microsoft", LogLevel.Warning).AddFilter("System", LogLevel.Warning);
-        logging(builder.Logging);
-        builder.WebHost.UseUrls(config.Listen).ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = 0;
-            kestrel.Limits.MaxRequestHeadersTotalSize = 8 << 10;
-            kestrel.Limits.MaxConcurrentConnections = 1_000;
-            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
-        });
+        WebApplicationBuilder builder = Server.Builder(config.Listen, bodyBytes: 0, logging, connections: 1_000);
         builder.Services.AddSingleton(s => new OracleNode(config, source, key, clock, s.GetRequiredService<ILogger<OracleNode>>()));
         if (source.Service is { } service) builder.Services.AddSingleton<IHostedService>(_ => service);
         builder.Services.AddHostedService(s => s.GetRequiredService<OracleNode>());

@@ -1,10 +1,8 @@
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.RateLimiting;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -26,19 +24,7 @@ internal static class SequencerHost
     /// <param name="recovered">Owned by the host from here on.</param>
     internal static WebApplication Build(SequencerConfig config, Recovered recovered, Spool spool, IPriceFeed feed, IEthereum ethereum, string? operatorToken, TimeProvider clock, Action<ILoggingBuilder> logging)
     {
-        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-        // The configuration file alone decides, not the environment.
-        builder.Configuration.Sources.Clear();
-        builder.Configuration.AddInMemoryCollection();
-        builder.Logging.ClearProviders().AddFilter("Microsoft", LogLevel.Warning).AddFilter("System", LogLevel.Warning);
-        logging(builder.Logging);
-        builder.WebHost.UseUrls(config.Listen).ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = config.Limits.BodyBytes;
-            kestrel.Limits.MaxRequestHeadersTotalSize = 8 << 10;
-            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
-        });
+        WebApplicationBuilder builder = Server.Builder(config.Listen, config.Limits.BodyBytes, logging);
         IServiceCollection services = builder.Services;
         services.Configure<HostOptions>(o => (o.BackgroundServiceExceptionBehavior, o.ShutdownTimeout) = (BackgroundServiceExceptionBehavior.StopHost, TimeSpan.FromSeconds(15)));
         services.ConfigureHttpJsonOptions(o => o.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default));
