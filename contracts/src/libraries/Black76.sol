@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+// Signed and unsigned numbers far below 2^255.
+// forge-lint: disable-start(unsafe-typecast)
+
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SignedMath} from "@openzeppelin/contracts/utils/math/SignedMath.sol";
 import {FixedMath} from "./FixedMath.sol";
@@ -59,3 +62,4 @@ library Black76 {
         return SignedMath.max(0, SignedMath.min(value, FixedMath.ONE));
     }
 }
+// forge-lint: disable-end(unsafe-typecast)

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+// Signed and unsigned numbers far below 2^255.
+// forge-lint: disable-start(unsafe-typecast)
+
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {FixedTables} from "../generated/FixedTables.sol";
 
@@ -94,3 +97,4 @@ library FixedMath {
         }
     }
 }
+// forge-lint: disable-end(unsafe-typecast)

@@ -16,7 +16,9 @@ interface Vm {
     function expectEmit() external;
     function readFile(string calldata path) external view returns (string memory);
     function parseJsonUint(string calldata json, string calldata key) external pure returns (uint256);
+    function parseJsonUintArray(string calldata json, string calldata key) external pure returns (uint256[] memory);
     function parseJsonBytes(string calldata json, string calldata key) external pure returns (bytes memory);
+    function parseJsonBytesArray(string calldata json, string calldata key) external pure returns (bytes[] memory);
     function parseJsonBytes32(string calldata json, string calldata key) external pure returns (bytes32);
     function snapshotGasLastCall(string calldata group, string calldata name) external returns (uint256);
     function envOr(string calldata name, bool fallbackValue) external view returns (bool);

@@ -23,7 +23,7 @@ contract Black76Test is Test {
         bytes32 digest;
         for (uint256 i = 0; i < checks.length; i++) {
             digest = _extend(digest, tables, i, state);
-            require(checks[i] == digest[31], _firstDifference(i));
+            if (checks[i] != digest[31]) revert(_firstDifference(i));
         }
         vm.assertEq(digest, vm.parseJsonBytes32(file, ".many.digest"), "digest of all");
     }

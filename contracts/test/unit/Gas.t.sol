@@ -6,12 +6,13 @@ import {IRollupVault} from "../../src/interfaces/IRollupVault.sol";
 import {ISettlementVerifier} from "../../src/interfaces/ISettlementVerifier.sol";
 import {Groth16Verifier} from "../fixtures/FixtureVerifier.sol";
 import {ForgedProof} from "../support/ForgedProof.sol";
+import {GasSnapshots} from "../support/GasSnapshots.sol";
 import {VaultFixture} from "../support/VaultFixture.sol";
 
 /// @dev Gas of whole transactions, with their data, compared exactly with bench/gas.json.
 /// forge-config: default.isolate = true
 /// forge-config: long.isolate = true
-contract GasTest is VaultFixture {
+contract GasTest is VaultFixture, GasSnapshots {
     uint256[] private none;
 
     function test_gas_users() public {
@@ -96,11 +97,5 @@ contract GasTest is VaultFixture {
         vm.prank(operator, operator);
         vault.commitBatch(draft.words, draft.commitment, draft.riskRoot, riskInputs, draft.bounced);
         _snapshot(name);
-    }
-
-    function _snapshot(string memory name) private {
-        uint256 gas = vm.snapshotGasLastCall("gas", name);
-        if (vm.envOr("UPDATE_GAS", false)) return;
-        vm.assertEq(gas, vm.parseJsonUint(vm.readFile("../bench/gas.json"), string.concat(".", name)), name);
     }
 }
