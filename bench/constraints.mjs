@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Counts constraints and writes bench/constraints.json. usage: node bench/constraints.mjs [PROFILE...]   (default: all profiles)
-// Profiles not named keep their committed counts. A part's cost is what one more of it adds to Settlement(1, 1, 1, 1, 1, 1)
+// Counts constraints and writes bench/constraints.json. usage: node bench/constraints.mjs [NAME...]   (default: all profiles and circuits)
+// NAME is a profile, or one of the circuits beside them (`others`). What is not named keeps its committed counts. A part's cost is what one more of it adds to Settlement(1, 1, 1, 1, 1, 1)
 // (of relief, to one with two blocks),
 // and `withSponges` its cost in a large circuit, with its share of the sponges over transcript and public data.
 import { execFileSync } from "node:child_process";
@@ -14,9 +14,11 @@ const spec = JSON.parse(readFileSync(join(root, "spec/protocol.json"), "utf8"));
 const compile = (circuits) => JSON.parse(execFileSync(process.execPath, [join(root, "circuits/compile.mjs"), "--stats", ...circuits],
   { stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 24 }));
 
-let committed = { profiles: {} };
+let committed = { profiles: {}, circuits: {} };
 try { committed = JSON.parse(readFileSync(file, "utf8")); } catch { /* the first run */ }
-const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(spec.profiles);
+const others = { exit: "exit", exit_three: "circuits/test/exit_three.circom", row: "row" };
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : [...Object.keys(spec.profiles), ...Object.keys(others)];
+const names = wanted.filter((name) => !(name in others));
 
 const folder = join(root, ".cache/parts");
 mkdirSync(folder, { recursive: true });
@@ -43,9 +45,13 @@ const withSponges = Object.fromEntries(Object.keys(parts).map((name) => {
 
 withSponges.riskRow = Math.ceil(withSponges.bucket / spec.bounds.rowsPerBucket);
 
-const profiles = committed.profiles;
-for (const result of compile(names)) {
+const { profiles, circuits } = committed;
+const otherPaths = wanted.filter((name) => name in others).map((name) => others[name]);
+for (const result of otherPaths.length === 0 ? [] : compile(otherPaths)) {
+  circuits[result.name] = { publicInputs: result.publicInputs, constraints: result.constraints, wires: result.wires };
+}
+for (const result of names.length === 0 ? [] : compile(names)) {
   profiles[result.name] = { ...spec.profiles[result.name], constraints: result.constraints, wires: result.wires };
 }
-writeFileSync(file, JSON.stringify({ compiler: "circom 2.2.3 --O2", parts, withSponges, profiles }, null, 2) + "\n");
+writeFileSync(file, JSON.stringify({ compiler: "circom 2.2.3 --O2", parts, withSponges, profiles, circuits }, null, 2) + "\n");
 console.log(readFileSync(file, "utf8"));

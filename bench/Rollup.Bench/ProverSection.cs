@@ -4,10 +4,11 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Rollup.Engine;
 using Rollup.Groth16;
 using Rollup.Groth16.Formats;
+using Rollup.Protocol;
 using Rollup.ProverBridge.Commands;
 using Rollup.ProverBridge.Monitoring;
 using Rollup.ProverBridge.Proving;
-using Rollup.Protocol;
+using Rollup.Proving;
 using Rollup.TestSupport;
 using Rollup.Witness;
 

@@ -6,6 +6,7 @@ using Rollup.ProverBridge.Commands;
 using Rollup.ProverBridge.Configuration;
 using Rollup.ProverBridge.Jobs;
 using Rollup.ProverBridge.Proving;
+using Rollup.Proving;
 
 var configuration = new Option<string>("--config", "-c") { Description = "Configuration file (see README.md beside the project).", Required = true };
 var batch = new Argument<uint>("batch") { Description = "Number of the batch." };

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.Json.Nodes;
+using Rollup.Circuits;
 using Rollup.Crypto;
 using Rollup.Crypto.Settlement;
 using Rollup.Engine;

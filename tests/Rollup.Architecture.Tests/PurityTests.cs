@@ -52,6 +52,7 @@ public sealed class PurityTests
     [InlineData("Rollup.Oracle")]
     [InlineData("Rollup.Engine")]
     [InlineData("Rollup.Groth16")]
+    [InlineData("Rollup.Circuits")]
     [InlineData("Rollup.Witness")]
     public void A_pure_assembly_has_no_floating_point_io_clock_thread_or_changing_static(string assembly)
     {

@@ -6,8 +6,8 @@ namespace Rollup.Architecture.Tests;
 /// <summary>Which project may reference which (docs/ARCHITECTURE.md, Layers), read from the project files.</summary>
 public sealed class ReferenceTests
 {
-    private static readonly string[] Pure = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Oracle", "Rollup.Engine", "Rollup.Groth16", "Rollup.Witness"];
-    private static readonly string[] Hosts = ["Rollup.Sequencer", "Rollup.ProverBridge", "Rollup.StateVerifier", "Rollup.Cli", "Rollup.Client", "Rollup.Ethereum", "Rollup.Api", "Rollup.MarketData"];
+    private static readonly string[] Pure = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Oracle", "Rollup.Engine", "Rollup.Groth16", "Rollup.Circuits", "Rollup.Witness"];
+    private static readonly string[] Hosts = ["Rollup.Sequencer", "Rollup.Proving", "Rollup.ProverBridge", "Rollup.StateVerifier", "Rollup.Cli", "Rollup.Client", "Rollup.Ethereum", "Rollup.Api", "Rollup.MarketData"];
 
     /// <summary>What each project may reference directly; one that is not here may not exist.</summary>
     private static readonly Dictionary<string, string[]> Allowed = new()
@@ -18,14 +18,17 @@ public sealed class ReferenceTests
         ["Rollup.Oracle"] = ["Rollup.Protocol", "Rollup.Risk"],
         ["Rollup.Engine"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk"],
         ["Rollup.Groth16"] = ["Rollup.Protocol", "Rollup.Crypto"],
-        ["Rollup.Witness"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Engine"],
+        ["Rollup.Circuits"] = ["Rollup.Protocol", "Rollup.Crypto"],
+        ["Rollup.Witness"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Engine", "Rollup.Circuits"],
         ["Rollup.MarketData"] = ["Rollup.Protocol"],
         ["Rollup.Api"] = ["Rollup.Protocol", "Rollup.Crypto"],
         ["Rollup.Ethereum"] = ["Rollup.Protocol", "Rollup.Crypto"],
         ["Rollup.Sequencer"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Oracle", "Rollup.Engine", "Rollup.MarketData", "Rollup.Api", "Rollup.Ethereum"],
-        ["Rollup.ProverBridge"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Engine", "Rollup.Groth16", "Rollup.Witness", "Rollup.Ethereum"],
+        ["Rollup.Proving"] = ["Rollup.Circuits"],
+        ["Rollup.ProverBridge"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Engine", "Rollup.Groth16", "Rollup.Witness", "Rollup.Proving", "Rollup.Ethereum"],
         ["Rollup.Client"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Api", "Rollup.Ethereum"],
-        ["Rollup.StateVerifier"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Groth16", "Rollup.Ethereum"],
+        // Circuits and Proving for `exit`: an owner proves without the bridge.
+        ["Rollup.StateVerifier"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Groth16", "Rollup.Circuits", "Rollup.Proving", "Rollup.Ethereum"],
         // Groth16 for `keys check`: whoever is to trust a proving key needs neither prover nor bridge. Risk for `risk stress`, which takes a book alone.
         ["Rollup.Cli"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Groth16", "Rollup.MarketData", "Rollup.Api", "Rollup.Ethereum", "Rollup.Client"],
     };

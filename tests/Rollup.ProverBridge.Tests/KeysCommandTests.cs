@@ -2,6 +2,7 @@ using Rollup.Groth16;
 using Rollup.Groth16.Formats;
 using Rollup.ProverBridge.Commands;
 using Rollup.ProverBridge.Configuration;
+using Rollup.Proving;
 using Rollup.TestSupport;
 
 namespace Rollup.ProverBridge.Tests;

@@ -1,9 +1,11 @@
 using System.Text.Json;
+using Rollup.Circuits;
 using Rollup.Engine;
+using Rollup.Protocol;
 using Rollup.ProverBridge.Commands;
 using Rollup.ProverBridge.Monitoring;
 using Rollup.ProverBridge.Proving;
-using Rollup.Protocol;
+using Rollup.Proving;
 using Rollup.TestSupport;
 using Rollup.Witness;
 

@@ -1,6 +1,7 @@
 using Rollup.Groth16;
 using Rollup.Groth16.Formats;
 using Rollup.ProverBridge.Proving;
+using Rollup.Proving;
 
 namespace Rollup.ProverBridge.Tests;
 

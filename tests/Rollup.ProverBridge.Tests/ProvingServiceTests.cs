@@ -4,6 +4,7 @@ using Rollup.Protocol;
 using Rollup.ProverBridge.Jobs;
 using Rollup.ProverBridge.Monitoring;
 using Rollup.ProverBridge.Proving;
+using Rollup.Proving;
 using Rollup.TestSupport;
 
 namespace Rollup.ProverBridge.Tests;

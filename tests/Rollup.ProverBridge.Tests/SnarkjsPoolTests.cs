@@ -1,8 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
+using Rollup.Circuits;
 using Rollup.ProverBridge.Monitoring;
 using Rollup.ProverBridge.Proving;
-using Rollup.Witness;
+using Rollup.Proving;
 
 namespace Rollup.ProverBridge.Tests;
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Rollup.Circuits;
 using Rollup.Groth16;
 using Rollup.Groth16.Formats;
 using Rollup.ProverBridge.Commands;
@@ -9,7 +10,6 @@ using Rollup.ProverBridge.Jobs;
 using Rollup.ProverBridge.Monitoring;
 using Rollup.ProverBridge.Proving;
 using Rollup.TestSupport;
-using Rollup.Witness;
 
 [assembly: System.Runtime.Versioning.SupportedOSPlatform("linux")]
 

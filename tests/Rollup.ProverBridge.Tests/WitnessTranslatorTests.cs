@@ -1,6 +1,6 @@
+using Rollup.Circuits.Native;
 using Rollup.ProverBridge.Proving;
-using Rollup.Witness;
-using Rollup.Witness.Native;
+using Rollup.Proving;
 
 namespace Rollup.ProverBridge.Tests;
 

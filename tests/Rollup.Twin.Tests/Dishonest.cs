@@ -14,7 +14,7 @@ namespace Rollup.Twin.Tests;
 /// <summary>Runs dishonest inputs through the dev settlement circuit with challenges that are computed honestly for them.</summary>
 internal static class Dishonest
 {
-    public static readonly CompiledCircuit Circuit = CompiledCircuit.Get("dev");
+    public static CompiledCircuit Circuit => CompiledCircuit.Get("dev");
 
     /// <summary>An honest batch satisfies every constraint and gives the public inputs that C# computes.</summary>
     public static JsonObject Accepted(SettlementInput input, CompiledCircuit? circuit = null)
@@ -114,7 +114,7 @@ internal static class Dishonest
         return Set(json, "newRoot", QuadTree.RootFrom(leaf, (ulong)Get(json, "account", last), path).ToBigInteger());
     }
 
-    private static readonly Lazy<Dictionary<string, string[]>> Sources = new(() => new[] { "settlement", "risk", "lib" }
+    private static readonly Lazy<Dictionary<string, string[]>> Sources = new(() => new[] { "settlement", "risk", "exit", "lib" }
         .SelectMany(folder => Directory.EnumerateFiles(Repository.PathOf("circuits", folder), "*.circom")).Select(File.ReadAllLines)
         .SelectMany(lines => lines.Where(l => l.StartsWith("template ", StringComparison.Ordinal)).Select(l => (Template: l[9..l.IndexOf('(', StringComparison.Ordinal)], lines)))
         .ToDictionary(t => t.Template, t => t.lines));

@@ -4,6 +4,7 @@ using Rollup.Groth16;
 using Rollup.Groth16.Formats;
 using Rollup.ProverBridge.Configuration;
 using Rollup.ProverBridge.Proving;
+using Rollup.Proving;
 
 namespace Rollup.ProverBridge.Commands;
 

@@ -16,6 +16,7 @@ using Rollup.ProverBridge.Monitoring;
 using Rollup.ProverBridge.Proving;
 using Rollup.ProverBridge.Settlement;
 using Rollup.ProverBridge.Spool;
+using Rollup.Proving;
 using Rollup.Witness;
 
 namespace Rollup.ProverBridge.Commands;

@@ -1,3 +1,5 @@
+using Rollup.Proving;
+
 namespace Rollup.ProverBridge.Proving;
 
 /// <summary>

@@ -1,5 +1,6 @@
+using Rollup.Circuits;
 using Rollup.Groth16.Formats;
-using Rollup.Witness;
+using Rollup.Proving;
 
 namespace Rollup.ProverBridge.Proving;
 

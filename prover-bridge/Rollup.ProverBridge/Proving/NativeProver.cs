@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Rollup.Groth16;
 using Rollup.Groth16.Formats;
+using Rollup.Proving;
 
 namespace Rollup.ProverBridge.Proving;
 

@@ -1,5 +1,6 @@
-using Rollup.Witness;
-using Rollup.Witness.Native;
+using Rollup.Circuits;
+using Rollup.Circuits.Native;
+using Rollup.Proving;
 
 namespace Rollup.ProverBridge.Proving;
 

@@ -1,7 +1,8 @@
 using System.Collections.Immutable;
+using Rollup.Circuits;
 using Rollup.Groth16;
 using Rollup.Groth16.Formats;
-using Rollup.Witness;
+using Rollup.Proving;
 
 namespace Rollup.ProverBridge.Proving;
 

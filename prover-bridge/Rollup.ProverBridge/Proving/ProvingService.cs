@@ -4,6 +4,7 @@ using Rollup.Engine;
 using Rollup.Groth16;
 using Rollup.ProverBridge.Jobs;
 using Rollup.ProverBridge.Monitoring;
+using Rollup.Proving;
 using Rollup.Witness;
 
 namespace Rollup.ProverBridge.Proving;

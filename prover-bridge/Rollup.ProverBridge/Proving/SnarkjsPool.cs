@@ -1,8 +1,9 @@
 using System.Text.Json;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
+using Rollup.Circuits;
 using Rollup.ProverBridge.Monitoring;
-using Rollup.Witness;
+using Rollup.Proving;
 
 namespace Rollup.ProverBridge.Proving;
 

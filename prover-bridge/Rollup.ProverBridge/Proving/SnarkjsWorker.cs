@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Rollup.Proving;
 
 namespace Rollup.ProverBridge.Proving;
 

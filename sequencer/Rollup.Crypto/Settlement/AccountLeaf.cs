@@ -54,19 +54,27 @@ public sealed record LeafContents
         var elements = new Fr[Elements];
         elements[0] = new WordWriter().Add((UInt128)((Int128)Cash + (Int128.One << 63)), Width.Cash).Add(Version, Width.Version).ToField();
         elements[1] = OrderRoot;
-        for (int e = 0; e < Bound.Positions / 4; e++)
+        PackSlots(Positions.AsSpan()).CopyTo(elements, 2);
+        return elements;
+    }
+
+    /// <summary>p_0..p_3 of spec 3.2 from at most 16 slots in their order; a free slot is <c>default</c>.</summary>
+    public static Fr[] PackSlots(ReadOnlySpan<Position> slots)
+    {
+        var packed = new Fr[Bound.Positions / 4];
+        for (int e = 0; e < packed.Length; e++)
         {
             var word = new WordWriter();
             for (int i = 4 * e; i < 4 * e + 4; i++)
             {
-                Position p = i < Positions.Length ? Positions[i] : default;
+                Position p = i < slots.Length ? slots[i] : default;
                 word = word.Add((uint)p.Instrument, Width.Instrument).Add((ulong)Math.Abs(p.Size), Width.PositionSize).Add(p.Size < 0 ? 1u : 0u, 1);
             }
 
-            elements[2 + e] = word.ToField();
+            packed[e] = word.ToField();
         }
 
-        return elements;
+        return packed;
     }
 
     /// <summary>Inverse of <see cref="Encode"/>. False for anything that <see cref="Encode"/> does not produce.</summary>

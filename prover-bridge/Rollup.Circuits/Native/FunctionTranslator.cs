@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace Rollup.Witness.Native;
+namespace Rollup.Circuits.Native;
 
 /// <summary>
 /// Translates one function. WebAssembly's operand stack is followed symbolically: constants and address arithmetic stay expressions until they are used;

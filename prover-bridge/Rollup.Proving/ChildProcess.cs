@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 
-namespace Rollup.ProverBridge.Proving;
+namespace Rollup.Proving;
 
 /// <summary>A program that the bridge runs: its standard error is kept as a short tail, and it is ended with all its children.</summary>
 internal sealed class ChildProcess : IAsyncDisposable

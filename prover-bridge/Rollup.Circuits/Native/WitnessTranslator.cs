@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Reflection;
 using System.Text;
 
-namespace Rollup.Witness.Native;
+namespace Rollup.Circuits.Native;
 
 /// <summary>
 /// Translates the WebAssembly witness generator that circom makes into C, for a shared library that the prover bridge calls in its own process. What the

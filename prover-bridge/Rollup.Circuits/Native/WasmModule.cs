@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Rollup.Witness.Native;
+namespace Rollup.Circuits.Native;
 
 /// <summary>A WebAssembly module that cannot be translated: malformed, or beyond what circom generates.</summary>
 public sealed class WasmException(string message) : FormatException(message);

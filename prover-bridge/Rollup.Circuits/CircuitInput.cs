@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace Rollup.Witness;
+namespace Rollup.Circuits;
 
 /// <summary>The value of an input signal: one field element, or an array of values.</summary>
 public sealed class SignalValue

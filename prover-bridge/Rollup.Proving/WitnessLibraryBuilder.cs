@@ -1,7 +1,7 @@
 using System.Diagnostics;
-using Rollup.Witness.Native;
+using Rollup.Circuits.Native;
 
-namespace Rollup.ProverBridge.Proving;
+namespace Rollup.Proving;
 
 /// <summary>
 /// Makes a circuit's native witness library with the machine's C compiler, beside the circuit's WebAssembly and named by its contents: made once, and never

@@ -1,9 +1,9 @@
 using System.Runtime.InteropServices;
 using System.Text;
-using Rollup.Witness;
-using Rollup.Witness.Native;
+using Rollup.Circuits;
+using Rollup.Circuits.Native;
 
-namespace Rollup.ProverBridge.Proving;
+namespace Rollup.Proving;
 
 /// <summary>
 /// A circuit's witness generator as a native library, made from its WebAssembly by <see cref="WitnessLibraryBuilder"/>. Every calculation has a memory of its
