@@ -30,7 +30,7 @@ function WIDTH_GROUP_MARGIN() { return 66; }
 function WIDTH_BATCH() { return 32; }
 function WIDTH_OPERATION_INDEX() { return 40; }
 function WIDTH_OPERATION_COUNT() { return 16; }
-function WIDTH_OPERATION_KIND() { return 2; }
+function WIDTH_OPERATION_KIND() { return 3; }
 function WIDTH_AMOUNT() { return 48; }
 function WIDTH_OWNER() { return 160; }
 function BOUND_POSITIONS() { return 16; }
@@ -82,3 +82,5 @@ function FORCED_CONVERSION() { return 3; }
 function OPERATION_NONE() { return 0; }
 function OPERATION_REGISTER() { return 1; }
 function OPERATION_DEPOSIT() { return 2; }
+function OPERATION_WITHDRAWAL_REQUEST() { return 3; }
+function OPERATION_CLOSE_REQUEST() { return 4; }

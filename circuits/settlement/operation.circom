@@ -50,7 +50,7 @@ template Operation() {
     usesMarket <== enabled * (1 - isCash.out);
     usesMarket * (1 - unpacked.isSpot) === 0;
 
-    word <== kindBit[0] + 2 * kindBit[1] + account * 2 ** 2 + asset * 2 ** 26 + amount * 2 ** 44;
+    word <== kindBit[0] + 2 * kindBit[1] + account * 2 ** 3 + asset * 2 ** 27 + amount * 2 ** 45;
     absorbed <== block + meta * 2 ** 8;
 }
 

@@ -16,8 +16,12 @@ public static class VaultAbi
     public static readonly AbiFunction Deposit = AbiFunction.Parse("deposit(uint32 account,uint32 asset,uint256 amount)");
     public static readonly AbiFunction Claim = AbiFunction.Parse("claim(address holder,uint32 asset)");
     public static readonly AbiFunction Settle = AbiFunction.Parse("settle(uint32[] instruments,uint64[] payoffs)");
+    /// <summary>
+    /// One tuple: words, commitment, riskRoot, riskInputs, bounced, receiptNumber, receiptHash (of the sequencer's last receipt; zeros if it signs none),
+    /// reportTime (ms), attestations (of the oracle committee).
+    /// </summary>
     public static readonly AbiFunction CommitBatch = AbiFunction.Parse(
-        "commitBatch(uint256[] words,uint256 commitment,uint256 riskRoot,bytes riskInputs,uint256[5][] bounced)");
+        "commitBatch((uint256[],uint256,uint256,bytes,uint256[5][],uint64,bytes32,uint64,bytes) submission)");
     public static readonly AbiFunction ProveBatch = AbiFunction.Parse("proveBatch(uint32 batch,(uint256[2],uint256[2][2],uint256[2]) proof)");
     public static readonly AbiFunction FinalizeBatch = AbiFunction.Parse("finalizeBatch(uint32 batch,uint256[] payouts)");
     public static readonly AbiFunction Freeze = AbiFunction.Parse("freeze()");
@@ -40,8 +44,8 @@ public static class VaultAbi
     public static readonly AbiFunction LastFinal = AbiFunction.Parse("lastFinal()(uint32)");
     public static readonly AbiFunction QueueTail = AbiFunction.Parse("queueTail()(uint40)");
 
-    /// <summary>root, riskRoot, commitment, challenge, evaluation, payouts, close, committedAt, operationEnd, status.</summary>
-    public static readonly AbiFunction Batches = AbiFunction.Parse("batches(uint32 batch)((uint256,uint256,uint256,uint256,uint256,bytes32,uint64,uint64,uint40,uint8))");
+    /// <summary>root, riskRoot, commitment, challenge, evaluation, payouts, close, committedAt, operationEnd, status, proveBy, receiptNumber, receiptHash, riskInputsHash.</summary>
+    public static readonly AbiFunction Batches = AbiFunction.Parse("batches(uint32 batch)((uint256,uint256,uint256,uint256,uint256,bytes32,uint64,uint40,uint40,uint8,uint40,uint64,bytes32,bytes32))");
 
     public static readonly AbiFunction IsActive = AbiFunction.Parse("isActive(uint32 account)(bool)");
 
@@ -61,7 +65,7 @@ public static class VaultAbi
     public static readonly AbiEvent BatchCommitted = AbiEvent.Parse("BatchCommitted(uint32 indexed batch,uint256 newRoot,uint256 riskRoot,bytes32 dataHash)");
     public static readonly AbiEvent BatchProven = AbiEvent.Parse("BatchProven(uint32 indexed batch)");
     public static readonly AbiEvent BatchFinalized = AbiEvent.Parse("BatchFinalized(uint32 indexed batch,uint256 root)");
-    public static readonly AbiEvent VaultFroze = AbiEvent.Parse("Frozen(uint32 batch,uint40 operation)");
+    public static readonly AbiEvent VaultFroze = AbiEvent.Parse("Frozen(uint8 indexed reason,uint32 batch,uint40 operation)");
 
     /// <summary>Every error that the vault's own code can revert with.</summary>
     public static readonly IReadOnlyList<AbiFunction> Errors =
@@ -72,6 +76,9 @@ public static class VaultAbi
         AbiFunction.Parse("InvalidAsset(uint256 asset,address token,uint256 unitsPerLot)"),
         AbiFunction.Parse("AssetAlreadyListed(uint256 asset)"),
         AbiFunction.Parse("AssetNotListed(uint256 asset)"),
+        AbiFunction.Parse("AlreadySet(address current)"),
+        AbiFunction.Parse("NotChallenges(address caller)"),
+        AbiFunction.Parse("InvalidDeadline(uint256 until,uint256 earliest,uint256 latest)"),
         AbiFunction.Parse("VaultFrozen()"),
         AbiFunction.Parse("NothingOverdue()"),
         AbiFunction.Parse("AmountOutOfRange(uint256 amount)"),
@@ -98,6 +105,7 @@ public static class VaultAbi
         AbiFunction.Parse("OperationsNotQueued(uint256 end,uint256 queued)"),
         AbiFunction.Parse("PlaceNotEmpty(uint256 place)"),
         AbiFunction.Parse("BouncedCount(uint256 shown,uint256 expected)"),
+        AbiFunction.Parse("ReceiptsFall(uint64 number,uint64 last)"),
         AbiFunction.Parse("WrongOperations(bytes32 prefix,bytes32 expected)"),
         AbiFunction.Parse("NotCommitted(uint256 batch,uint8 status)"),
         AbiFunction.Parse("ProofRejected(uint256 batch)"),

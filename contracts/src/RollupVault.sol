@@ -6,6 +6,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Protocol} from "./generated/Protocol.sol";
+import {IOracleCommittee} from "./interfaces/IOracleCommittee.sol";
 import {IRollupVault} from "./interfaces/IRollupVault.sol";
 import {ISettlementVerifier} from "./interfaces/ISettlementVerifier.sol";
 import {BabyJubJub} from "./libraries/BabyJubJub.sol";
@@ -23,6 +24,8 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
     uint256 private constant MILLISECONDS = 1000;
     /// @dev Bounds the search of `freeze` to about 9 million gas.
     uint32 private constant MOST_PENDING_BATCHES = 4096;
+    /// @dev Bytes of the head of a `Submission`: nine members.
+    uint256 private constant SUBMISSION_HEAD = 9 * 32;
 
     uint256 public immutable domain;
     uint256 public immutable genesisRoot;
@@ -38,6 +41,8 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
     uint256 public immutable clockTolerance;
     uint256 public immutable verifierGas;
 
+    address public challenges;
+    IOracleCommittee public committee;
     address public operator;
     bool public frozen;
     uint32 public lastCommitted;
@@ -66,7 +71,9 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
         require(config.blocks != 0, InvalidConfiguration("blocks"));
         require(config.rows != 0, InvalidConfiguration("rows"));
         require(config.operations != 0, InvalidConfiguration("operations"));
-        require(config.proofDeadline != 0, InvalidConfiguration("proofDeadline"));
+        require(
+            config.proofDeadline != 0 && config.proofDeadline <= type(uint32).max, InvalidConfiguration("proofDeadline")
+        );
         require(config.operationDeadline != 0, InvalidConfiguration("operationDeadline"));
         require(config.maxEpoch != 0, InvalidConfiguration("maxEpoch"));
         require(config.verifierGas != 0, InvalidConfiguration("verifierGas"));
@@ -162,28 +169,25 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
         }
     }
 
-    function commitBatch(
-        uint256[] calldata words,
-        uint256 commitment,
-        uint256 riskRoot,
-        bytes calldata riskInputs,
-        uint256[5][] calldata bounced
-    ) external whenNotFrozen {
+    function commitBatch(Submission calldata submission) external whenNotFrozen {
         uint32 batch = lastCommitted + 1;
         require(msg.sender == operator, NotOperator(msg.sender));
         // An account with delegated code (EIP-7702) could call from within its own transaction.
         require(msg.sender == tx.origin && msg.sender.code.length == 0, NotTopLevel(msg.sender));
         require(batch - lastFinal <= MOST_PENDING_BATCHES, TooManyPendingBatches(batch - 1 - lastFinal));
-        require(_isCanonical(words, riskInputs, bounced), MalformedInput());
+        require(_isCanonical(submission), MalformedInput());
+        uint256[] calldata words = submission.words;
         require(words.length == wordCount, WordCount(words.length, wordCount));
-        Field.requireElement(commitment);
-        Field.requireElement(riskRoot);
+        Field.requireElement(submission.commitment);
+        Field.requireElement(submission.riskRoot);
         PublicData.Header memory header = PublicData.unpackHeader(words[PublicData.HEADER]);
         _requireNext(batch, header, words[PublicData.DOMAIN], words[PublicData.OLD_ROOT]);
 
         bytes32 payouts = _collectWithdrawals(words);
-        payouts = _consumeOperations(words, header.operationCount, bounced, payouts);
-        _record(batch, words, commitment, riskRoot, header.close, payouts);
+        payouts = _consumeOperations(words, header.operationCount, submission.bounced, payouts);
+        bytes32 riskInputsHash = keccak256(submission.riskInputs);
+        _record(batch, submission, header.close, payouts, riskInputsHash);
+        _requireAttested(batch, submission, header.open, riskInputsHash);
     }
 
     function proveBatch(uint32 batch, Proof calldata proof) external whenNotFrozen {
@@ -221,8 +225,25 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
         uint32 batch = _overdueBatch();
         require(batch != 0 || _isHeadOverdue(), NothingOverdue());
 
-        frozen = true;
-        emit Frozen(batch, queueHead);
+        _freeze(batch != 0 ? FreezeReason.Proof : FreezeReason.Operation, batch);
+    }
+
+    function freezeByChallenge() external whenNotFrozen {
+        require(msg.sender == challenges, NotChallenges(msg.sender));
+
+        _freeze(FreezeReason.Challenge, 0);
+    }
+
+    function shortenDeadline(uint32 batch, uint40 until) external whenNotFrozen {
+        require(msg.sender == challenges, NotChallenges(msg.sender));
+        Batch storage record = _batches[batch];
+        require(record.status == BatchStatus.Committed, NotCommitted(batch, record.status));
+        require(
+            until >= block.timestamp && until <= record.proveBy, InvalidDeadline(until, block.timestamp, record.proveBy)
+        );
+
+        record.proveBy = until;
+        emit DeadlineShortened(batch, until);
     }
 
     // ---- owner ----
@@ -241,6 +262,22 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
         require(newOperator != address(0), InvalidConfiguration("operator"));
 
         _setOperator(newOperator);
+    }
+
+    function setChallenges(address newChallenges) external onlyOwner {
+        require(challenges == address(0), AlreadySet(challenges));
+        require(newChallenges.code.length != 0, InvalidConfiguration("challenges"));
+
+        challenges = newChallenges;
+        emit ChallengesSet(newChallenges);
+    }
+
+    function setCommittee(IOracleCommittee newCommittee) external onlyOwner {
+        require(address(committee) == address(0), AlreadySet(address(committee)));
+        require(address(newCommittee).code.length != 0, InvalidConfiguration("committee"));
+
+        committee = newCommittee;
+        emit CommitteeSet(address(newCommittee));
     }
 
     // ---- views ----
@@ -306,27 +343,44 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
 
     /// @dev Whether the transaction's input is what ABI encoders write: parts in order, without gaps, overlaps or stray bytes. The
     /// ABI decoder takes more than that; a reader of L1 that takes less must still understand every batch.
-    function _isCanonical(uint256[] calldata words, bytes calldata riskInputs, uint256[5][] calldata bounced)
-        private
-        pure
-        returns (bool)
-    {
-        uint256 wordsAt;
-        uint256 inputsAt;
-        uint256 bouncedAt;
+    function _isCanonical(Submission calldata submission) private pure returns (bool) {
+        uint256[] calldata words = submission.words;
+        bytes calldata riskInputs = submission.riskInputs;
+        uint256[5][] calldata bounced = submission.bounced;
+        bytes calldata attestations = submission.attestations;
+        uint256 at;
+        uint256[4] memory starts;
+        assembly ("memory-safe") {
+            at := submission
+            mstore(starts, words.offset)
+            mstore(add(starts, 32), riskInputs.offset)
+            mstore(add(starts, 64), bounced.offset)
+            mstore(add(starts, 96), attestations.offset)
+        }
+        if (at != 4 + 32) return false;
+        at += SUBMISSION_HEAD + 32;
+        if (starts[0] != at) return false;
+        at += 32 * words.length + 32;
+        if (starts[1] != at) return false;
+        at += _paddedLength(riskInputs) + 32;
+        if (starts[2] != at) return false;
+        at += 160 * bounced.length + 32;
+        if (starts[3] != at) return false;
+        at += _paddedLength(attestations);
+        return msg.data.length == at && _isPaddedByZeros(riskInputs) && _isPaddedByZeros(attestations);
+    }
+
+    function _paddedLength(bytes calldata data) private pure returns (uint256) {
+        return (data.length + 31) & ~uint256(31);
+    }
+
+    function _isPaddedByZeros(bytes calldata data) private pure returns (bool) {
         uint256 padding;
         assembly ("memory-safe") {
-            wordsAt := words.offset
-            inputsAt := riskInputs.offset
-            bouncedAt := bounced.offset
-            // The up to 31 bytes behind the risk inputs, as the high end of a word.
-            let inputsEnd := add(inputsAt, riskInputs.length)
-            padding := shr(sub(256, shl(3, and(sub(0, riskInputs.length), 31))), calldataload(inputsEnd))
+            // The up to 31 bytes behind the data, as the high end of a word.
+            padding := shr(sub(256, shl(3, and(sub(0, data.length), 31))), calldataload(add(data.offset, data.length)))
         }
-        uint256 inputsSize = (riskInputs.length + 31) & ~uint256(31);
-        return wordsAt == 4 + 5 * 32 + 32 && inputsAt == wordsAt + 32 * words.length + 32
-            && bouncedAt == inputsAt + inputsSize + 32 && msg.data.length == bouncedAt + 160 * bounced.length
-            && padding == 0;
+        return padding == 0;
     }
 
     function _requireNext(uint32 batch, PublicData.Header memory header, uint256 batchDomain, uint256 oldRoot)
@@ -356,28 +410,50 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
 
     function _record(
         uint32 batch,
-        uint256[] calldata words,
-        uint256 commitment,
-        uint256 riskRoot,
+        Submission calldata submission,
         uint64 close,
-        bytes32 payouts
+        bytes32 payouts,
+        bytes32 riskInputsHash
     ) private {
+        uint256[] calldata words = submission.words;
+        Batch storage last = _batches[batch - 1];
+        bool isSame = submission.receiptNumber == last.receiptNumber && submission.receiptHash == last.receiptHash;
+        require(
+            submission.receiptNumber > last.receiptNumber || isSame,
+            ReceiptsFall(submission.receiptNumber, last.receiptNumber)
+        );
         bytes32 dataHash = keccak256(abi.encodePacked(words));
-        uint256 challenge = PublicData.challenge(commitment, dataHash);
+        uint256 challenge = PublicData.challenge(submission.commitment, dataHash);
         _batches[batch] = Batch({
             root: words[PublicData.NEW_ROOT],
-            riskRoot: riskRoot,
-            commitment: commitment,
+            riskRoot: submission.riskRoot,
+            commitment: submission.commitment,
             challenge: challenge,
             evaluation: PublicData.evaluate(words, challenge),
             payouts: payouts,
             close: close,
-            committedAt: uint64(block.timestamp),
+            committedAt: uint40(block.timestamp),
             operationEnd: queueHead,
-            status: BatchStatus.Committed
+            status: BatchStatus.Committed,
+            // forge-lint: disable-next-line(unsafe-typecast) the deadline is bounded by the constructor
+            proveBy: uint40(block.timestamp + proofDeadline),
+            receiptNumber: submission.receiptNumber,
+            receiptHash: submission.receiptHash,
+            riskInputsHash: riskInputsHash
         });
         lastCommitted = batch;
-        emit BatchCommitted(batch, words[PublicData.NEW_ROOT], riskRoot, dataHash);
+        emit BatchCommitted(batch, words[PublicData.NEW_ROOT], submission.riskRoot, dataHash);
+    }
+
+    function _requireAttested(uint32 batch, Submission calldata submission, uint256 open, bytes32 riskInputsHash)
+        private
+        view
+    {
+        IOracleCommittee asked = committee;
+        if (address(asked) == address(0)) return;
+        asked.requireAttested(
+            domain, batch, riskInputsHash, submission.riskRoot, open, submission.reportTime, submission.attestations
+        );
     }
 
     function _collectWithdrawals(uint256[] calldata words) private view returns (bytes32 payouts) {
@@ -451,12 +527,15 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
 
     // ---- freeze ----
 
-    /// @dev The oldest unproven batch has the earliest deadline: if it is not overdue, none is.
+    function _freeze(FreezeReason reason, uint32 batch) private {
+        frozen = true;
+        emit Frozen(reason, batch, queueHead);
+    }
+
     function _overdueBatch() private view returns (uint32) {
         for (uint32 batch = lastFinal + 1; batch <= lastCommitted; batch++) {
-            if (_batches[batch].status == BatchStatus.Committed) {
-                return block.timestamp > _batches[batch].committedAt + proofDeadline ? batch : 0;
-            }
+            Batch storage record = _batches[batch];
+            if (record.status == BatchStatus.Committed && block.timestamp > record.proveBy) return batch;
         }
         return 0;
     }

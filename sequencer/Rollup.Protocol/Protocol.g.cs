@@ -35,7 +35,7 @@ public static class Width
     public const int Batch = 32;
     public const int OperationIndex = 40;
     public const int OperationCount = 16;
-    public const int OperationKind = 2;
+    public const int OperationKind = 3;
     public const int Amount = 48;
     public const int Owner = 160;
 }
@@ -132,6 +132,8 @@ public enum OperationKind
     None = 0,
     Register = 1,
     Deposit = 2,
+    WithdrawalRequest = 3,
+    CloseRequest = 4,
 }
 
 /// <summary>The <c>rejectCodes</c> of spec/protocol.json: stable numbers, never reused.</summary>

@@ -121,7 +121,7 @@ internal sealed class FakeChain : IAsyncDisposable
 
     internal static JsonObject Finalised(uint batch, Fr root) => Log([VaultAbi.BatchFinalized.Topic, Number(batch)], root.ToBigEndianBytes());
 
-    internal static JsonObject Frozen() => Log([VaultAbi.VaultFroze.Topic], [.. new byte[63], 7]);
+    internal static JsonObject Frozen() => Log([VaultAbi.VaultFroze.Topic, Number(1)], [.. new byte[63], 7]);
 
     public async ValueTask DisposeAsync()
     {

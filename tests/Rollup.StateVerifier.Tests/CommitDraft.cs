@@ -45,8 +45,10 @@ internal sealed class CommitDraft
         .. Bounced.Select(words => Operation.TryDecode(words, out Operation operation) ? operation : throw new InvalidOperationException("These words are no operation.")).Where(o => o.Amount != 0).Select(o => new PublicWithdrawal(BatchFactory.OwnerOf(o.Account), o.Asset, o.Amount).Encode()),
     ]);
 
-    public byte[] Encode() => VaultAbi.CommitBatch.Encode(
-        Numbers(Words), C.ToBigInteger(), RiskRoot.ToBigInteger(), RiskInputs, Bounced.Select(o => (object)Numbers(o)).ToArray());
+    public byte[] Encode() => VaultAbi.CommitBatch.Encode((object)new object[]
+    {
+        Numbers(Words), C.ToBigInteger(), RiskRoot.ToBigInteger(), RiskInputs, Bounced.Select(o => (object)Numbers(o)).ToArray(), 0, new byte[32], 0, Array.Empty<byte>(),
+    });
 
     public CommitDraft Clone() => new()
     {

@@ -157,7 +157,7 @@ public class DishonestOperatorTests
     public async Task Wrong_operation()
     {
         // Word 0, its amount one atom higher.
-        CheckFailedException failure = await FailsAsync(Check.Operations, 1, d => d[0].Words[CommitDraft.Place(1)] += Fr.FromBigInteger(BigInteger.One << 44));
+        CheckFailedException failure = await FailsAsync(Check.Operations, 1, d => d[0].Words[CommitDraft.Place(1)] += Fr.FromBigInteger(BigInteger.One << 45));
         Assert.Contains("operation 1", failure.Problem, StringComparison.Ordinal);
     }
 
@@ -186,7 +186,7 @@ public class DishonestOperatorTests
     public Task Operation_left_out_without_a_bounce() => FailsAsync(Check.Operations, 2, d => d[1].Bounced.Clear());
 
     [Fact]
-    public Task Bounce_of_another_operation() => FailsAsync(Check.Operations, 2, d => d[1].Bounced[0][0] += Fr.FromBigInteger(BigInteger.One << 44));
+    public Task Bounce_of_another_operation() => FailsAsync(Check.Operations, 2, d => d[1].Bounced[0][0] += Fr.FromBigInteger(BigInteger.One << 45));
 
     [Fact]
     public Task Bounce_of_nothing() => FailsAsync(Check.Operations, 3, d => d[2].Bounced.Add(FakeVault.Registration(6).Words));

@@ -165,6 +165,7 @@ internal sealed class FakeVault
         {
             draft.Words[3].ToBigInteger(), draft.RiskRoot.ToBigInteger(), draft.C.ToBigInteger(), z.ToBigInteger(), y.ToBigInteger(), new byte[32],
             (BigInteger)close, (BigInteger)committedAt, (BigInteger)operationEnd, (BigInteger)(int)status,
+            (BigInteger)(committedAt + 7_200), BigInteger.Zero, new byte[32], Keccak.Hash256(draft.RiskInputs),
         });
     }
 

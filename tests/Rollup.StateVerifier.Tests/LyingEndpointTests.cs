@@ -19,16 +19,16 @@ public class LyingEndpointTests
     [InlineData(40)]
     public async Task Flipped_word(int word)
     {
-        // Selector, five heads, the array's length, then the words.
-        CheckFailedException failure = await FailsAsync(Check.Data, 2, w => w.SetInput(w.CommitTransaction(2), input => Flip(input, 4 + 32 * (6 + word) + 31)));
+        // Selector, offset of the tuple, its nine heads, the array's length, then the words.
+        CheckFailedException failure = await FailsAsync(Check.Data, 2, w => w.SetInput(w.CommitTransaction(2), input => Flip(input, 4 + 32 * (11 + word) + 31)));
         Assert.Contains("words", failure.Problem, StringComparison.Ordinal);
     }
 
     [Fact]
-    public Task Flipped_commitment() => FailsAsync(Check.Commitment, 2, w => w.SetInput(w.CommitTransaction(2), input => Flip(input, 4 + 32 + 31)));
+    public Task Flipped_commitment() => FailsAsync(Check.Commitment, 2, w => w.SetInput(w.CommitTransaction(2), input => Flip(input, 4 + 64 + 31)));
 
     [Fact]
-    public Task Flipped_risk_root() => FailsAsync(Check.Data, 2, w => w.SetInput(w.CommitTransaction(2), input => Flip(input, 4 + 64 + 31)));
+    public Task Flipped_risk_root() => FailsAsync(Check.Data, 2, w => w.SetInput(w.CommitTransaction(2), input => Flip(input, 4 + 96 + 31)));
 
     [Theory]
     [InlineData(0, "new root")]
@@ -60,9 +60,9 @@ public class LyingEndpointTests
     public Task Another_function() => FailsAsync(Check.Calldata, 2, w => w.SetInput(w.CommitTransaction(2), input => Flip(input, 0)));
 
     [Theory]
-    [InlineData(6, "word 0")]
-    [InlineData(1, "C ")]
-    [InlineData(2, "risk root")]
+    [InlineData(11, "word 0")]
+    [InlineData(2, "C ")]
+    [InlineData(3, "risk root")]
     public async Task Number_that_is_not_below_r(int word, string named)
     {
         byte[] modulus = VaultContract.Word(Fr.Modulus);
@@ -129,6 +129,13 @@ public class LyingEndpointTests
     {
         CheckFailedException failure = await FailsAsync(Check.Record, 2, w => w.SetRecord(2, field, v => (BigInteger)v ^ 1));
         Assert.Contains(named, failure.Problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Recorded_hash_of_risk_inputs_changed()
+    {
+        CheckFailedException failure = await FailsAsync(Check.Record, 2, w => w.SetRecord(2, 13, v => Flip([.. (byte[])v], 31)));
+        Assert.Contains("risk inputs", failure.Problem, StringComparison.Ordinal);
     }
 
     // ---- proofs ----

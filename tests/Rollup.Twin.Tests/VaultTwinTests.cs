@@ -27,8 +27,8 @@ public sealed class VaultTwinTests
     private static readonly AbiEvent BatchFinalized = AbiEvent.Parse("BatchFinalized(uint32 indexed batch,uint256 root)");
     private static readonly AbiFunction GenesisRoot = AbiFunction.Parse("genesisRoot()(uint256)");
 
-    // root, riskRoot, commitment, challenge, evaluation, payouts, close, committedAt, operationEnd, status.
-    private static readonly AbiFunction Batches = AbiFunction.Parse("batches(uint32)((uint256,uint256,uint256,uint256,uint256,bytes32,uint64,uint64,uint40,uint8))");
+    // root, riskRoot, commitment, challenge, evaluation, payouts, close, committedAt, operationEnd, status, proveBy, receiptNumber, receiptHash, riskInputsHash.
+    private static readonly AbiFunction Batches = AbiFunction.Parse("batches(uint32)((uint256,uint256,uint256,uint256,uint256,bytes32,uint64,uint40,uint40,uint8,uint40,uint64,bytes32,bytes32))");
 
     [AnvilFact]
     public async Task Engine_witness_and_vault_agree_on_a_session_and_the_vault_refuses_its_changed_copies()

@@ -36,8 +36,8 @@ if (command === "balance") {
     writeFileSync(file, JSON.stringify(vault));
   } else {
     const file = join(folder, "batches", "00000002.json"), batch = read(file);
-    // commitBatch: selector, 5 head words, length of `words`; then the words. proveBatch: selector, batch, then the points.
-    if (what === "data") batch.commit.input = flip(batch.commit.input, 4 + 6 * 32 + 10 * 32 + 20);
+    // commitBatch: selector, offset of the tuple, its 9 head words, length of `words`; then the words. proveBatch: selector, batch, then the points.
+    if (what === "data") batch.commit.input = flip(batch.commit.input, 4 + 11 * 32 + 10 * 32 + 20);
     else batch.proof.input = flip(batch.proof.input, 4 + 32 + 31);
     writeFileSync(file, JSON.stringify(batch));
   }

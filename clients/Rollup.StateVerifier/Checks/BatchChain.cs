@@ -195,5 +195,6 @@ public sealed class BatchChain(VaultParameters parameters, VaultEvents events, I
         ];
         foreach ((string name, int field, BigInteger expected) in fields)
             if ((BigInteger)record[field] != expected) throw Fail(Check.Record, batch, $"the vault's record holds another {name}", expected, record[field]);
+        if (!Keccak.Hash256(call.RiskInputs).AsSpan().SequenceEqual((byte[])record[13])) throw Fail(Check.Record, batch, "the vault's record holds another hash of risk inputs");
     }
 }

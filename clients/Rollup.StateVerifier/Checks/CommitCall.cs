@@ -34,7 +34,7 @@ internal sealed record CommitCall(
         object[] arguments;
         try
         {
-            arguments = VaultAbi.CommitBatch.DecodeArguments(transaction.Input);
+            arguments = (object[])VaultAbi.CommitBatch.DecodeArguments(transaction.Input)[0];
         }
         catch (AbiException e)
         {

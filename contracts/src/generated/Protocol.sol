@@ -31,7 +31,7 @@ library Protocol {
     uint256 internal constant WIDTH_BATCH = 32;
     uint256 internal constant WIDTH_OPERATION_INDEX = 40;
     uint256 internal constant WIDTH_OPERATION_COUNT = 16;
-    uint256 internal constant WIDTH_OPERATION_KIND = 2;
+    uint256 internal constant WIDTH_OPERATION_KIND = 3;
     uint256 internal constant WIDTH_AMOUNT = 48;
     uint256 internal constant WIDTH_OWNER = 160;
     uint256 internal constant BOUND_POSITIONS = 16;
@@ -47,4 +47,6 @@ library Protocol {
     uint256 internal constant OPERATION_NONE = 0;
     uint256 internal constant OPERATION_REGISTER = 1;
     uint256 internal constant OPERATION_DEPOSIT = 2;
+    uint256 internal constant OPERATION_WITHDRAWAL_REQUEST = 3;
+    uint256 internal constant OPERATION_CLOSE_REQUEST = 4;
 }

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
+import {IOracleCommittee} from "./IOracleCommittee.sol";
 import {ISettlementVerifier} from "./ISettlementVerifier.sol";
 
 /// @title Custody and settlement of the rollup on L1 (spec 6).
@@ -41,9 +42,32 @@ interface IRollupVault {
         uint256 evaluation; // y
         bytes32 payouts; // hash of the payouts its finalisation must bring, 0 if none
         uint64 close; // milliseconds
-        uint64 committedAt; // seconds
+        uint40 committedAt; // seconds
         uint40 operationEnd; // operations below this index are consumed by this batch or an earlier one
         BatchStatus status;
+        uint40 proveBy; // seconds: unproven after it, anyone may freeze
+        uint64 receiptNumber; // of the sequencer's last receipt up to this batch, 0 if it signs none
+        bytes32 receiptHash; // of that receipt
+        bytes32 riskInputsHash; // keccak256(riskInputs)
+    }
+
+    /// @dev What `commitBatch` publishes.
+    struct Submission {
+        uint256[] words; // the public data of spec 5.1, n words
+        uint256 commitment; // C, the circuit's commitment to the same words
+        uint256 riskRoot;
+        bytes riskInputs; // canonical bytes from which the rows under `riskRoot` follow; only their hash is kept
+        uint256[5][] bounced; // the words of the operations that `words` leaves out as five zeros, in queue order
+        uint64 receiptNumber; // of the sequencer's last receipt up to this batch, never falling; 0 if it signs none
+        bytes32 receiptHash; // of that receipt
+        uint64 reportTime; // milliseconds: when the oracle committee's report was made
+        bytes attestations; // the committee's signatures, as its contract reads them; not read if there is no committee
+    }
+
+    enum FreezeReason {
+        Proof, // a batch is not proven in time
+        Operation, // the queue's head is not consumed in time
+        Challenge // the contract of challenges upheld one
     }
 
     struct Operation {
@@ -79,8 +103,12 @@ interface IRollupVault {
     event BatchFinalized(uint32 indexed batch, uint256 root);
     event Credited(address indexed owner, uint32 indexed asset, uint256 amount);
     event Claimed(address indexed owner, uint32 indexed asset, uint256 amount);
-    /// @param batch The batch whose proof is overdue, or 0 if it is the operation `operation`, the queue's head.
-    event Frozen(uint32 batch, uint40 operation);
+    event ChallengesSet(address indexed challenges);
+    event CommitteeSet(address indexed committee);
+    event DeadlineShortened(uint32 indexed batch, uint40 proveBy);
+    /// @param batch The batch whose proof is overdue, else 0.
+    /// @param operation The queue's head.
+    event Frozen(FreezeReason indexed reason, uint32 batch, uint40 operation);
 
     // ---- errors ----
 
@@ -91,6 +119,10 @@ interface IRollupVault {
     error InvalidAsset(uint256 asset, address token, uint256 unitsPerLot);
     error AssetAlreadyListed(uint256 asset);
     error AssetNotListed(uint256 asset);
+
+    error AlreadySet(address current);
+    error NotChallenges(address caller);
+    error InvalidDeadline(uint256 until, uint256 earliest, uint256 latest);
 
     error VaultFrozen();
     error NothingOverdue();
@@ -120,6 +152,7 @@ interface IRollupVault {
     error OperationsNotQueued(uint256 end, uint256 queued);
     error PlaceNotEmpty(uint256 place);
     error BouncedCount(uint256 shown, uint256 expected);
+    error ReceiptsFall(uint64 number, uint64 last);
     error WrongOperations(bytes32 prefix, bytes32 expected);
 
     error NotCommitted(uint256 batch, BatchStatus status);
@@ -151,17 +184,7 @@ interface IRollupVault {
 
     /// @notice Publishes a batch. By the operator, as a transaction of its own, whose input is then the record on L1; it must be
     /// laid out as ABI encoders do.
-    /// @param words The public data of spec 5.1, n words.
-    /// @param commitment C, the circuit's commitment to the same words.
-    /// @param riskInputs Canonical bytes from which the rows under `riskRoot` follow; not read here, only published.
-    /// @param bounced The words of the operations that `words` leaves out as five zeros, in queue order.
-    function commitBatch(
-        uint256[] calldata words,
-        uint256 commitment,
-        uint256 riskRoot,
-        bytes calldata riskInputs,
-        uint256[5][] calldata bounced
-    ) external;
+    function commitBatch(Submission calldata submission) external;
 
     /// @notice Proves a committed batch. Anyone, in any order.
     function proveBatch(uint32 batch, Proof calldata proof) external;
@@ -174,12 +197,24 @@ interface IRollupVault {
     /// @notice Stops everything but claims, for good, if a proof or the queue's head is overdue. Anyone.
     function freeze() external;
 
+    /// @notice Freezes because a challenge was upheld. By `challenges` alone.
+    function freezeByChallenge() external;
+
+    /// @notice Lets the proof of a committed batch be due at `until` (seconds), between now and its deadline. By `challenges` alone.
+    function shortenDeadline(uint32 batch, uint40 until) external;
+
     // ---- owner ----
 
     /// @notice Gives an instrument id (1 to 2^18 - 1) its token, once. `unitsPerLot` token units make a lot.
     function listAsset(uint32 asset, address token, uint96 unitsPerLot) external;
 
     function setOperator(address operator) external;
+
+    /// @notice Names the contract that may freeze the vault and shorten deadlines, once.
+    function setChallenges(address challenges) external;
+
+    /// @notice Names the oracle committee that must attest every batch's risk inputs from now on, once.
+    function setCommittee(IOracleCommittee committee) external;
 
     // ---- what a verifier reads ----
 
@@ -188,6 +223,9 @@ interface IRollupVault {
     function genesisRoot() external view returns (uint256);
     function verifier() external view returns (ISettlementVerifier);
     function operator() external view returns (address);
+    /// @notice 0 until it is set.
+    function challenges() external view returns (address);
+    function committee() external view returns (IOracleCommittee);
     function blocks() external view returns (uint256);
     function rows() external view returns (uint256);
     function operations() external view returns (uint256);

@@ -14,7 +14,7 @@ library OperationQueue {
         return keccak256(abi.encode(prefix, depositor, words));
     }
 
-    /// @notice Operation word: kind 2 bits, account 24, asset 18, amount 48. The caller has checked the ranges.
+    /// @notice Operation word: kind 3 bits, account 24, asset 18, amount 48. The caller has checked the ranges.
     function pack(uint256 kind, uint256 account, uint256 asset, uint256 amount) internal pure returns (uint256) {
         return kind | account << ACCOUNT_AT | asset << ASSET_AT | amount << AMOUNT_AT;
     }

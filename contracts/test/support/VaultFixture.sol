@@ -184,7 +184,20 @@ abstract contract VaultFixture is Test {
 
     function _commit(Draft memory draft) internal {
         vm.prank(operator, operator);
-        vault.commitBatch(draft.words, draft.commitment, draft.riskRoot, "risk inputs", draft.bounced);
+        vault.commitBatch(_submission(draft, "risk inputs"));
+    }
+
+    /// @notice Without receipts and attestations.
+    function _submission(Draft memory draft, bytes memory riskInputs)
+        internal
+        pure
+        returns (IRollupVault.Submission memory submission)
+    {
+        submission.words = draft.words;
+        submission.commitment = draft.commitment;
+        submission.riskRoot = draft.riskRoot;
+        submission.riskInputs = riskInputs;
+        submission.bounced = draft.bounced;
     }
 
     function _expectRefused(Draft memory draft, bytes memory reason) internal {

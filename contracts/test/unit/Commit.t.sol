@@ -5,6 +5,7 @@ import {IRollupVault} from "../../src/interfaces/IRollupVault.sol";
 import {Field} from "../../src/libraries/Field.sol";
 import {PublicData} from "../../src/libraries/PublicData.sol";
 import {Keys} from "../support/Keys.sol";
+import {MockCommittee} from "../support/MockCommittee.sol";
 import {VaultFixture} from "../support/VaultFixture.sol";
 
 /// @dev spec 6.3. Each refusal changes one thing of a draft that is then accepted unchanged.
@@ -43,6 +44,8 @@ contract CommitTest is VaultFixture {
         vm.assertEq(record.payouts, keccak256(abi.encode(bytes32(0), draft.words[_rowAt(1)])), "payouts");
         vm.assertEq(record.close, START * 1000, "close");
         vm.assertEq(record.committedAt, START, "committedAt");
+        vm.assertEq(record.proveBy, START + PROOF_DEADLINE, "proveBy");
+        vm.assertEq(record.riskInputsHash, keccak256("risk inputs"), "riskInputsHash");
         vm.assertEq(record.operationEnd, 2, "operationEnd");
         vm.assertEq(uint256(record.status), uint256(IRollupVault.BatchStatus.Committed), "status");
         vm.assertEq(vault.lastCommitted(), 1, "lastCommitted");
@@ -53,12 +56,12 @@ contract CommitTest is VaultFixture {
     function test_commit_onlyByTheOperatorAtTopLevel() public {
         vm.expectRevert(abi.encodeWithSelector(IRollupVault.NotOperator.selector, anyone));
         vm.prank(anyone, anyone);
-        vault.commitBatch(draft.words, draft.commitment, draft.riskRoot, "", draft.bounced);
+        vault.commitBatch(_submission(draft, ""));
 
         bytes memory notTopLevel = abi.encodeWithSelector(IRollupVault.NotTopLevel.selector, operator);
         vm.expectRevert(notTopLevel);
         vm.prank(operator, anyone);
-        vault.commitBatch(draft.words, draft.commitment, draft.riskRoot, "", draft.bounced);
+        vault.commitBatch(_submission(draft, ""));
 
         vm.etch(operator, hex"ef0100000000000000000000000000000000000000abcd"); // delegated by EIP-7702
         _expectRefused(draft, notTopLevel);
@@ -68,42 +71,98 @@ contract CommitTest is VaultFixture {
 
     /// @dev All of these decode to the same arguments, which a stricter reader of L1 could refuse.
     function test_commit_refusesInputThatNoEncoderWrites() public {
-        bytes memory good = abi.encodeCall(
-            vault.commitBatch, (draft.words, draft.commitment, draft.riskRoot, hex"010203", draft.bounced)
-        );
-        uint256 wordsAt = 5 * 32; // from behind the selector
+        IRollupVault.Submission memory submission = _submission(draft, hex"010203");
+        submission.attestations = hex"0405";
+        bytes memory good = abi.encodeCall(vault.commitBatch, (submission));
+        uint256 head = 4 + 32; // offsets of the struct's members count from here
+        uint256 wordsAt = 9 * 32;
         uint256 inputsAt = wordsAt + 32 + 42 * 32;
         uint256 bouncedAt = inputsAt + 64;
-        vm.assertEq(good.length, 4 + bouncedAt + 32, "layout");
+        uint256 attestationsAt = bouncedAt + 32;
+        vm.assertEq(good.length, head + attestationsAt + 64, "layout");
 
         _expectMalformed(bytes.concat(good, hex"00"));
         bytes memory bad = bytes.concat(good);
-        bad[4 + inputsAt + 32 + 3] = 0x01; // padding
+        bad[head + inputsAt + 32 + 3] = 0x01; // padding
         _expectMalformed(bad);
-        bad[4 + inputsAt + 32 + 3] = 0x00;
-        bad[4 + inputsAt + 32 + 31] = 0x01;
+        bad[head + inputsAt + 32 + 3] = 0x00;
+        bad[head + inputsAt + 32 + 31] = 0x01;
         _expectMalformed(bad);
-        bad = bytes.concat(good, new bytes(32)); // bounced one word further
-        _point(bad, 4, bouncedAt + 32);
+        bad = bytes.concat(good);
+        bad[head + attestationsAt + 32 + 2] = 0x01;
+        _expectMalformed(bad);
+        bad = bytes.concat(good, _slice(good, head + attestationsAt, 64)); // attestations behind the rest
+        _point(bad, 1 + 8, good.length - head);
         _expectMalformed(bad);
         bad = bytes.concat(good); // bounced, an empty array, overlapping the zeros of an unused row
-        _point(bad, 4, wordsAt + 32 + 32 * _rowAt(0));
+        _point(bad, 1 + 4, wordsAt + 32 + 32 * _rowAt(0));
         _expectMalformed(bad);
-        bad = bytes.concat(good, _slice(good, 4 + wordsAt, 43 * 32)); // words behind the rest
+        bad = bytes.concat(good, _slice(good, head + wordsAt, 43 * 32)); // words behind the rest
+        _point(bad, 1, good.length - head);
+        _expectMalformed(bad);
+        bad = bytes.concat(good, _slice(good, head + inputsAt, 64)); // risk inputs behind the rest
+        _point(bad, 1 + 3, good.length - head);
+        _expectMalformed(bad);
+        bad = bytes.concat(good, _slice(good, head, good.length - head)); // the whole struct again
         _point(bad, 0, good.length - 4);
-        _expectMalformed(bad);
-        bad = bytes.concat(good, _slice(good, 4 + inputsAt, 64)); // risk inputs behind the rest
-        _point(bad, 3, good.length - 4);
         _expectMalformed(bad);
 
         _call(good);
         vm.assertEq(vault.lastCommitted(), 1, "as encoded it is taken");
     }
 
-    function testFuzz_commit_takesRiskInputsOfAnyLength(bytes calldata riskInputs) public {
+    function testFuzz_commit_takesBytesOfAnyLength(bytes calldata riskInputs, bytes calldata attestations) public {
+        IRollupVault.Submission memory submission = _submission(draft, riskInputs);
+        submission.attestations = attestations;
         vm.prank(operator, operator);
-        vault.commitBatch(draft.words, draft.commitment, draft.riskRoot, riskInputs, draft.bounced);
-        vm.assertEq(vault.lastCommitted(), 1, "taken");
+        vault.commitBatch(submission);
+        vm.assertEq(vault.batches(1).riskInputsHash, keccak256(riskInputs), "their hash is kept");
+    }
+
+    function test_commit_keepsReceiptsThatNeverFall() public {
+        IRollupVault.Submission memory submission = _submission(draft, "inputs");
+        (submission.receiptNumber, submission.receiptHash) = (7, keccak256("seven"));
+        vm.prank(operator, operator);
+        vault.commitBatch(submission);
+        vm.assertEq(vault.batches(1).receiptNumber, 7, "number");
+        vm.assertEq(vault.batches(1).receiptHash, keccak256("seven"), "hash");
+
+        submission = _submission(_draft(), "inputs");
+        (submission.receiptNumber, submission.receiptHash) = (6, keccak256("seven"));
+        _expectRefused(submission, abi.encodeWithSelector(IRollupVault.ReceiptsFall.selector, 6, 7));
+        (submission.receiptNumber, submission.receiptHash) = (7, keccak256("another"));
+        _expectRefused(submission, abi.encodeWithSelector(IRollupVault.ReceiptsFall.selector, 7, 7));
+        submission.receiptHash = keccak256("seven");
+        vm.prank(operator, operator);
+        vault.commitBatch(submission);
+        submission = _submission(_draft(), "inputs");
+        (submission.receiptNumber, submission.receiptHash) = (8, keccak256("eight"));
+        vm.prank(operator, operator);
+        vault.commitBatch(submission);
+        vm.assertEq(vault.batches(3).receiptNumber, 8, "it rises");
+    }
+
+    function test_commit_asksTheCommittee() public {
+        MockCommittee committee = new MockCommittee();
+        vault.setCommittee(committee);
+        IRollupVault.Submission memory submission = _submission(draft, "inputs");
+        (submission.reportTime, submission.attestations) = (uint64(START * 1000 - 1500), "signatures");
+        bytes32 attested = keccak256(
+            abi.encode(
+                vault.domain(),
+                uint32(1),
+                keccak256("inputs"),
+                draft.riskRoot,
+                START * 1000 - 1000,
+                submission.reportTime,
+                bytes("signatures")
+            )
+        );
+        _expectRefused(submission, abi.encodeWithSelector(MockCommittee.NotAttested.selector, attested));
+        committee.attest(attested);
+        vm.prank(operator, operator);
+        vault.commitBatch(submission);
+        vm.assertEq(vault.lastCommitted(), 1, "attested");
     }
 
     function test_commit_refusesEveryOtherWordCount() public {
@@ -216,13 +275,13 @@ contract CommitTest is VaultFixture {
     }
 
     function test_commit_boundsTheBatchesThatWait() public {
-        // operator (160 bits), frozen (8), lastCommitted (32), lastFinal (32) share slot 2.
+        // operator (160 bits), frozen (8), lastCommitted (32), lastFinal (32) share slot 4.
         uint256 slot = uint160(operator) | uint256(4096) << 168;
-        vm.store(address(vault), bytes32(uint256(2)), bytes32(slot));
+        vm.store(address(vault), bytes32(uint256(4)), bytes32(slot));
         vm.assertEq(vault.lastCommitted(), 4096, "slot of lastCommitted");
         Draft memory next = _draft();
         _expectRefused(next, abi.encodeWithSelector(IRollupVault.TooManyPendingBatches.selector, 4096));
-        vm.store(address(vault), bytes32(uint256(2)), bytes32(slot | uint256(1) << 200));
+        vm.store(address(vault), bytes32(uint256(4)), bytes32(slot | uint256(1) << 200));
         vm.assertEq(vault.lastFinal(), 1, "slot of lastFinal");
         next.words[1] = header(4097, START * 1000, START * 1000, 0, 0);
         _commit(next);
@@ -335,6 +394,12 @@ contract CommitTest is VaultFixture {
     }
 
     // ---- support ----
+
+    function _expectRefused(IRollupVault.Submission memory submission, bytes memory reason) private {
+        vm.expectRevert(reason);
+        vm.prank(operator, operator);
+        vault.commitBatch(submission);
+    }
 
     function _call(bytes memory input) private returns (bool done, bytes memory reason) {
         vm.prank(operator, operator);

@@ -140,7 +140,7 @@ contract DeploymentTest is VaultFixture {
         Draft memory draft = _draft();
         _expectRefused(draft, abi.encodeWithSelector(IRollupVault.NotOperator.selector, operator));
         vm.prank(bob, bob);
-        vault.commitBatch(draft.words, draft.commitment, draft.riskRoot, "", draft.bounced);
+        vault.commitBatch(_submission(draft, ""));
         vm.assertEq(vault.lastCommitted(), 1, "the new operator commits");
     }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.28;
 
+import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
+import {IOracleCommittee} from "../../src/interfaces/IOracleCommittee.sol";
 import {IRollupVault} from "../../src/interfaces/IRollupVault.sol";
 import {VaultFixture} from "../support/VaultFixture.sol";
 
@@ -14,7 +16,7 @@ contract FreezeTest is VaultFixture {
         _expectNothingOverdue();
         vm.warp(START + PROOF_DEADLINE + 1);
         vm.expectEmit();
-        emit IRollupVault.Frozen(1, 0);
+        emit IRollupVault.Frozen(IRollupVault.FreezeReason.Proof, 1, 0);
         vm.prank(anyone);
         vault.freeze();
         vm.assertEq(vault.frozen(), true, "frozen");
@@ -32,7 +34,7 @@ contract FreezeTest is VaultFixture {
         _expectNothingOverdue();
         vm.warp(START + 101 + PROOF_DEADLINE);
         vm.expectEmit();
-        emit IRollupVault.Frozen(2, 0);
+        emit IRollupVault.Frozen(IRollupVault.FreezeReason.Proof, 2, 0);
         vault.freeze();
     }
 
@@ -61,7 +63,7 @@ contract FreezeTest is VaultFixture {
         _expectNothingOverdue();
         vm.warp(START + 101 + OPERATION_DEADLINE);
         vm.expectEmit();
-        emit IRollupVault.Frozen(0, 1);
+        emit IRollupVault.Frozen(IRollupVault.FreezeReason.Operation, 0, 1);
         vault.freeze();
     }
 
@@ -123,6 +125,86 @@ contract FreezeTest is VaultFixture {
         _commit(draft);
         _prove(3);
         vault.finalizeBatch(2, none);
+    }
+
+    // ---- challenges ----
+
+    function test_challenges_areSetOnceByTheOwner() public {
+        vm.expectRevert(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, anyone));
+        vm.prank(anyone);
+        vault.setChallenges(address(verifier));
+        vm.expectRevert(abi.encodeWithSelector(IRollupVault.InvalidConfiguration.selector, "challenges"));
+        vault.setChallenges(anyone);
+        vm.expectEmit();
+        emit IRollupVault.ChallengesSet(address(verifier));
+        vault.setChallenges(address(verifier));
+        vm.assertEq(vault.challenges(), address(verifier), "challenges");
+        vm.expectRevert(abi.encodeWithSelector(IRollupVault.AlreadySet.selector, address(verifier)));
+        vault.setChallenges(address(cash));
+    }
+
+    function test_committee_isSetOnceByTheOwner() public {
+        vm.expectRevert(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, anyone));
+        vm.prank(anyone);
+        vault.setCommittee(IOracleCommittee(address(verifier)));
+        vm.expectRevert(abi.encodeWithSelector(IRollupVault.InvalidConfiguration.selector, "committee"));
+        vault.setCommittee(IOracleCommittee(anyone));
+        vm.expectEmit();
+        emit IRollupVault.CommitteeSet(address(verifier));
+        vault.setCommittee(IOracleCommittee(address(verifier)));
+        vm.assertEq(address(vault.committee()), address(verifier), "committee");
+        vm.expectRevert(abi.encodeWithSelector(IRollupVault.AlreadySet.selector, address(verifier)));
+        vault.setCommittee(IOracleCommittee(address(cash)));
+    }
+
+    function test_challenges_freezeAtOnce() public {
+        vault.setChallenges(address(verifier));
+        vm.expectRevert(abi.encodeWithSelector(IRollupVault.NotChallenges.selector, anyone));
+        vm.prank(anyone);
+        vault.freezeByChallenge();
+        vm.expectEmit();
+        emit IRollupVault.Frozen(IRollupVault.FreezeReason.Challenge, 0, 0);
+        vm.prank(address(verifier));
+        vault.freezeByChallenge();
+        vm.assertEq(vault.frozen(), true, "frozen");
+        vm.expectRevert(abi.encodeWithSelector(IRollupVault.VaultFrozen.selector));
+        vm.prank(address(verifier));
+        vault.freezeByChallenge();
+    }
+
+    function test_challenges_shortenADeadline() public {
+        vault.setChallenges(address(verifier));
+        _commit(_draft());
+        vm.warp(START + 10);
+        _commit(_draft());
+        uint40 until = uint40(START + 10 + 15 minutes);
+        vm.expectRevert(abi.encodeWithSelector(IRollupVault.NotChallenges.selector, anyone));
+        vm.prank(anyone);
+        vault.shortenDeadline(2, until);
+        vm.startPrank(address(verifier));
+        uint256 deadline = START + 10 + PROOF_DEADLINE;
+        vm.expectRevert(abi.encodeWithSelector(IRollupVault.InvalidDeadline.selector, START + 9, START + 10, deadline));
+        vault.shortenDeadline(2, uint40(START + 9));
+        vm.expectRevert(
+            abi.encodeWithSelector(IRollupVault.InvalidDeadline.selector, deadline + 1, START + 10, deadline)
+        );
+        vault.shortenDeadline(2, uint40(deadline + 1));
+        vm.expectRevert(abi.encodeWithSelector(IRollupVault.NotCommitted.selector, 3, IRollupVault.BatchStatus.None));
+        vault.shortenDeadline(3, until);
+        vm.expectEmit();
+        emit IRollupVault.DeadlineShortened(2, until);
+        vault.shortenDeadline(2, until);
+        vm.stopPrank();
+        vm.assertEq(vault.batches(2).proveBy, until, "proveBy");
+        vm.assertEq(vault.batches(1).proveBy, START + PROOF_DEADLINE, "of another batch");
+
+        // The earlier batch is unproven too and not overdue: the search goes on behind it.
+        vm.warp(until);
+        _expectNothingOverdue();
+        vm.warp(until + 1);
+        vm.expectEmit();
+        emit IRollupVault.Frozen(IRollupVault.FreezeReason.Proof, 2, 0);
+        vault.freeze();
     }
 
     function _expectNothingOverdue() private {

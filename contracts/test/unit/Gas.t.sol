@@ -95,7 +95,7 @@ contract GasTest is VaultFixture, GasSnapshots {
             riskInputs[i] = bytes1(uint8(i % 255 + 1));
         }
         vm.prank(operator, operator);
-        vault.commitBatch(draft.words, draft.commitment, draft.riskRoot, riskInputs, draft.bounced);
+        vault.commitBatch(_submission(draft, riskInputs));
         _snapshot(name);
     }
 }

@@ -15,7 +15,7 @@ contract OperationsTest is VaultFixture {
 
     function test_register_queuesTheWordsAndMovesTheCash() public {
         uint256[5] memory words = registrationWords(2, alice, 5_000_000);
-        vm.assertEq(words[0], 1 | 2 << 2 | uint256(5_000_000) << 44, "operation word");
+        vm.assertEq(words[0], 1 | 2 << 3 | uint256(5_000_000) << 45, "operation word");
         vm.expectEmit();
         emit IRollupVault.OperationQueued(0, alice, words);
         vm.assertEq(_register(alice, 5_000_000), 2, "first account number");
@@ -97,8 +97,8 @@ contract OperationsTest is VaultFixture {
     }
 
     function test_register_endsWithTheLastAccountNumber() public {
-        // queueHead (40 bits), queueTail (40), nextAccount (32) share slot 3.
-        vm.store(address(vault), bytes32(uint256(3)), bytes32(uint256(2 ** 24 - 1) << 80));
+        // queueHead (40 bits), queueTail (40), nextAccount (32) share slot 5.
+        vm.store(address(vault), bytes32(uint256(5)), bytes32(uint256(2 ** 24 - 1) << 80));
         vm.assertEq(vault.nextAccount(), 2 ** 24 - 1, "slot of nextAccount");
         (uint256 x, uint256 y) = Keys.key(5);
         vm.startPrank(alice);
@@ -112,7 +112,7 @@ contract OperationsTest is VaultFixture {
     function test_deposit_queuesTheWordsAndMovesLots() public {
         uint32 account = _registerFinal(alice, 0);
         uint256[5] memory words = depositWords(account, ETHER, 3000);
-        vm.assertEq(words[0], 2 | 2 << 2 | uint256(ETHER) << 26 | uint256(3000) << 44, "operation word");
+        vm.assertEq(words[0], 2 | 2 << 3 | uint256(ETHER) << 27 | uint256(3000) << 45, "operation word");
         bytes32 q1 = vault.queuePrefix(1);
         vm.expectEmit();
         emit IRollupVault.OperationQueued(1, bob, words);

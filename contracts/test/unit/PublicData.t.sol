@@ -112,11 +112,11 @@ contract PublicDataTest is Test {
     }
 
     function testFuzz_operation_roundTrips(uint256 kind, uint24 account, uint24 asset, uint48 amount) public pure {
-        kind = bound(kind, 0, 3);
+        kind = bound(kind, 0, 7);
         asset = asset % 2 ** 18;
         uint256 word = OperationQueue.pack(kind, account, asset, amount);
         vm.assertEq(
-            word, kind + account * uint256(4) + asset * uint256(2 ** 26) + amount * uint256(2 ** 44), "form of 5.1.2"
+            word, kind + account * uint256(8) + asset * uint256(2 ** 27) + amount * uint256(2 ** 45), "form of 5.1.2"
         );
         (uint256 gotKind, uint256 gotAccount, uint256 gotAsset, uint256 gotAmount) = OperationQueue.unpack(word);
         vm.assertEq(gotKind, kind, "kind");

@@ -61,8 +61,11 @@ public sealed class Vault(IEthereum ethereum, Address address)
         VaultAbi.Settle.Encode(settled.Select(s => (object)s.Instrument).ToArray(), settled.Select(s => (object)s.Payoff).ToArray());
 
     /// <summary>Call data of <c>commitBatch</c>.</summary>
-    public static byte[] Commit(BatchCalldata batch) => VaultAbi.CommitBatch.Encode(
-        Words(batch.Words), batch.Commitment.ToBigInteger(), batch.RiskRoot.ToBigInteger(), batch.RiskInputs.ToArray(), batch.Bounced.Select(o => (object)Words(o)).ToArray());
+    public static byte[] Commit(BatchCalldata batch) => VaultAbi.CommitBatch.Encode((object)new object[]
+    {
+        Words(batch.Words), batch.Commitment.ToBigInteger(), batch.RiskRoot.ToBigInteger(), batch.RiskInputs.ToArray(), batch.Bounced.Select(o => (object)Words(o)).ToArray(),
+        0, new byte[32], 0, Array.Empty<byte>(), // no receipts, and no committee's report
+    });
 
     /// <summary>Call data of <c>proveBatch</c>.</summary>
     /// <param name="proof">8 EVM words.</param>
