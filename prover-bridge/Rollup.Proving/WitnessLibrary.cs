@@ -12,7 +12,7 @@ namespace Rollup.Proving;
 public sealed unsafe class WitnessLibrary : IDisposable
 {
     /// <summary>Stack that a thread needs for <see cref="Calculate"/>, in bytes; 12 MiB of it are the circuit's.</summary>
-    public const int StackBytes = 16 << 20;
+    private const int StackBytes = 16 << 20;
 
     private const int MessageBytes = 2000;
 
@@ -59,7 +59,7 @@ public sealed unsafe class WitnessLibrary : IDisposable
         }
     }
 
-    /// <summary>Calculates a witness, on a thread with <see cref="StackBytes"/> of stack.</summary>
+    /// <summary>Calculates a witness, on a thread with 16 MiB of stack.</summary>
     /// <param name="memoryLimit">Bytes that the circuit's memory may take; at most 4 GiB count.</param>
     /// <returns>Four little-endian limbs a wire, integers below r.</returns>
     /// <exception cref="ProverException">The input does not fit, or breaks an assertion of the circuit.</exception>
@@ -96,6 +96,26 @@ public sealed unsafe class WitnessLibrary : IDisposable
         {
             NativeMemory.Free((void*)stop);
         }
+    }
+
+    /// <summary><see cref="Calculate"/> on a thread of its own: the pool's threads have as much stack as the system happens to give them.</summary>
+    /// <inheritdoc cref="Calculate"/>
+    public Task<ulong[]> CalculateAsync(CircuitInput input, long memoryLimit, CancellationToken cancellation)
+    {
+        var done = new TaskCompletionSource<ulong[]>(TaskCreationOptions.RunContinuationsAsynchronously);
+        new Thread(() =>
+        {
+            try
+            {
+                done.SetResult(Calculate(input, memoryLimit, cancellation));
+            }
+            catch (Exception error)
+            {
+                done.SetException(error);
+            }
+        }, StackBytes)
+        { IsBackground = true, Name = "witness" }.Start();
+        return done.Task;
     }
 
     public void Dispose() => NativeLibrary.Free(handle);

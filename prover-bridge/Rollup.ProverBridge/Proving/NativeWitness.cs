@@ -25,7 +25,7 @@ public sealed class NativeWitness(WitnessLibrary library, TimeSpan timeout, long
         deadline.CancelAfter(timeout);
         try
         {
-            return CircuitWitness.InMemory(await OnOwnThread(() => library.Calculate(input, memoryLimit, deadline.Token)), Path.Combine(folder, IWitnessCalculator.FileName));
+            return CircuitWitness.InMemory(await library.CalculateAsync(input, memoryLimit, deadline.Token), Path.Combine(folder, IWitnessCalculator.FileName));
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
@@ -34,23 +34,4 @@ public sealed class NativeWitness(WitnessLibrary library, TimeSpan timeout, long
     }
 
     public void Dispose() => library.Dispose();
-
-    // The pool's threads have as much stack as the system happens to give them.
-    private static Task<T> OnOwnThread<T>(Func<T> work)
-    {
-        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        new Thread(() =>
-        {
-            try
-            {
-                done.SetResult(work());
-            }
-            catch (Exception error)
-            {
-                done.SetException(error);
-            }
-        }, WitnessLibrary.StackBytes)
-        { IsBackground = true, Name = "witness" }.Start();
-        return done.Task;
-    }
 }

@@ -256,6 +256,22 @@ public sealed class ExitTests
     [Fact]
     public void The_instance_of_the_tests_has_the_committed_number_of_constraints() => HasCommittedConstraints("exit_three", ExitThree);
 
+    [Fact]
+    [Trait("Category", "Long")]
+    public void Sixteen_positions_in_sixteen_buckets_leave()
+    {
+        CompiledCircuit whole = CompiledCircuit.Get("exit");
+        HasCommittedConstraints("exit", whole);
+        RiskRow[] rows = [.. Enumerable.Range(0, Bound.Positions).Select(i => i % 3 == 0
+            ? BatchFactory.Linear(16 * i + i, InstrumentKind.Spot, 2, 1_000 + i, 0) : BatchFactory.Linear(16 * i + i, InstrumentKind.Perpetual, 2, 50_000 + i, 7 * i - 40)).Where(r => r.Id != 0)];
+        rows = [.. rows, BatchFactory.Linear(16 * 9_999 + 3, InstrumentKind.Call, 1, 77, 0)];
+        ExitInput spread = Build(Leaf(-9_876_543_210, [.. rows.Select((r, i) => new Position(r.Id, r.Kind == InstrumentKind.Spot || i % 2 == 0 ? 100 + i : -100 - i))]), rows, Bound.Positions);
+        Assert.Equal(Bound.Positions, rows.Select(r => r.Id / Bound.RowsPerBucket).Distinct().Count());
+        Accepted(spread, whole);
+        Accepted(Build(Borrower, slots: Bound.Positions), whole);
+        RefusedAt(whole, Add(spread.ToCircuitInput().ToJson(), "market", BigInteger.One << 36, 15, 3), "enabled * (path.root - riskRoot) === 0", Equity);
+    }
+
     internal static void EverySignalIsConstrained(CompiledCircuit circuit, params CircuitInput[] inputs)
     {
         foreach (CircuitInput input in inputs)
