@@ -7,7 +7,7 @@ import {TestToken} from "../../src/dev/TestToken.sol";
 contract FeeToken is TestToken {
     uint256 private _fee = 1;
 
-    constructor() TestToken("Fee", "FEE", 0) {}
+    constructor() TestToken("Fee", "FEE", 6) {}
 
     function setFee(uint256 fee) external {
         _fee = fee;
@@ -25,7 +25,7 @@ contract ReentrantToken is TestToken {
     address private _target;
     bytes private _call;
 
-    constructor() TestToken("Reentrant", "RE", 0) {}
+    constructor() TestToken("Reentrant", "RE", 6) {}
 
     function arm(address target, bytes calldata data) external {
         (_target, _call) = (target, data);

@@ -13,6 +13,8 @@ interface Vm {
     function store(address target, bytes32 slot, bytes32 value) external;
     function addr(uint256 secret) external pure returns (address);
     function sign(uint256 secret, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
+    function snapshotState() external returns (uint256);
+    function revertToState(uint256 state) external returns (bool);
     function assume(bool condition) external pure;
     function expectRevert(bytes calldata reason) external;
     function expectEmit() external;
