@@ -5,7 +5,7 @@ import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {IOracleCommittee} from "./interfaces/IOracleCommittee.sol";
 
-/// @title The oracle committee: k of n addresses vouch for the prices that a batch's risk inputs state (spec 6.10).
+/// @title The oracle committee: k of n addresses vouch for the prices that a batch's risk inputs state (spec 10.5).
 /// @dev What is signed names the vault's domain (chain, vault, circuit version) and the batch, so no signature serves two of either. The
 /// owner replaces members; the vault asks this contract, for good, so a committee that cannot be replaced could stop it.
 contract OracleCommittee is IOracleCommittee, Ownable2Step {

@@ -16,6 +16,7 @@ interface Vm {
     function snapshotState() external returns (uint256);
     function revertToState(uint256 state) external returns (bool);
     function assume(bool condition) external pure;
+    function expectRevert() external;
     function expectRevert(bytes calldata reason) external;
     function expectEmit() external;
     function readFile(string calldata path) external view returns (string memory);

@@ -4,8 +4,10 @@ pragma solidity ^0.8.28;
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {OracleCommittee} from "../../src/OracleCommittee.sol";
 import {Test} from "../support/Test.sol";
+import {VaultFixture} from "../support/VaultFixture.sol";
+import {IRollupVault} from "../../src/interfaces/IRollupVault.sol";
 
-/// @dev spec 6.10.
+/// @dev spec 10.5.
 contract OracleCommitteeTest is Test {
     uint256 private constant DOMAIN = 0xd0;
     uint32 private constant BATCH = 7;
@@ -223,5 +225,54 @@ contract OracleCommitteeTest is Test {
             }
             keys[at] = key;
         }
+    }
+}
+
+/// @dev The vault and the committee as they are deployed.
+contract OracleCommitteeOfAVaultTest is VaultFixture {
+    uint256 private constant SECRET = 0x0c0e;
+
+    function test_theVaultTakesABatchThatTheCommitteeVouchesFor() public {
+        address[] memory members = new address[](1);
+        members[0] = vm.addr(SECRET);
+        OracleCommittee committee = new OracleCommittee(members, 1, 10_000);
+        vault.setCommittee(committee);
+
+        IRollupVault.Submission memory submission = _submission(_draft(), "inputs");
+        submission.reportTime = uint64(START * 1000 - 1000 - 700); // the draft opens a second ago
+        vm.expectRevert(abi.encodeWithSelector(OracleCommittee.TooFewSignatures.selector, 0, 1));
+        _commitSubmission(submission);
+        submission.attestations = _attest(submission, 2);
+        vm.expectRevert(); // the signature is of another message, so of somebody else's key
+        _commitSubmission(submission);
+        submission.attestations = _attest(submission, 1);
+        _commitSubmission(submission);
+        vm.assertEq(vault.lastCommitted(), 1, "committed");
+
+        vm.warp(START + 60);
+        submission = _submission(_draft(), "inputs");
+        submission.reportTime = uint64((START + 59) * 1000 - 10_001);
+        submission.attestations = _attest(submission, 2);
+        vm.expectRevert(
+            abi.encodeWithSelector(OracleCommittee.ReportTooOld.selector, submission.reportTime, (START + 59) * 1000)
+        );
+        _commitSubmission(submission);
+        submission.reportTime++;
+        submission.attestations = _attest(submission, 2);
+        _commitSubmission(submission);
+        vm.assertEq(vault.lastCommitted(), 2, "committed");
+    }
+
+    function _attest(IRollupVault.Submission memory s, uint32 batch) private view returns (bytes memory) {
+        bytes32 hash = keccak256(
+            abi.encode("rollup-risk-inputs", vault.domain(), batch, keccak256(s.riskInputs), s.riskRoot, s.reportTime)
+        );
+        (uint8 v, bytes32 r, bytes32 t) = vm.sign(SECRET, hash);
+        return abi.encodePacked(r, t, v);
+    }
+
+    function _commitSubmission(IRollupVault.Submission memory submission) private {
+        vm.prank(operator, operator);
+        vault.commitBatch(submission);
     }
 }
