@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Numerics;
 using System.Text;
 using Rollup.Crypto;
+using Rollup.Protocol;
 
 namespace Rollup.Ethereum;
 

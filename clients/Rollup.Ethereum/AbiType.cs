@@ -1,4 +1,5 @@
 using System.Globalization;
+using Rollup.Protocol;
 
 namespace Rollup.Ethereum;
 

@@ -1,3 +1,5 @@
+using Rollup.Protocol;
+
 namespace Rollup.Ethereum;
 
 /// <summary>A failure at the chain's endpoint. Messages never contain an endpoint's path or user part, which may hold an API key.</summary>

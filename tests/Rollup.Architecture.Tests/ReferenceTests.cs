@@ -7,7 +7,7 @@ namespace Rollup.Architecture.Tests;
 public sealed class ReferenceTests
 {
     private static readonly string[] Pure = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Oracle", "Rollup.Engine", "Rollup.Groth16", "Rollup.Circuits", "Rollup.Witness"];
-    private static readonly string[] Hosts = ["Rollup.Sequencer", "Rollup.Proving", "Rollup.ProverBridge", "Rollup.StateVerifier", "Rollup.Cli", "Rollup.Client", "Rollup.Ethereum", "Rollup.Api", "Rollup.MarketData"];
+    private static readonly string[] Hosts = ["Rollup.Sequencer", "Rollup.Proving", "Rollup.ProverBridge", "Rollup.StateVerifier", "Rollup.Cli", "Rollup.Client", "Rollup.Ethereum", "Rollup.Api", "Rollup.MarketData", "Rollup.Gossip"];
 
     /// <summary>What each project may reference directly; one that is not here may not exist.</summary>
     private static readonly Dictionary<string, string[]> Allowed = new()
@@ -23,7 +23,8 @@ public sealed class ReferenceTests
         ["Rollup.MarketData"] = ["Rollup.Protocol"],
         ["Rollup.Api"] = ["Rollup.Protocol", "Rollup.Crypto"],
         ["Rollup.Ethereum"] = ["Rollup.Protocol", "Rollup.Crypto"],
-        ["Rollup.Sequencer"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Oracle", "Rollup.Engine", "Rollup.MarketData", "Rollup.Api", "Rollup.Ethereum"],
+        ["Rollup.Gossip"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Oracle", "Rollup.Ethereum"],
+        ["Rollup.Sequencer"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Oracle", "Rollup.Engine", "Rollup.MarketData", "Rollup.Api", "Rollup.Gossip", "Rollup.Ethereum"],
         ["Rollup.Proving"] = ["Rollup.Circuits"],
         ["Rollup.ProverBridge"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Engine", "Rollup.Groth16", "Rollup.Witness", "Rollup.Proving", "Rollup.Ethereum"],
         ["Rollup.Client"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Api", "Rollup.Ethereum"],

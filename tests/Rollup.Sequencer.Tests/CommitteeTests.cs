@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Builder;
 using Rollup.Api;
 using Rollup.Engine;
 using Rollup.Ethereum;
+using Rollup.Gossip;
 using Rollup.Oracle;
 using Rollup.Protocol;
 using Rollup.Risk;

@@ -1,6 +1,7 @@
 using System.Numerics;
 using Rollup.Crypto;
 using Rollup.Ethereum;
+using Rollup.Protocol;
 using Rollup.StateVerifier.Checks;
 
 namespace Rollup.StateVerifier.Chain;

@@ -3,6 +3,7 @@ using System.Numerics;
 using Rollup.Crypto;
 using Rollup.Crypto.Settlement;
 using Rollup.Ethereum;
+using Rollup.Protocol;
 using Rollup.StateVerifier.Chain;
 
 namespace Rollup.StateVerifier.Checks;

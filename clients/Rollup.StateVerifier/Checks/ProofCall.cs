@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Rollup.Ethereum;
 using Rollup.Groth16;
+using Rollup.Protocol;
 using Rollup.StateVerifier.Chain;
 
 namespace Rollup.StateVerifier.Checks;

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Rollup.Engine;
 using Rollup.Ethereum;
 using Rollup.Groth16;
+using Rollup.Protocol;
 using Rollup.ProverBridge.Jobs;
 using Rollup.ProverBridge.Monitoring;
 using Rollup.ProverBridge.Proving;

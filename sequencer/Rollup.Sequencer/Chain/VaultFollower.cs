@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Rollup.Ethereum;
+using Rollup.Protocol;
 using Rollup.Sequencer.Configuration;
 using Rollup.Sequencer.Core;
 

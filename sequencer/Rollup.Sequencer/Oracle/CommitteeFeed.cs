@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Rollup.Api;
+using Rollup.Gossip;
 using Rollup.Oracle;
 using Rollup.Sequencer.Configuration;
 

@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Rollup.Ethereum;
+using Rollup.Gossip;
 using Rollup.Oracle;
 using Rollup.Protocol;
 using Rollup.Sequencer.Configuration;

@@ -4,18 +4,18 @@ using Rollup.Ethereum;
 using Rollup.Oracle;
 using Rollup.Protocol;
 
-namespace Rollup.Sequencer.Oracle;
+namespace Rollup.Gossip;
 
 /// <summary>
 /// A report as it travels: its canonical bytes, then 65 bytes of a secp256k1 signature r, s, v over
 /// Keccak-256("rollup-oracle-report-1" | chain id 8 | vault 20 | report). Chain and vault keep a report from serving another rollup.
 /// </summary>
-internal static class SignedReport
+public static class SignedReport
 {
-    internal const int SignatureSize = 65;
-    internal const int MaxSize = OracleReport.MaxSize + SignatureSize;
+    public const int SignatureSize = 65;
+    public const int MaxSize = OracleReport.MaxSize + SignatureSize;
 
-    internal static byte[] Sign(EthereumKey key, ulong chainId, Address vault, OracleReport report)
+    public static byte[] Sign(EthereumKey key, ulong chainId, Address vault, OracleReport report)
     {
         byte[] bytes = report.Encode();
         return [.. bytes, .. key.Sign(Digest(chainId, vault, bytes)).ToBytes()];
@@ -23,7 +23,7 @@ internal static class SignedReport
 
     /// <summary>Reads a signed report and checks that <paramref name="signer"/> signed it.</summary>
     /// <returns>What is wrong, or null.</returns>
-    internal static string? Open(ReadOnlySpan<byte> bytes, ulong chainId, Address vault, Address signer, out OracleReport report)
+    public static string? Open(ReadOnlySpan<byte> bytes, ulong chainId, Address vault, Address signer, out OracleReport report)
     {
         report = new OracleReport(0, 0, 0, []);
         if (bytes.Length is <= SignatureSize or > MaxSize) return $"{bytes.Length} bytes are no signed report";

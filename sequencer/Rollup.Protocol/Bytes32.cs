@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 
-namespace Rollup.Ethereum;
+namespace Rollup.Protocol;
 
 /// <summary>32 bytes: a hash, a topic or a storage word. <c>default</c> is all zeros.</summary>
 public readonly struct Bytes32 : IEquatable<Bytes32>
@@ -44,5 +44,5 @@ public readonly struct Bytes32 : IEquatable<Bytes32>
     public static bool operator ==(Bytes32 left, Bytes32 right) => left.Equals(right);
     public static bool operator !=(Bytes32 left, Bytes32 right) => !left.Equals(right);
 
-    public override string ToString() => Hex.Format(ToBytes());
+    public override string ToString() => "0x" + Convert.ToHexStringLower(ToBytes());
 }
