@@ -61,8 +61,8 @@ public sealed partial class ClearingEngine
     private RejectCode Bid(long time, AuctionBid bid)
     {
         if (!IsExecuting(time)) return RejectCode.EpochClosed;
-        if (!IsPermitted(RiskActions.Liquidate)) return RejectCode.NotPermitted;
         if (!_distressed.TryGetValue(bid.Account.Value, out Distress distress) || !IsOnAuction(distress)) return RejectCode.NoAuction;
+        if (!IsPermitted(RiskActions.Liquidate, distress.Account)) return RejectCode.NotPermitted;
         ForcedLeg[] legs = SliceOf(distress, time);
         if (legs.Length == 0) return RejectCode.NoAuction;
         if (bid.Orders.Length != legs.Length) return RejectCode.Malformed;

@@ -29,11 +29,13 @@ public sealed partial class ClearingEngine
         {
             if (account is null || account.Margin.ScaledMaintenance >= 0) continue;
             Distress distress = _distressed.TryGetValue(account.Id, out Distress known) ? known : new Distress(account, _batch, null);
+            bool isPermitted = IsPermitted(RiskActions.Liquidate, account);
             if (distress.AuctionStart is { } start)
             {
-                if (time >= start + 2L * config.AuctionTime) distress = new Distress(account, _batch, null);
+                // Prices do not go on falling while nobody may bid.
+                if (!isPermitted || time >= start + 2L * config.AuctionTime) distress = new Distress(account, _batch, null);
             }
-            else if (_batch - distress.Since >= config.BookEpochs && ClosablePositions(account).Count > 0 && !IsUncovered(account))
+            else if (isPermitted && _batch - distress.Since >= config.BookEpochs && ClosablePositions(account).Count > 0 && !IsUncovered(account))
             {
                 distress = distress with { AuctionStart = time };
                 Emit() = new EngineEvent { Kind = EventKind.AuctionStarted, Account = AccountId.From(account.Id) };
@@ -49,11 +51,11 @@ public sealed partial class ClearingEngine
     /// <param name="isOpening">Whether the epoch has just opened: deleveraging, for which every account is looked at, happens only then.</param>
     private void Liquidate(long time, bool isOpening)
     {
-        if (!IsExecuting(time) || !IsPermitted(RiskActions.Liquidate)) return;
+        if (!IsExecuting(time)) return;
         foreach (Distress distress in _distressed.Values.OrderBy(d => d.Account.Margin.ScaledMaintenance).ThenBy(d => d.Account.Id).ToArray())
         {
             Account account = distress.Account;
-            if (account.HasActed) continue;
+            if (account.HasActed || !IsPermitted(RiskActions.Liquidate, account)) continue;
             CancelOrders(account);
             if (IsUncovered(account) && account.HasDerivatives)
             {

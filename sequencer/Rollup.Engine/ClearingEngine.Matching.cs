@@ -1,6 +1,7 @@
 using Rollup.Crypto.Settlement;
 using Rollup.Engine.State;
 using Rollup.Protocol;
+using Rollup.Risk;
 
 namespace Rollup.Engine;
 
@@ -126,10 +127,13 @@ public sealed partial class ClearingEngine
         Holding held = maker.Holding;
         if (held.PlanStamp != plan.Stamp) (held.PlanStamp, held.PlannedSize, held.PlannedCash) = (plan.Stamp, 0, 0);
         long lots = Math.Min(order.Size - plan.Filled, maker.Remaining);
-        long closable = maker.ReduceOnly ? Holding.Closable(maker.IsSell, held.Size + held.PlannedSize) : long.MaxValue;
+        // What came to rest while opening was permitted opens nothing while it is not.
+        bool mayOpen = IsPermitted(RiskActions.Open, order.Market);
+        long closable = maker.ReduceOnly || !mayOpen ? Holding.Closable(maker.IsSell, held.Size + held.PlannedSize) : long.MaxValue;
+        RejectCode beyond = maker.ReduceOnly ? RejectCode.ReduceOnlyWouldIncrease : RejectCode.NotPermitted;
         if (closable == 0)
         {
-            plan.Close(at, RejectCode.ReduceOnlyWouldIncrease);
+            plan.Close(at, beyond);
             return RejectCode.None;
         }
 
@@ -163,7 +167,7 @@ public sealed partial class ClearingEngine
         plan.TakerMeter = takerMeter;
         plan.Fees += takerFee + makerFee;
         plan.Add() = new PlanStep { Order = at, Lots = lots, MakerMeter = makerMeter, MakerFee = makerFee, TakerFee = takerFee };
-        if (lots == closable && lots < maker.Remaining) plan.Close(at, RejectCode.ReduceOnlyWouldIncrease);
+        if (lots == closable && lots < maker.Remaining) plan.Close(at, beyond);
         if (isClosing && CheckFill(order.Account, order.Holding, takerSize, takerCash, plan.Usage, out _) == RejectCode.None) plan.Mark();
         return RejectCode.None;
     }

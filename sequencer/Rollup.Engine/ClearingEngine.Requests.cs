@@ -34,7 +34,7 @@ public sealed partial class ClearingEngine
         if (CheckTradable(market, time) is var tradable and not RejectCode.None) return tradable;
         if (CheckTerms(request, flags, market) is var terms and not RejectCode.None) return terms;
         bool onlyReduces = flags.ReduceOnly || (flags.IsImmediate && account.Find(market) is { } held && request.Size <= Holding.Closable(request.IsSell, held.Size));
-        if (!IsPermitted(onlyReduces ? RiskActions.Reduce : RiskActions.Open)) return RejectCode.NotPermitted;
+        if (!IsPermitted(onlyReduces ? RiskActions.Reduce : RiskActions.Open, market)) return RejectCode.NotPermitted;
         if (CheckFreeSlot(account, request) is var slot and not RejectCode.None) return slot;
         if (!flags.IsImmediate && account.OpenOrders >= _config.MaxOpenOrders) return RejectCode.OpenOrdersFull;
         if (!flags.IsImmediate && market.Book.IsFull) return RejectCode.BookFull;
@@ -73,7 +73,7 @@ public sealed partial class ClearingEngine
         if (!IsExecuting(time)) return RejectCode.EpochClosed;
         if (!request.IsSell || request.Limit != 0 || request.FeeRate != 0 || request.Flags != 0) return RejectCode.Malformed;
         if (request.Size == 0) return RejectCode.ZeroSize;
-        if (!IsPermitted(RiskActions.Withdraw)) return RejectCode.NotPermitted;
+        if (!IsPermitted(RiskActions.Withdraw, account)) return RejectCode.NotPermitted;
         if (CheckFreeSlot(account, request) is var slot and not RejectCode.None) return slot;
         Market? market = null;
         if (request.Instrument != 0)

@@ -11,7 +11,7 @@ namespace Rollup.Engine;
 // The whole state as bytes: canonical, so that equal states have equal snapshots whatever led to them.
 public sealed partial class ClearingEngine
 {
-    private const uint SnapshotVersion = 3;
+    private const uint SnapshotVersion = 4;
 
     /// <summary>
     /// The state as bytes, from which <see cref="Restore"/> continues as if nothing had happened. Versioned, not checksummed: that is the host's.
@@ -31,7 +31,7 @@ public sealed partial class ClearingEngine
             to.Write(_observedAt);
             to.Write(_riskInputs.Length);
             to.Write(_riskInputs);
-            to.Write((int)_permitted);
+            to.Write(_permitted.Bits);
             to.Write(_liveAt);
             to.Write(_liveInputs.Length);
             to.Write(_liveInputs);
@@ -81,7 +81,7 @@ public sealed partial class ClearingEngine
         _openTime = from.ReadInt64();
         _observedAt = from.ReadInt64();
         _riskInputs = from.ReadBytes(from.ReadInt32());
-        _permitted = (RiskActions)from.ReadInt32();
+        _permitted = new GroupActions(from.ReadUInt64());
         _liveAt = from.ReadInt64();
         _liveInputs = from.ReadBytes(from.ReadInt32());
         int accounts = from.ReadInt32();

@@ -45,8 +45,14 @@ public sealed partial class ClearingEngine
         _ledger.Touched.Count, _ledger.RowCount, _ledger.Operations.Count, System.Numerics.BitOperations.PopCount(_ledger.Buckets),
         _ledger.ForcedCount, _ledger.ReliefCount);
 
+    /// <summary>What is permitted at present.</summary>
+    public GroupActions Permitted => _permitted;
+
     /// <summary>The epoch's risk rows, ascending by id; empty before the first epoch.</summary>
     public ImmutableArray<RiskRow> RiskTable => _rows;
+
+    /// <summary>Canonical bytes of the newest risk inputs within the epoch (<see cref="Command.LiveRisk"/>); empty if there are none.</summary>
+    public ReadOnlyMemory<byte> LiveInputs => _liveInputs;
 
     /// <summary>The key that requests of an account are verified with; null if there is no such account.</summary>
     public EddsaPublicKey? KeyOf(AccountId account) =>

@@ -49,7 +49,7 @@ public sealed partial class ClearingEngine
     private long _liveAt = -1;
     private byte[] _liveInputs = [];
 
-    private RiskActions _permitted = RiskActions.All;
+    private GroupActions _permitted = GroupActions.Everywhere(RiskActions.All);
 
     // No open order expires earlier: lets a tick do nothing most of the time.
     private long _earliestExpiry = long.MaxValue;
@@ -89,7 +89,7 @@ public sealed partial class ClearingEngine
             QueuedOperation operation => Operation(time, operation),
             AuctionBid bid => Bid(time, bid),
             byte[] riskInputs => command.Kind == CommandKind.OpenEpoch ? OpenEpoch(time, riskInputs) : LiveRisk(time, riskInputs),
-            RiskActions actions => Permit(actions),
+            GroupActions actions => Permit(actions),
             _ => command.Kind switch
             {
                 CommandKind.Tick => Tick(time),
@@ -106,11 +106,18 @@ public sealed partial class ClearingEngine
     /// <summary>Whether something may execute: an epoch is open and has not lasted too long.</summary>
     private bool IsExecuting(long time) => _isOpen && time <= _openTime + _config.MaxEpoch;
 
-    private bool IsPermitted(RiskActions action) => (_permitted & action) != 0;
+    private bool IsPermitted(RiskActions action, Market market) => _permitted.Permits(action, market.Spec.Group);
 
-    private RejectCode Permit(RiskActions actions)
+    /// <summary>Whether an action is permitted in every group that the account has positions in. Orders do not count: one in a restricted group would be a shield.</summary>
+    private bool IsPermitted(RiskActions action, Account account)
     {
-        if ((actions & ~RiskActions.All) != 0) return RejectCode.Malformed;
+        foreach (Holding h in account.Holdings)
+            if (h.Size != 0 && !IsPermitted(action, h.Market)) return false;
+        return true;
+    }
+
+    private RejectCode Permit(GroupActions actions)
+    {
         _permitted = actions;
         return RejectCode.None;
     }

@@ -55,6 +55,9 @@ public class LiquidationTests
         Crash(w, (BtcPerp, 960_000));
         w.Tick(5);
         Assert.Equal(100_000, w.SizeOf(Victim, BtcPerp));
+        Accept(w.Permit(GroupActions.Everywhere(RiskActions.All).With(1, RiskActions.Reduce)));
+        w.Tick(5);
+        Assert.Equal(100_000, w.SizeOf(Victim, BtcPerp));
         Accept(w.Permit(RiskActions.All));
         w.Tick(5);
         Assert.True(w.SizeOf(Victim, BtcPerp) < 100_000);
@@ -306,6 +309,25 @@ public class LiquidationTests
         Assert.Equal(equity - lots * 7_200 - w.CashOf(1), (long)MarginOf(w, Victim).Value);
         SealedBatch batch = SealAndCheck(w);
         Assert.Equal((lots, (Int128)lots * 952_800), (batch.Forced.Single().Fill, batch.Forced.Single().Quote));
+    }
+
+    [Fact]
+    public void An_auction_ends_where_nobody_may_bid_and_does_not_begin_there()
+    {
+        World w = Leveraged();
+        Crash(w, (BtcPerp, 960_000));
+        Idle(w);
+        Idle(w);
+        AuctionLeg leg = w.Engine.Distressed(Timestamp.FromMilliseconds(w.Now)).Single().Slice.Single();
+        Accept(w.Permit(GroupActions.Everywhere(RiskActions.All).With(1, RiskActions.Reduce)));
+        Assert.Equal(RejectCode.NotPermitted, Bid(w, Bidder, (BtcPerp, false, leg.Lots.Value, leg.Price.AtomsPerLot)).Code);
+        Idle(w);
+        Assert.Null(w.Engine.Distressed(Timestamp.FromMilliseconds(w.Now)).Single().AuctionStarted);
+        for (int i = 0; i < 4; i++) Idle(w);
+        Assert.Null(w.Engine.Distressed(Timestamp.FromMilliseconds(w.Now)).Single().AuctionStarted);
+        Accept(w.Permit(RiskActions.All));
+        Idle(w);
+        Assert.NotNull(w.Engine.Distressed(Timestamp.FromMilliseconds(w.Now)).Single().AuctionStarted);
     }
 
     [Fact]

@@ -48,7 +48,7 @@ internal sealed class NaiveEngine(EngineConfig config)
             case CommandKind.LiveRisk: return LiveRisk((byte[])command.Payload!);
             case CommandKind.Convert: return Convert();
             case CommandKind.Permit:
-                s.Permitted = (RiskActions)command.Payload!;
+                s.Permitted = (GroupActions)command.Payload!;
                 return RejectCode.None;
             default: return Seal();
         }
@@ -84,7 +84,7 @@ internal sealed class NaiveEngine(EngineConfig config)
         if (!f.Market && r.Limit % spec.Tick != 0) return RejectCode.PriceOffTick;
         if ((!f.PostOnly && r.FeeRate < config.TakerFee.Ppm) || (!f.IsImmediate && r.FeeRate < config.MakerFee.Ppm)) return RejectCode.FeeRateTooLow;
         bool onlyReduces = f.ReduceOnly || (f.IsImmediate && r.Size <= Closable(r.IsSell, a.Size(r.Instrument)));
-        if (!s.Permitted.HasFlag(onlyReduces ? RiskActions.Reduce : RiskActions.Open)) return RejectCode.NotPermitted;
+        if (!s.Permitted[spec.Group].HasFlag(onlyReduces ? RiskActions.Reduce : RiskActions.Open)) return RejectCode.NotPermitted;
         if (SlotCode(a, r) is var slot and not RejectCode.None) return slot;
         if (!f.IsImmediate && s.OrdersOf(a.Id).Count >= config.MaxOpenOrders) return RejectCode.OpenOrdersFull;
         if (!f.IsImmediate && s.Orders.Count(o => o.Request.Instrument == r.Instrument) >= config.MaxBookOrders) return RejectCode.BookFull;
@@ -187,10 +187,11 @@ internal sealed class NaiveEngine(EngineConfig config)
     private RejectCode TryFill(NaiveAccount a, SignedRequest r, NaiveOrder maker, bool isClosing, ref long remaining)
     {
         NaiveAccount b = s.Accounts[maker.Request.Account];
-        BigInteger closable = OrderFlagsOf(maker).ReduceOnly ? Closable(maker.Request.IsSell, b.Size(r.Instrument)) : long.MaxValue;
+        bool reduceOnly = OrderFlagsOf(maker).ReduceOnly, mayOpen = s.Permitted[specs[r.Instrument].Group].HasFlag(RiskActions.Open);
+        BigInteger closable = reduceOnly || !mayOpen ? Closable(maker.Request.IsSell, b.Size(r.Instrument)) : long.MaxValue;
         if (closable == 0)
         {
-            Close(maker, RejectCode.ReduceOnlyWouldIncrease);
+            Close(maker, reduceOnly ? RejectCode.ReduceOnlyWouldIncrease : RejectCode.NotPermitted);
             return RejectCode.None;
         }
 
@@ -241,7 +242,7 @@ internal sealed class NaiveEngine(EngineConfig config)
             MakerRemaining = Lots.From(left.Remaining),
             MakerFee = Cash.FromAtoms((long)makerFee),
         });
-        if (lots == closable && left.Remaining > 0) Close(left, RejectCode.ReduceOnlyWouldIncrease);
+        if (lots == closable && left.Remaining > 0) Close(left, reduceOnly ? RejectCode.ReduceOnlyWouldIncrease : RejectCode.NotPermitted);
         return RejectCode.None;
     }
 
@@ -318,7 +319,7 @@ internal sealed class NaiveEngine(EngineConfig config)
         if (!IsExecuting) return RejectCode.EpochClosed;
         if (!r.IsSell || r.Limit != 0 || r.FeeRate != 0 || r.Flags != 0) return RejectCode.Malformed;
         if (r.Size == 0) return RejectCode.ZeroSize;
-        if (!s.Permitted.HasFlag(RiskActions.Withdraw)) return RejectCode.NotPermitted;
+        if (a.Sizes.Keys.Any(t => !s.Permitted[specs[t].Group].HasFlag(RiskActions.Withdraw))) return RejectCode.NotPermitted;
         if (SlotCode(a, r) is var slot and not RejectCode.None) return slot;
         if (r.Instrument != 0 && !specs.ContainsKey(r.Instrument)) return RejectCode.UnknownInstrument;
         if (r.Instrument != 0 && specs[r.Instrument].Kind != InstrumentKind.Spot) return RejectCode.NotWithdrawable;

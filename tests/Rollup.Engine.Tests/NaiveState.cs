@@ -41,7 +41,7 @@ internal sealed class NaiveState
     /// <summary>The newest rows within the epoch, or null.</summary>
     internal Dictionary<int, RiskRow>? Live;
     internal long LiveAt = -1;
-    internal RiskActions Permitted = RiskActions.All;
+    internal GroupActions Permitted = GroupActions.Everywhere(RiskActions.All);
     internal SortedDictionary<int, NaiveAccount> Accounts = [];
 
     /// <summary>In the order they came to rest.</summary>

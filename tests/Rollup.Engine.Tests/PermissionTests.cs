@@ -23,7 +23,7 @@ public class PermissionTests
     public void Without_Open_only_what_can_but_shrink_a_position_is_taken()
     {
         World w = Traded();
-        Accept(w.Buy(4, BtcPerp, 20, 999_995));
+        Accept(w.Buy(3, BtcPerp, 8, 999_995));
         Accept(w.Permit(RiskActions.Reduce | RiskActions.Withdraw));
         byte[] before = w.Engine.StateDigest();
         Assert.Equal(RejectCode.NotPermitted, w.Buy(2, BtcPerp, 2, 1_000_000).Code);
@@ -52,7 +52,46 @@ public class PermissionTests
         Accept(w.Cancel(3, 1, 1)).Single(EventKind.Closed);
         Accept(w.Permit(RiskActions.Withdraw));
         Accept(w.Withdraw(2, 0, 5));
-        Assert.Equal(RejectCode.Malformed, w.Permit((RiskActions)16).Code);
+    }
+
+    [Fact]
+    public void A_resting_order_opens_nothing_while_its_group_may_not()
+    {
+        World w = Traded();
+        // 4 would open, 3 (short 10) closes with its first 10 lots and would open with the rest; 3's other order says reduce-only.
+        Accept(w.Buy(4, BtcPerp, 6, 1_000_010));
+        Accept(w.Buy(3, BtcPerp, 12, 1_000_005));
+        Accept(w.Buy(4, EthPerp, 5, 500_000));
+        Accept(w.Permit(GroupActions.Everywhere(RiskActions.All).With(1, RiskActions.Reduce)));
+        Result r = Accept(w.Sell(2, BtcPerp, 10, 1_000_000, ReduceOnly));
+        EngineEvent filled = r.Single(EventKind.Filled);
+        Assert.Equal((3, 10L, 1_000_005L), (filled.Maker.Value, filled.Lots.Value, filled.Price.AtomsPerLot));
+        Assert.Equal([(4, RejectCode.NotPermitted, 6L), (3, RejectCode.NotPermitted, 2L)], r.Of(EventKind.Closed).Select(e => (e.Account.Value, e.Reason, e.Remaining.Value)));
+        Assert.Equal((0L, 0L, 0L), (w.SizeOf(2, BtcPerp), w.SizeOf(3, BtcPerp), w.SizeOf(4, BtcPerp)));
+        // The other group goes on, resting orders too.
+        Assert.Equal(4, Accept(w.Sell(2, EthPerp, 5, 500_000, Ioc)).Single(EventKind.Filled).Maker.Value);
+        w.NextEpoch();
+    }
+
+    [Fact]
+    public void A_withdrawal_needs_the_groups_that_the_account_has_positions_in()
+    {
+        World w = Traded();
+        Accept(w.Buy(4, BtcPerp, 2, 900_000));
+        Accept(w.Permit(GroupActions.Everywhere(RiskActions.All).With(1, RiskActions.All & ~RiskActions.Withdraw)));
+        Assert.Equal(RejectCode.NotPermitted, w.Withdraw(2, 0, 5).Code);
+        Accept(w.Withdraw(4, 0, 5));
+        Accept(w.Permit(GroupActions.Everywhere(RiskActions.All).With(2, RiskActions.None)));
+        Accept(w.Withdraw(2, 0, 5));
+    }
+
+    [Fact]
+    public void Actions_of_a_group_stand_beside_those_of_the_others()
+    {
+        GroupActions actions = GroupActions.Everywhere(RiskActions.Reduce).With(0, RiskActions.All).With(15, RiskActions.Open | RiskActions.Withdraw).With(7, RiskActions.None);
+        Assert.Equal((RiskActions.All, RiskActions.Open | RiskActions.Withdraw, RiskActions.None, RiskActions.Reduce, RiskActions.Reduce), (actions[0], actions[15], actions[7], actions[6], actions[8]));
+        Assert.Equal((true, false, false), (actions.Permits(RiskActions.Withdraw, 15), actions.Permits(RiskActions.Reduce, 15), actions.Permits(RiskActions.Open, 1)));
+        Assert.Equal(RiskActions.None, default(GroupActions)[3]);
     }
 
     [Theory]

@@ -153,7 +153,7 @@ public class RandomScenarioTests
             < 84 => Command.Tick(Timestamp.FromMilliseconds(World.Now)),
             < 89 => Command.Seal(Timestamp.FromMilliseconds(World.Now)),
             < 91 => OpenEpoch(),
-            < 92 => Command.Permit(Timestamp.FromMilliseconds(World.Now), random.Next(3) > 0 ? RiskActions.All : (RiskActions)random.Next((int)RiskActions.All + 1)),
+            < 92 => Command.Permit(Timestamp.FromMilliseconds(World.Now), random.Next(3) > 0 ? GroupActions.Everywhere(RiskActions.All) : new GroupActions((ulong)random.NextInt64())),
             < 95 => Command.Convert(Timestamp.FromMilliseconds(World.Now)),
             < 97 => Live(),
             < 99 => Request(RandomOrder),

@@ -138,7 +138,9 @@ internal sealed class World
     public Result Live(Func<RiskInputs, RiskInputs>? change = null) =>
         Apply(Command.LiveRisk(Timestamp.FromMilliseconds(Now), (change is null ? Inputs() : change(Inputs())).Encode()));
 
-    public Result Permit(RiskActions actions) => Apply(Command.Permit(Timestamp.FromMilliseconds(Now), actions));
+    public Result Permit(RiskActions actions) => Permit(GroupActions.Everywhere(actions));
+
+    public Result Permit(GroupActions actions) => Apply(Command.Permit(Timestamp.FromMilliseconds(Now), actions));
 
     public Result Convert() => Apply(Command.Convert(Timestamp.FromMilliseconds(Now)));
 

@@ -152,7 +152,7 @@ public sealed class MachineTests
             < 18 => pair.Opening(),
             < 20 => new LiveRiskCommand(pair.Time, pair.Opening().RiskInputs),
             < 21 => new ConvertCommand(pair.Time),
-            < 25 => new PermitCommand(pair.Time, random.Next(4) > 0 ? RiskActions.All : (RiskActions)random.Next((int)RiskActions.All)),
+            < 25 => new PermitCommand(pair.Time, random.Next(4) > 0 ? GroupActions.Everywhere(RiskActions.All) : new GroupActions((ulong)random.NextInt64())),
             < 33 when status.IsOpen => pair.Operation(random.Next(2) == 0 || !exists
                 ? new Trader(account).Registration(Cash + random.Next(1000))
                 : new Operation(OperationKind.Deposit, account, random.Next(2) == 0 ? TestConfig.EthSpot : 0, random.Next(5_000), default, Fr.Zero, Fr.Zero, Fr.Zero)),

@@ -54,8 +54,11 @@ public readonly record struct Command
     /// <param name="riskInputs">Canonical bytes of <see cref="Risk.RiskInputs"/> for the open batch; the engine keeps the array.</param>
     public static Command LiveRisk(Timestamp time, byte[] riskInputs) => new(CommandKind.LiveRisk, time, riskInputs);
 
-    /// <summary>Permits these actions and no others, until the next such command. An engine begins with all. Deposits and cancels are always permitted.</summary>
-    public static Command Permit(Timestamp time, RiskActions actions) => new(CommandKind.Permit, time, actions);
+    /// <summary>
+    /// Permits these actions in each margin group and no others, until the next such command. An engine begins with all. Deposits, cancels and conversions are
+    /// always permitted.
+    /// </summary>
+    public static Command Permit(Timestamp time, GroupActions actions) => new(CommandKind.Permit, time, actions);
 
     /// <summary>Turns positions of settled instruments into cash, by account and instrument, as far as the batch has room.</summary>
     public static Command Convert(Timestamp time) => new(CommandKind.Convert, time, null);

@@ -34,8 +34,8 @@ internal sealed record OpenEpochCommand(Timestamp Time, byte[] RiskInputs) : Hos
 /// <summary>The newest prices within the epoch.</summary>
 internal sealed record LiveRiskCommand(Timestamp Time, byte[] RiskInputs) : HostCommand(Time);
 
-/// <summary>What is permitted from now on.</summary>
-internal sealed record PermitCommand(Timestamp Time, RiskActions Actions) : HostCommand(Time);
+/// <summary>What is permitted from now on, by margin group.</summary>
+internal sealed record PermitCommand(Timestamp Time, GroupActions Actions) : HostCommand(Time);
 
 /// <summary>Turns positions of settled instruments into cash, as far as the batch has room.</summary>
 internal sealed record ConvertCommand(Timestamp Time) : HostCommand(Time);
@@ -53,6 +53,7 @@ internal static class HostCommandCodec
     private const int HeaderSize = 9;
     private const int SignedSize = 4 * Fr.ByteLength;
     private const int RequestSize = HeaderSize + SignedSize;
+    private const int PermitSize = HeaderSize + 8;
     private const int BidSize = HeaderSize + 4;
     private const int OperationSize = HeaderSize + 8 + Operation.Words * Fr.ByteLength + Address.Size + 1 + Fr.ByteLength;
 
@@ -64,7 +65,7 @@ internal static class HostCommandCodec
         BidCommand c => EncodeBid(c),
         OpenEpochCommand c => [.. Header(OpenEpochTag, c.Time, HeaderSize), .. c.RiskInputs],
         LiveRiskCommand c => [.. Header(LiveRiskTag, c.Time, HeaderSize), .. c.RiskInputs],
-        PermitCommand c => [.. Header(PermitTag, c.Time, HeaderSize), (byte)c.Actions],
+        PermitCommand c => EncodePermit(c),
         ConvertCommand => Header(ConvertTag, command.Time, HeaderSize),
         GenesisCommand c => [.. Header(GenesisTag, c.Time, HeaderSize), .. c.Configuration],
         ViewKeyCommand c => Elements(Header(ViewKeyTag, c.Time, HeaderSize + Fr.ByteLength), HeaderSize, c.ViewKey),
@@ -86,7 +87,7 @@ internal static class HostCommandCodec
             (SealTag, HeaderSize) => new SealCommand(time),
             (OpenEpochTag, _) => new OpenEpochCommand(time, bytes[HeaderSize..].ToArray()),
             (LiveRiskTag, _) => new LiveRiskCommand(time, bytes[HeaderSize..].ToArray()),
-            (PermitTag, HeaderSize + 1) => new PermitCommand(time, (RiskActions)bytes[HeaderSize]),
+            (PermitTag, PermitSize) => new PermitCommand(time, new GroupActions(BinaryPrimitives.ReadUInt64BigEndian(bytes[HeaderSize..]))),
             (ConvertTag, HeaderSize) => new ConvertCommand(time),
             (GenesisTag, _) => new GenesisCommand(time, bytes[HeaderSize..].ToArray()),
             (ViewKeyTag, HeaderSize + Fr.ByteLength) => new ViewKeyCommand(time, Element(bytes, HeaderSize)),
@@ -100,6 +101,13 @@ internal static class HostCommandCodec
     private static (SignedRequest Request, EddsaSignature Signature) DecodeSigned(ReadOnlySpan<byte> bytes) => (
         SignedRequest.TryUnpack(Element(bytes, 0), out SignedRequest request) ? request : throw new FormatException("the signed word is malformed"),
         new EddsaSignature(Element(bytes, 32), Element(bytes, 64), Element(bytes, 96)));
+
+    private static byte[] EncodePermit(PermitCommand command)
+    {
+        byte[] bytes = Header(PermitTag, command.Time, PermitSize);
+        BinaryPrimitives.WriteUInt64BigEndian(bytes.AsSpan(HeaderSize), command.Actions.Bits);
+        return bytes;
+    }
 
     private static byte[] EncodeBid(BidCommand command)
     {
