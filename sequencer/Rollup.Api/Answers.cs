@@ -95,15 +95,24 @@ public sealed record RequestResult(
 /// <summary>The view key is kept; its account's registration will be accepted.</summary>
 public sealed record ViewKeyResult(ulong Sequence, [property: JsonConverter(typeof(FieldElementConverter))] Fr ViewKeyHash);
 
+/// <summary>A margin group's prices, and what they permit now.</summary>
+/// <param name="Prices">fresh, lowConfidence, divergent or stale.</param>
+/// <param name="Breaker">normal, reduceOnly or halted.</param>
+/// <param name="InitialRange">Scan range for opening risk, millionths of the price.</param>
+/// <param name="MaintenanceRange">Scan range of the epoch's risk table, millionths of the price.</param>
+/// <param name="Open">Whether positions may be opened and grown; and so on.</param>
+public sealed record GroupView(int Group, string Prices, string Breaker, int InitialRange, int MaintenanceRange, bool Open, bool Reduce, bool Liquidate, bool Withdraw);
+
 /// <summary>What a client must know to sign and to settle.</summary>
 /// <param name="Domain">Signing domain (spec 4.1).</param>
 /// <param name="Profile">Circuit profile: capacity of a batch.</param>
 /// <param name="MakerFee">Millionths of the quote.</param>
 /// <param name="TakerFee">Millionths of the quote.</param>
 /// <param name="Time">The sequencer's clock, Unix milliseconds.</param>
+/// <param name="Groups">Margin groups, ascending.</param>
 public sealed record InfoView(
     ulong ChainId, [property: JsonConverter(typeof(AddressConverter))] Address Vault, [property: JsonConverter(typeof(FieldElementConverter))] Fr Domain,
-    int CircuitVersion, string Profile, int Blocks, int Rows, int Operations, int MakerFee, int TakerFee, long Time);
+    int CircuitVersion, string Profile, int Blocks, int Rows, int Operations, int MakerFee, int TakerFee, long Time, IReadOnlyList<GroupView> Groups);
 
 /// <summary>An instrument.</summary>
 /// <param name="Symbol">For people, e.g. BTC-PERP.</param>
@@ -111,7 +120,10 @@ public sealed record InfoView(
 /// <param name="LotsPerUnit">1000: a lot is 0.001 units.</param>
 /// <param name="Tick">Limits are multiples of this, atoms per lot.</param>
 /// <param name="MinSize">Least lots of an order.</param>
-public sealed record InstrumentView(int Id, string Symbol, InstrumentKindName Kind, int Group, string Unit, long LotsPerUnit, long Tick, long MinSize);
+/// <param name="Strike">Of an option, atoms per lot.</param>
+/// <param name="Expiry">Of an option, Unix milliseconds: it takes no orders from then on.</param>
+public sealed record InstrumentView(
+    int Id, string Symbol, InstrumentKindName Kind, int Group, string Unit, long LotsPerUnit, long Tick, long MinSize, long? Strike = null, long? Expiry = null);
 
 /// <summary>Names of the supported kinds of spec/protocol.json.</summary>
 [JsonConverter(typeof(NameConverter<InstrumentKindName>))]
@@ -119,6 +131,8 @@ public enum InstrumentKindName
 {
     Spot = InstrumentKind.Spot,
     Perpetual = InstrumentKind.Perpetual,
+    Call = InstrumentKind.Call,
+    Put = InstrumentKind.Put,
 }
 
 /// <summary>One price of a book.</summary>
@@ -193,7 +207,9 @@ public sealed record RiskRowView(
 
 /// <summary>The risk table of the open epoch.</summary>
 /// <param name="Inputs">The canonical bytes it follows from (spec 6.7), 0x and hexadecimal digits.</param>
-public sealed record RiskView(uint Batch, [property: JsonConverter(typeof(FieldElementConverter))] Fr Root, string Inputs, IReadOnlyList<RiskRowView> Rows);
+/// <param name="Live">The same of the newest prices within the epoch, which fills and withdrawals are held to as well; absent if there are none.</param>
+public sealed record RiskView(
+    uint Batch, [property: JsonConverter(typeof(FieldElementConverter))] Fr Root, string Inputs, IReadOnlyList<RiskRowView> Rows, string? Live = null);
 
 /// <summary>One leg of a slice in auction.</summary>
 /// <param name="Side">Of the bidder's order.</param>

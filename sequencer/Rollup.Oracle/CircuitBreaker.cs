@@ -1,3 +1,5 @@
+using Rollup.Risk;
+
 namespace Rollup.Oracle;
 
 /// <summary>What a group's market may do; ascending from free to shut.</summary>
@@ -10,6 +12,17 @@ public enum BreakerState
 
     /// <summary>No order but cancels.</summary>
     Halted = 2,
+}
+
+/// <summary>What each state of a breaker permits.</summary>
+public static class Breaking
+{
+    public static RiskActions Permits(BreakerState state) => state switch
+    {
+        BreakerState.Normal => RiskActions.All,
+        BreakerState.ReduceOnly => RiskActions.All & ~RiskActions.Open,
+        _ => RiskActions.None,
+    };
 }
 
 /// <summary>When a group's breaker trips and recovers. Rates in 10^-6, times in milliseconds.</summary>

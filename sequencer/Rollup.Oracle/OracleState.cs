@@ -21,10 +21,8 @@ public enum OracleState
 /// <summary>The one table of what is permitted on which prices; docs/RISK.md argues each cell.</summary>
 public static class Validity
 {
-    public static RiskActions Permits(OracleState state) => state switch
-    {
-        OracleState.Fresh => RiskActions.All,
-        OracleState.LowConfidence => RiskActions.Reduce | RiskActions.Liquidate,
-        _ => RiskActions.Reduce,
-    };
+    public static RiskActions Permits(OracleState state) => state == OracleState.Fresh ? RiskActions.All : RiskActions.Reduce;
+
+    /// <summary>Whether an epoch may open on these prices, so that trading goes on at all.</summary>
+    public static bool OpensEpoch(OracleState state) => state is OracleState.Fresh or OracleState.LowConfidence;
 }

@@ -66,6 +66,20 @@ public sealed record SettlementAverage(long Expiry)
     /// <summary>A as risk inputs have it (<see cref="ExpiryInput.Average"/>): in 10^-9 of an index, rounded down.</summary>
     public long AverageOver(long index) => (long)Rounding.FloorDiv((Int128)Partial * SviSlice.One, index);
 
+    /// <summary>Goes on from what risk inputs say of it (<see cref="ExpiryInput"/>): the covered time is exact, the mean within 10^-9 of an index.</summary>
+    /// <param name="expiry">Unix milliseconds.</param>
+    /// <param name="time">When the inputs were observed.</param>
+    /// <param name="index">Theirs, 10^-6 USD a unit.</param>
+    /// <param name="average">Mean so far, in 10^-9 of the index.</param>
+    /// <param name="weight">Covered share of the window, in 10^-9.</param>
+    public static SettlementAverage From(long expiry, long time, long index, long average, int weight)
+    {
+        // A millisecond of the window weighs 555 x 10^-9, so rounding up finds the one that was rounded down. 50 + 31 bits, and 21 more.
+        long covered = (long)Rounding.CeilDiv((Int128)weight * Window, SviSlice.One);
+        Int128 mean = Rounding.CeilDiv((Int128)average * index, SviSlice.One);
+        return new SettlementAverage(expiry) { Covered = covered, Sum = mean * covered, LastTime = time, LastIndex = index };
+    }
+
     /// <summary>
     /// The forward that prices an option inside its window: w A + (1 - w) F, rounded down. What is averaged is certain; the rest, gaps
     /// included, is worth the forward.

@@ -23,7 +23,7 @@ public sealed class SequencerCommandTests : IAsyncLifetime, IDisposable
     public async Task InitializeAsync()
     {
         fake = await FakeSequencer.StartAsync();
-        fake.Answer("GET /v1/info", new InfoView(AnvilProcess.ChainId, CliRun.Vault, Domain, 1, "demo", 8, 16, 4, -50, 300, 1_723_161_256_003), ApiJson.Default.InfoView);
+        fake.Answer("GET /v1/info", new InfoView(AnvilProcess.ChainId, CliRun.Vault, Domain, 1, "demo", 8, 16, 4, -50, 300, 1_723_161_256_003, []), ApiJson.Default.InfoView);
         fake.Answer("GET /v1/instruments",
             [
                 new InstrumentView(1, "ETH", InstrumentKindName.Spot, 2, "ETH", 10_000, 1, 1), new InstrumentView(2, "BTC-PERP", InstrumentKindName.Perpetual, 1, "BTC", 1_000, 10, 5),

@@ -28,7 +28,7 @@ public sealed class SequencerClientTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task Views_are_asked_for_where_they_are()
     {
-        var info = new InfoView(31337, Sample.Vault, Fr.FromUInt64(3), 1, "demo", 8, 16, 4, -50, 300, 1_723_161_256_003);
+        var info = new InfoView(31337, Sample.Vault, Fr.FromUInt64(3), 1, "demo", 8, 16, 4, -50, 300, 1_723_161_256_003, [new GroupView(3, "lowConfidence", "reduceOnly", 200_000, 150_000, false, true, false, false)]);
         fake.Answer("GET /v1/info", info, ApiJson.Default.InfoView);
         fake.Answer("GET /v1/instruments", [new InstrumentView(2, "BTC-PERP", InstrumentKindName.Perpetual, 1, "BTC", 1_000, 10, 5)], ApiJson.Default.IReadOnlyListInstrumentView);
         fake.Answer("GET /v1/book/2", new BookView(2, 71, 72, [new LevelView(73, 74)], [new LevelView(75, 76), new LevelView(77, 78)]), ApiJson.Default.BookView);
@@ -38,7 +38,9 @@ public sealed class SequencerClientTests : IAsyncLifetime, IDisposable
         fake.Answer("GET /v1/accounts", [4, 9], ApiJson.Default.IReadOnlyListInt32);
         fake.Answer("GET /v1/accounts/4", Sample.Account, ApiJson.Default.AccountView);
 
-        Assert.Equal(info, await client.InfoAsync());
+        InfoView seen = await client.InfoAsync();
+        Assert.Equal(info.Groups, seen.Groups);
+        Assert.Equal(info, seen with { Groups = info.Groups });
         Assert.Equal(new InstrumentView(2, "BTC-PERP", InstrumentKindName.Perpetual, 1, "BTC", 1_000, 10, 5), Assert.Single(await client.InstrumentsAsync()));
         BookView book = await client.BookAsync(2, depth: 7);
         Assert.Equal((71ul, new LevelView(73, 74), new LevelView(77, 78)), (book.Sequence, book.Bids[0], book.Asks[1]));

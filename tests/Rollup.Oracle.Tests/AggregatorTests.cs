@@ -163,7 +163,7 @@ public sealed class AggregatorTests
     /// <summary>docs/RISK.md's table, cell by cell.</summary>
     [Theory]
     [InlineData(OracleState.Fresh, RiskActions.Open | RiskActions.Reduce | RiskActions.Liquidate | RiskActions.Withdraw)]
-    [InlineData(OracleState.LowConfidence, RiskActions.Reduce | RiskActions.Liquidate)]
+    [InlineData(OracleState.LowConfidence, RiskActions.Reduce)]
     [InlineData(OracleState.Divergent, RiskActions.Reduce)]
     [InlineData(OracleState.Stale, RiskActions.Reduce)]
     public void A_state_permits_these_actions(OracleState state, RiskActions permitted) => Assert.Equal(permitted, Validity.Permits(state));

@@ -20,29 +20,32 @@ internal sealed class HostHarness : IAsyncDisposable
     private readonly WebApplication app;
     private readonly EthereumClient ethereum;
 
-    private HostHarness(FakeChain chain, SequencerConfig config, TemporaryDirectory folder)
+    private HostHarness(FakeChain chain, SequencerConfig config, TemporaryDirectory folder, IPriceFeed? feed, TimeProvider clock)
     {
-        (Chain, this.folder) = (chain, folder);
+        (Chain, Spool, this.folder) = (chain, config.Spool, folder);
         DurableFile.CreateDirectory(config.Data);
         var spool = new Spool(config.Spool);
         spool.Prepare();
         ethereum = new EthereumClient(chain.Endpoint, new JsonRpcOptions { Attempts = 1 });
-        var feed = new StaticFeed(new Dictionary<string, MarketPrice> { ["BTCUSDT"] = new(61_700_000_000, 61_700_000_000), ["ETHUSDT"] = new(2_680_000_000, 2_680_000_000) });
-        app = SequencerHost.Build(config, Recovery.Open(config, spool, TimeProvider.System, NullLogger.Instance), spool, feed, ethereum, OperatorToken, TimeProvider.System, logging => logging.ClearProviders());
+        feed ??= new StaticFeed(new Dictionary<string, MarketPrice> { ["BTCUSDT"] = new(61_700_000_000, 61_700_000_000), ["ETHUSDT"] = new(2_680_000_000, 2_680_000_000) });
+        app = SequencerHost.Build(config, Recovery.Open(config, spool, clock, NullLogger.Instance), spool, feed, ethereum, OperatorToken, clock, logging => logging.ClearProviders());
     }
 
     internal FakeChain Chain { get; }
     internal Uri Endpoint => new(app.Urls.Single());
+    internal string Spool { get; }
     internal SequencerClient Client { get; private set; } = null!;
     internal HttpClient Http { get; private set; } = null!;
     internal SequencerCore Core => app.Services.GetRequiredService<SequencerCore>();
 
-    internal static async Task<HostHarness> StartAsync(LimitConfig? limits = null, EpochConfig? epoch = null)
+    internal static async Task<HostHarness> StartAsync(
+        LimitConfig? limits = null, EpochConfig? epoch = null, Func<SequencerConfig, SequencerConfig>? change = null, IPriceFeed? feed = null, TimeProvider? clock = null)
     {
         var chain = new FakeChain();
         await chain.StartAsync();
         var folder = new TemporaryDirectory();
-        var host = new HostHarness(chain, TestConfig.Make(folder.Path, chain.Endpoint, limits: limits, epoch: epoch), folder);
+        SequencerConfig config = TestConfig.Make(folder.Path, chain.Endpoint, limits: limits, epoch: epoch);
+        var host = new HostHarness(chain, change is null ? config : change(config), folder, feed, clock ?? TimeProvider.System);
         await host.app.StartAsync();
         host.Client = new SequencerClient(host.Endpoint);
         host.Http = new HttpClient { BaseAddress = host.Endpoint };

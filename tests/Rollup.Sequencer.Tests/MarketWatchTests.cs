@@ -30,7 +30,7 @@ public sealed class MarketWatchTests : IDisposable
         Assert.Equal((open, reduce, withdraw, true), (Passes(watch, Order(TestConfig.Btc)), Passes(watch, Order(TestConfig.Btc, reduceOnly: true)), Passes(watch, Withdrawal), Passes(watch, Cancel)));
         // The other group's prices are fresh; and cash of an account that holds nothing in the group needs none of it.
         Assert.True(Passes(watch, Order(TestConfig.Eth)));
-        Assert.Null(watch.Refusal(Withdrawal, _ => [2]));
+        Assert.Null(watch.Refusal(Withdrawal, _ => [TestConfig.Eth, TestConfig.EthSpot]));
         Assert.Equal(state == OracleState.Fresh, watch.Problem is null);
         if (!open) Assert.Equal((int)HostCode.PricesUncertain, watch.Refusal(Order(TestConfig.Btc), _ => [])!.Code);
     }
@@ -88,7 +88,7 @@ public sealed class MarketWatchTests : IDisposable
         long funding = 7_654;
         RiskInputs inputs = Inputs(config, watch, Now);
         inputs = inputs with { Groups = [new GroupRange(1, 222_000), .. inputs.Groups.Skip(1)], Instruments = [inputs.Instruments[0] with { Funding = funding }, .. inputs.Instruments.Skip(1)] };
-        watch.Restore(RiskRows.From(inputs), inputs.Encode());
+        watch.Restore(RiskRows.From(inputs), inputs);
         Assert.Equal((funding, 0L), (watch.TakeFunding(TestConfig.Btc), watch.TakeFunding(TestConfig.Eth)));
         Assert.Equal((222_000, 180_000), (watch.RangesOf(1).MaintenanceRange, watch.RangesOf(2).MaintenanceRange));
     }
@@ -159,7 +159,7 @@ public sealed class MarketWatchTests : IDisposable
 
     private static IEnumerable<(long, long)> NoBook(int instrument, bool asks) => [];
 
-    private static bool Passes(MarketWatch watch, SignedRequest request) => watch.Refusal(request, _ => [1]) is null;
+    private static bool Passes(MarketWatch watch, SignedRequest request) => watch.Refusal(request, _ => [TestConfig.Btc]) is null;
 
     private static SignedRequest Order(int instrument, bool reduceOnly = false) => new(RowKind.Order, reduceOnly ? (byte)8 : (byte)0, false, instrument, 2, 3, 4, 5, 6, 7, 8);
 

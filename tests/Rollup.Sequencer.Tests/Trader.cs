@@ -30,8 +30,8 @@ internal sealed class Trader
     internal static MessageSigner Signer { get; } = new(Domain);
 
     /// <summary>A signed order; every field can be chosen.</summary>
-    internal OrderMessage Order(int instrument, Side side, long size, long limit, byte slot = 0, OrderLife life = OrderLife.Gtc, bool postOnly = false, long? nonce = null, long expiry = TestConfig.Later, int feeRate = 500) =>
-        Signer.Sign(new OrderMessage(Account, slot, nonce ?? Next(slot), instrument, side, size, limit, feeRate, expiry, default, life, postOnly), Keys);
+    internal OrderMessage Order(int instrument, Side side, long size, long limit, byte slot = 0, OrderLife life = OrderLife.Gtc, bool postOnly = false, long? nonce = null, long expiry = TestConfig.Later, int feeRate = 500, bool reduceOnly = false) =>
+        Signer.Sign(new OrderMessage(Account, slot, nonce ?? Next(slot), instrument, side, size, limit, feeRate, expiry, default, life, postOnly, reduceOnly), Keys);
 
     internal CancelMessage Cancel(byte slot, bool prove = false) => Signer.Sign(new CancelMessage(Account, slot, nonces.GetValueOrDefault(slot, 1), TestConfig.Later, default, prove), Keys);
 

@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Rollup.Api;
 using Rollup.Crypto.Settlement;
 using Rollup.Engine;
+using Rollup.MarketData;
 using Rollup.Oracle;
 using Rollup.Protocol;
 using Rollup.Risk;
@@ -25,9 +26,38 @@ public sealed record ChainConfig(
 /// <param name="LotsPerUnit">1000: a lot is 0.001 units.</param>
 /// <param name="Tick">Limits are multiples of this, atoms per lot.</param>
 /// <param name="Group">Margin group, 0..15.</param>
-/// <param name="Market">Name of its price in the oracle feed.</param>
+/// <param name="Market">Name of its price in the oracle feed; of an option, of its underlying's.</param>
+/// <param name="Strike">Of an option: USD a unit, as decimal text with at most 6 decimals.</param>
+/// <param name="Expiry">Of an option: when it expires, in whole milliseconds, e.g. 2027-01-29T08:00:00Z.</param>
 public sealed record InstrumentConfig(
-    int Id, string Symbol, InstrumentKindName Kind, int Group, string Unit, long LotsPerUnit, long Tick, string Market, long MinSize = 1);
+    int Id, string Symbol, InstrumentKindName Kind, int Group, string Unit, long LotsPerUnit, long Tick, string Market, long MinSize = 1,
+    string? Strike = null, DateTimeOffset? Expiry = null)
+{
+    /// <summary>Whether it is a call or a put.</summary>
+    internal bool IsOption => Kind is InstrumentKindName.Call or InstrumentKindName.Put;
+
+    /// <summary>Of an option, atoms per lot; else 0.</summary>
+    internal long StrikePerLot => FixedPoint.TryParse(Strike ?? "0", 6, out long strike) ? strike / LotsPerUnit : 0;
+
+    /// <summary>Of an option; else 0.</summary>
+    internal Timestamp ExpiresAt => Timestamp.FromMilliseconds(Expiry?.ToUnixTimeMilliseconds() ?? 0);
+
+    /// <summary>The engine's part.</summary>
+    internal InstrumentSpec ToEngine() => new(Id, (InstrumentKind)Kind, Group, Tick, MinSize, StrikePerLot, ExpiresAt);
+
+    /// <summary>The first rule it breaks, or null.</summary>
+    internal string? Validate()
+    {
+        if (Symbol.Length is 0 or > 32 || Unit.Length is 0 or > 16 || Market.Length is 0 or > 32) return $"{Id}: symbol, unit and market have 1 to 32 characters";
+        if (LotsPerUnit is < 1 or > 100_000_000) return $"{Symbol}: lotsPerUnit must be 1 to 100000000";
+        if (!IsOption) return Strike is null && Expiry is null ? null : $"{Symbol}: strike and expiry belong to calls and puts";
+        if (Strike is null || !FixedPoint.TryParse(Strike, 6, out long strike) || strike < 1) return $"{Symbol}: strike must be USD a unit, above 0, with at most 6 decimals, not '{Strike}'";
+        if (strike % LotsPerUnit != 0) return $"{Symbol}: strike {Strike} is no whole number of atoms (10^-6 USD) for each of {LotsPerUnit} lots a unit";
+        if (Expiry is not { } expiry) return $"{Symbol}: expiry is missing, e.g. 2027-01-29T08:00:00Z";
+        long at = expiry.ToUnixTimeMilliseconds();
+        return at is < 1 or >= 1L << Width.Time || expiry.Ticks % TimeSpan.TicksPerMillisecond != 0 ? $"{Symbol}: expiry {Expiry:O} must be after 1970, in whole milliseconds" : null;
+    }
+}
 
 /// <summary>A margin group.</summary>
 /// <param name="ScanRangePpm">Scan range in calm markets, millionths of the price (RISK.md: Bitcoin 150000, Ether 180000, others 300000).</param>
@@ -48,7 +78,10 @@ public sealed record GroupConfig(int Group, int ScanRangePpm, int? MaxScanRangeP
 /// <param name="Refresh">Prices of an epoch in which nothing has executed are renewed after this.</param>
 /// <param name="MaxReportAge">Prices older than this open no epoch.</param>
 /// <param name="MaxUnfinal">With this many sealed batches not final yet, none is sealed.</param>
-public sealed record EpochConfig(int Length = 20_000, int Max = 60_000, int Refresh = 5_000, int MaxReportAge = 10_000, int MaxUnfinal = 512);
+/// <param name="LiveInterval">Least time between two tables of newest prices within an epoch.</param>
+/// <param name="LiveMovePpm">Prices or ranges that moved by no more than so many millionths make no such table.</param>
+public sealed record EpochConfig(
+    int Length = 20_000, int Max = 60_000, int Refresh = 5_000, int MaxReportAge = 10_000, int MaxUnfinal = 512, int LiveInterval = 1_000, int LiveMovePpm = 500);
 
 /// <summary>Fees in millionths of the quote, and funding.</summary>
 /// <param name="FundingPpm">Interest that longs pay shorts in eight hours, millionths of the index.</param>
@@ -119,7 +152,7 @@ public sealed record SequencerConfig(
     /// <summary>The engine's part.</summary>
     public EngineConfig ToEngine() => new(
         SettlementDomain.Of(Chain.ChainId, Chain.Vault), CircuitProfile.Named(Profile),
-        [.. Instruments.Select(t => new InstrumentSpec(t.Id, (InstrumentKind)t.Kind, t.Group, t.Tick, t.MinSize))],
+        [.. Instruments.Select(t => t.ToEngine())],
         FeeRate.FromPpm(Fees.MakerPpm), FeeRate.FromPpm(Fees.TakerPpm), Epoch.Max, Epoch.MaxReportAge, Liquidation: Liquidation.ToEngine());
 
     /// <summary>The first rule it breaks, naming the member; or null.</summary>
@@ -134,8 +167,7 @@ public sealed record SequencerConfig(
         if (Instruments.IsDefaultOrEmpty) return "instruments: at least one is needed";
         foreach (InstrumentConfig t in Instruments)
         {
-            if (t.Symbol.Length is 0 or > 32 || t.Unit.Length is 0 or > 16 || t.Market.Length is 0 or > 32) return $"instruments: {t.Id}: symbol, unit and market have 1 to 32 characters";
-            if (t.LotsPerUnit is < 1 or > 100_000_000) return $"instruments: {t.Symbol}: lotsPerUnit must be 1 to 100000000";
+            if (t.Validate() is { } instrument) return $"instruments: {instrument}";
             if (Groups.IsDefault || Groups.All(g => g.Group != t.Group)) return $"groups: group {t.Group} of {t.Symbol} is missing";
         }
 
@@ -152,11 +184,14 @@ public sealed record SequencerConfig(
         if (Epoch.Max is < 1_000 or > 60_000) return "epoch.max: must be 1000 to 60000 ms";
         if (Epoch.Length < 100 || Epoch.Length > Epoch.Max * 9 / 10) return "epoch.length: must be 100 ms to nine tenths of epoch.max";
         if (Epoch.Refresh < 100 || Epoch.Refresh > Epoch.Length) return "epoch.refresh: must be 100 ms to epoch.length";
+        if (Epoch.LiveInterval is < 100 or > 60_000) return "epoch.liveInterval: must be 100 to 60000 ms";
+        if (Epoch.LiveMovePpm is < 0 or > 100_000) return "epoch.liveMovePpm: must be 0 to 100000";
         if (Epoch.MaxUnfinal is < 1 or > 4_000) return "epoch.maxUnfinal: must be 1 to 4000";
         if (ViewKeyGraceSeconds is < 0 or > 86_400) return "viewKeyGraceSeconds: must be 0 to 86400";
         if (SnapshotRecords < 1) return "snapshotRecords: must be at least 1";
         if (BookIntervalMilliseconds is < 0 or > 60_000) return "bookIntervalMilliseconds: must be 0 to 60000";
         if (Oracle.Validate([.. Instruments.Select(t => t.Market).Distinct()]) is { } oracle) return $"oracle.{oracle}";
+        if (ValidateOptions() is { } option) return option;
         if (Oracle.Kind == OracleKind.Committee)
         {
             // A committee speaks of groups.
@@ -166,6 +201,18 @@ public sealed record SequencerConfig(
         }
 
         return ValidateLimits();
+    }
+
+    private string? ValidateOptions()
+    {
+        InstrumentConfig[] options = [.. Instruments.Where(t => t.IsOption)];
+        if (options.GroupBy(t => t.Group).FirstOrDefault(g => g.DistinctBy(t => t.Market).Count() > 1) is { } mixed)
+            return $"instruments: the options of group {mixed.Key} have several markets, {string.Join(", ", mixed.Select(t => t.Market).Distinct())}; a group has one underlying";
+        (int Group, Timestamp At)[] expiries = [.. options.Select(t => (t.Group, t.ExpiresAt)).Distinct()];
+        if (expiries.Length > RiskInputs.MaxExpiries) return $"instruments: {expiries.Length} expiries exceed {RiskInputs.MaxExpiries}";
+        // A committee reports what it reports; any other feed has the surfaces of this file.
+        return Oracle.Kind != OracleKind.Committee && options.FirstOrDefault(t => Oracle.Surfaces.All(s => (s.Group, s.Expiry) != (t.Group, t.ExpiresAt.Milliseconds))) is { } bare
+            ? $"oracle.surfaces: group {bare.Group} has none of expiry {bare.ExpiresAt.Milliseconds}, of {bare.Symbol}" : null;
     }
 
     private string? ValidateLimits() =>

@@ -105,7 +105,12 @@ internal static class Recovery
     {
         var instruments = new JsonArray();
         foreach (InstrumentConfig t in config.Instruments)
-            instruments.Add((JsonNode)new JsonObject { ["id"] = t.Id, ["kind"] = Name.Of(t.Kind), ["group"] = t.Group, ["lotsPerUnit"] = t.LotsPerUnit, ["tick"] = t.Tick, ["minSize"] = t.MinSize });
+        {
+            var instrument = new JsonObject { ["id"] = t.Id, ["kind"] = Name.Of(t.Kind), ["group"] = t.Group, ["lotsPerUnit"] = t.LotsPerUnit, ["tick"] = t.Tick, ["minSize"] = t.MinSize };
+            if (t.IsOption) (instrument["strike"], instrument["expiry"]) = (t.StrikePerLot, t.ExpiresAt.Milliseconds);
+            instruments.Add((JsonNode)instrument);
+        }
+
         var genesis = new JsonObject
         {
             ["chainId"] = config.Chain.ChainId, ["vault"] = config.Chain.Vault.ToString(), ["circuitVersion"] = CircuitVersion.Value, ["profile"] = config.Profile,

@@ -50,11 +50,19 @@ internal sealed class SequencerCore : IDisposable
     private readonly Queue<ChainOperation> waiting = new();
     private readonly Dictionary<long, (Operation Operation, Address Depositor)> executed;
 
+    // Settled instruments of which nobody holds a position any more: none can ever again.
+    private readonly HashSet<int> converted = [];
+
+    // What the epoch's table follows from, and the newest table shown within it.
+    private RiskInputs? epoch, shown;
+
     private long lastTime;
     private long lastTick;
     private long lastObserved;
     private long lastWatch;
     private long lastDistress;
+    private long lastLive;
+    private long lastSealed;
     private bool isDistressed;
     private long nextOpenAttempt;
     private bool isProverBehind;
@@ -67,13 +75,18 @@ internal sealed class SequencerCore : IDisposable
         (this.config, machine, journal, executed) = (config, recovered.Machine, recovered.Journal, recovered.Operations);
         (this.snapshots, this.spool, this.feed, this.sink, this.clock, this.metrics, this.status, this.log) = (snapshots, spool, feed, sink, clock, metrics, status, log);
         watch = new MarketWatch(config);
-        watch.Restore(machine.Engine.RiskTable, machine.RiskInputs);
+        epoch = RiskInputs.TryDecode(machine.RiskInputs, out RiskInputs opened, out _) ? opened : null;
+        shown = RiskInputs.TryDecode(machine.Engine.LiveInputs.Span, out RiskInputs live, out _) ? live : epoch;
+        watch.Restore(machine.Engine.RiskTable, epoch);
         riskInputs = new RiskInputsMaker(config, watch);
         lastTime = machine.Engine.Status.Now.Milliseconds;
         lastSnapshot = recovered.SnapshotSequence;
         channel = Channel.CreateBounded<Work>(new BoundedChannelOptions(config.Limits.Queue) { SingleReader = true });
         Report();
     }
+
+    /// <summary>What the API shows of the margin groups.</summary>
+    internal Task<IReadOnlyList<GroupView>> GroupsAsync() => ReadAsync(_ => watch.View());
 
     /// <summary>Keys of the accounts, for verifying requests outside the core.</summary>
     internal KeyDirectory Keys => machine.Keys;
@@ -176,12 +189,13 @@ internal sealed class SequencerCore : IDisposable
         Report();
     }
 
-    // Whether prices have brought so much margin below maintenance that the epoch ends before its time.
+    // Whether prices have brought so much margin below maintenance that the epoch ends before its time. Not where they are too poor for the next one.
     private bool IsDistressed(long now, Observation prices)
     {
         EngineStatus engine = machine.Engine.Status;
-        if (!config.Liquidation.Enabled || !engine.IsOpen || !RiskInputs.TryDecode(machine.RiskInputs, out RiskInputs epoch, out _)) return false;
-        if (riskInputs.AtPrices(epoch, prices) is not { } live) return false;
+        if (!config.Liquidation.Enabled || !engine.IsOpen || epoch is null || !watch.OpensEpoch) return false;
+        RiskInputs live = riskInputs.Distress(epoch, prices);
+        if (live.Validate() is not null) return false;
         var rule = new EpochRule((Int128)config.Liquidation.EarlyEpochUsd * Scale.AtomsPerUsd);
         return rule.AllowsOpening(now - engine.Opened.Milliseconds, machine.Engine.DistressedMargin(RiskRows.From(live)));
     }
@@ -192,30 +206,52 @@ internal sealed class SequencerCore : IDisposable
         if (now >= lastWatch && now - lastWatch < WatchInterval) return;
         lastWatch = now;
         Observation? prices = feed.Observe(now);
+        watch.Update(now, prices, (id, asks) => machine.Engine.Book(InstrumentId.From(id), asks, ImpactDepth).Select(l => (l.Price.AtomsPerLot, l.Lots.Value)));
+        // Before anything that it may forbid.
+        if (watch.Permitted is var permitted && permitted != machine.Engine.Permitted) ExecuteAlone(new PermitCommand(Now(), permitted));
         if (now < lastDistress || now - lastDistress >= DistressInterval)
         {
             lastDistress = now;
             isDistressed = prices is not null && IsDistressed(now, prices);
         }
 
-        watch.Update(now, prices, (id, asks) => machine.Engine.Book(InstrumentId.From(id), asks, ImpactDepth).Select(l => (l.Price.AtomsPerLot, l.Lots.Value)));
+        if (prices is not null && (now < lastLive || now - lastLive >= config.Epoch.LiveInterval)) ShowLive(now, prices);
         status.Set("prices", watch.Problem);
+    }
+
+    /// <summary>Gives the engine a table of the newest prices, and of the ranges for opening risk, if they moved since the last one.</summary>
+    /// <returns>Whether it has a new one.</returns>
+    internal bool ShowLive(long now, Observation prices)
+    {
+        lastLive = now;
+        EngineStatus engine = machine.Engine.Status;
+        bool isExecuting = engine.IsOpen && now <= engine.Opened.Milliseconds + config.Epoch.Max;
+        if (!isExecuting || epoch is null || now - prices.At > config.Epoch.MaxReportAge) return false;
+        RiskInputs live = riskInputs.Live(epoch, Math.Max(prices.At, lastObserved + 1), prices);
+        if (!RiskInputsMaker.HasMoved(shown!, live, config.Epoch.LiveMovePpm)) return false;
+        string? problem = live.Validate();
+        if (problem is null)
+        {
+            lastObserved = live.ObservedAt.Milliseconds;
+            lastTime = Math.Max(lastTime, lastObserved);
+            RejectCode code = ExecuteAlone(new LiveRiskCommand(Now(), live.Encode())).Code;
+            if (code == RejectCode.None) shown = live;
+            else problem = Explanations.Of(code);
+        }
+
+        status.Set("live", problem is null ? null : $"the newest prices make no table: {problem}");
+        return problem is null;
     }
 
     // Whether prices and breakers allow it; what they do not is refused here.
     private bool IsAllowed(CommandWork work)
     {
-        if (work is not RequestWork request || watch.Refusal(request.Request, GroupsOf) is not { } refusal) return true;
+        if (work is not RequestWork request || watch.Refusal(request.Request, PositionsOf) is not { } refusal) return true;
         work.Refuse(refusal);
         return false;
     }
 
-    private IEnumerable<int> GroupsOf(int account)
-    {
-        if (machine.Engine.View(AccountId.From(account)) is not { } view) return [];
-        IEnumerable<int> held = view.Positions.Select(p => p.Instrument).Concat(view.Orders.Select(o => o.Instrument.Value));
-        return config.Instruments.Where(t => held.Contains(t.Id)).Select(t => t.Group).Distinct();
-    }
+    private IEnumerable<int> PositionsOf(int account) => machine.Engine.View(AccountId.From(account))?.Positions.Select(p => p.Instrument) ?? [];
 
     private void ExecuteCommands(List<CommandWork> commands)
     {
@@ -311,8 +347,11 @@ internal sealed class SequencerCore : IDisposable
     {
         EngineStatus engine = machine.Engine.Status;
         bool isEmpty = engine.Blocks == 0 && engine.Operations == 0;
-        EpochStep step = EpochPolicy.Decide(config.Epoch, engine, isEmpty, clock.GetUtcNow().ToUnixTimeMilliseconds(), isDistressed, mustSeal);
+        long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        EpochStep step = EpochPolicy.Decide(config.Epoch, engine, isEmpty, now, isDistressed, mustSeal, watch.OpensEpoch);
         if (step == EpochStep.None) return false;
+        // A quiet epoch converts too, one batch a length.
+        if (step == EpochStep.Open && engine.IsOpen && !isDistressed && now - lastSealed >= config.Epoch.Length && Convert()) step = EpochStep.SealAndOpen;
         if (step == EpochStep.SealAndOpen)
         {
             isProverBehind = machine.Batches.Unfinal >= config.Epoch.MaxUnfinal;
@@ -322,7 +361,10 @@ internal sealed class SequencerCore : IDisposable
                 return false;
             }
 
+            // At the batch's end, from the room that liquidations left.
+            Convert();
             Applied applied = ExecuteAlone(new SealCommand(Now()));
+            lastSealed = now;
             if (applied.Batch is not { } batch) throw new SafeStopException($"The engine refuses to seal batch {engine.Batch} with {Name.Of(applied.Code)}.");
             spool.Put(batch);
             metrics.Sealed();
@@ -342,7 +384,8 @@ internal sealed class SequencerCore : IDisposable
         if (now < nextOpenAttempt) return false;
         string problem = feed.Problem;
         // Two openings never have prices of the same millisecond: of two that share an observation, the later one's counts as later.
-        RiskInputs? inputs = feed.Observe(now) is { } prices
+        Observation? prices = feed.Observe(now);
+        RiskInputs? inputs = prices is not null
             ? riskInputs.Make(engine.IsOpen ? engine.Batch : engine.Batch + 1, Math.Max(prices.At, lastObserved + 1), prices, id => machine.Engine.OpenInterest(InstrumentId.From(id)).Value, out problem)
             : null;
         if (inputs is not null)
@@ -352,11 +395,33 @@ internal sealed class SequencerCore : IDisposable
             lastTime = Math.Max(lastTime, lastObserved);
             RejectCode code = ExecuteAlone(new OpenEpochCommand(Now(), inputs.Encode())).Code;
             problem = code == RejectCode.None ? "" : Explanations.Of(code);
+            if (code == RejectCode.None)
+            {
+                epoch = shown = inputs;
+                // The range for opening risk holds from the start.
+                ShowLive(now, prices!);
+            }
         }
 
         nextOpenAttempt = problem.Length == 0 ? 0 : now + OpenRetryInterval;
         status.Set("oracle", problem.Length == 0 ? null : $"no epoch can open: {problem}");
         return problem.Length == 0;
+    }
+
+    /// <summary>Turns positions of settled instruments into cash, as far as the batch has room.</summary>
+    /// <returns>Whether any was.</returns>
+    private bool Convert()
+    {
+        bool isHeld = false;
+        foreach (RiskRow row in machine.Engine.RiskTable)
+        {
+            if ((row.Flags & InstrumentFlags.Settled) == 0 || converted.Contains(row.Id)) continue;
+            // Sizes sum to zero: without longs there are no shorts.
+            if (machine.Engine.OpenInterest(InstrumentId.From(row.Id)).Value > 0) isHeld = true;
+            else converted.Add(row.Id);
+        }
+
+        return isHeld && ExecuteAlone(new ConvertCommand(Now())).Code == RejectCode.None;
     }
 
     private Answer<BatchView> SealNow()

@@ -13,8 +13,8 @@ namespace Rollup.Sequencer.Oracle;
 internal delegate IEnumerable<(long Price, long Lots)> BookLevels(int instrument, bool asks);
 
 /// <summary>
-/// Follows the prices between epochs: what their state and the breakers allow, the scan ranges, and funding. It stands in front of the
-/// engine: what it refuses is never journaled. One thread at a time.
+/// Follows the prices between epochs: what their state and the breakers permit, scan ranges, funding, forwards and surfaces of options, settlement prices. It stands
+/// in front of the engine: what it refuses is never journaled. One thread at a time.
 /// </summary>
 internal sealed class MarketWatch
 {
@@ -22,27 +22,46 @@ internal sealed class MarketWatch
 
     private readonly SequencerConfig config;
     private readonly FundingRates rates;
-    private readonly Dictionary<int, GroupWatch> groups;
+    private readonly SortedDictionary<int, GroupWatch> groups = [];
+    private readonly Dictionary<int, GroupWatch> groupOf;
     private readonly Dictionary<int, FundingWatch> funding;
+
+    // What a lot of each settled option is worth, for good.
+    private readonly Dictionary<int, long> payoffs = [];
 
     internal MarketWatch(SequencerConfig config)
     {
         this.config = config;
         rates = new FundingRates(config.Fees.FundingPpm, config.Fees.PremiumBoundPpm, config.Epoch.Max);
-        groups = config.Groups.ToDictionary(g => g.Group, g => new GroupWatch(g, [.. config.Instruments.Where(t => t.Group == g.Group).Select(t => t.Market).Distinct()]));
+        foreach (GroupConfig g in config.Groups) groups[g.Group] = new GroupWatch(g, [.. config.Instruments.Where(t => t.Group == g.Group)]);
+        groupOf = config.Instruments.ToDictionary(t => t.Id, t => groups[t.Group]);
         funding = config.Instruments.Where(t => t.Kind == InstrumentKindName.Perpetual).ToDictionary(t => t.Id, _ => new FundingWatch());
     }
 
-    /// <summary>Goes on from an open epoch, after a restart. The part of an atom that funding owed is dropped; volatility is measured anew.</summary>
+    /// <summary>
+    /// Goes on from an open epoch, after a restart. The part of an atom that funding owed is dropped; volatility is measured anew; what a settlement average missed
+    /// since the epoch opened is a gap in it.
+    /// </summary>
     /// <param name="rows">The epoch's rows.</param>
-    /// <param name="riskInputs">The bytes they follow from; empty before the first epoch.</param>
-    internal void Restore(ImmutableArray<RiskRow> rows, ReadOnlySpan<byte> riskInputs)
+    /// <param name="inputs">What they follow from; null before the first epoch.</param>
+    internal void Restore(ImmutableArray<RiskRow> rows, RiskInputs? inputs)
     {
         foreach (RiskRow row in rows)
+        {
             if (funding.TryGetValue(row.Id, out FundingWatch? watch)) watch.Funding = new Funding(row.Funding);
-        if (!RiskInputs.TryDecode(riskInputs, out RiskInputs inputs, out _)) return;
+            if ((row.Flags & InstrumentFlags.Settled) != 0) payoffs[row.Id] = row.Base;
+        }
+
+        if (inputs is null) return;
+        long at = inputs.ObservedAt.Milliseconds;
         foreach (GroupRange range in inputs.Groups)
-            if (groups.TryGetValue(range.Group, out GroupWatch? watch)) watch.Ranges = RiskController.At(inputs.ObservedAt.Milliseconds, range.ScanRange);
+            if (groups.TryGetValue(range.Group, out GroupWatch? watch)) watch.Ranges = RiskController.At(at, range.ScanRange);
+        foreach (ExpiryInput expiry in inputs.Expiries)
+        {
+            InstrumentConfig option = config.Instruments.First(t => t.Group == expiry.Group && t.ExpiresAt == expiry.ExpiresAt);
+            long index = inputs.Instruments.First(t => t.Id == option.Id).Index * option.LotsPerUnit;
+            groups[expiry.Group].Expiries[expiry.ExpiresAt.Milliseconds].Restore(at, index, expiry);
+        }
     }
 
     /// <summary>Takes the prices as they are now.</summary>
@@ -52,11 +71,11 @@ internal sealed class MarketWatch
     internal void Update(long now, Observation? prices, BookLevels book)
     {
         bool isLate = prices is null || now - prices.At > config.Epoch.MaxReportAge;
-        foreach (GroupWatch group in groups.Values) group.Update(now, isLate ? null : prices);
+        foreach (GroupWatch group in groups.Values) group.Update(now, isLate ? null : prices, config.Epoch.MaxReportAge);
         foreach (InstrumentConfig t in config.Instruments)
         {
             if (!funding.TryGetValue(t.Id, out FundingWatch? watch)) continue;
-            if (groups[t.Group].State != OracleState.Fresh)
+            if (groupOf[t.Id].PriceState != OracleState.Fresh)
             {
                 watch.Since = null;
                 continue;
@@ -71,19 +90,27 @@ internal sealed class MarketWatch
         }
     }
 
+    /// <summary>What prices and breakers permit in each group.</summary>
+    internal GroupActions Permitted => groups.Aggregate(GroupActions.Everywhere(RiskActions.All), (all, g) => all.With(g.Key, g.Value.Permitted));
+
+    /// <summary>Whether the prices of every group are good enough for a new epoch.</summary>
+    internal bool OpensEpoch => groups.Values.All(g => g.OpensEpoch);
+
+    /// <summary>Whether a group's prices are good enough to value positions by.</summary>
+    internal bool Values(int group) => groups[group].OpensEpoch;
+
     /// <summary>Why a request may not reach the engine now; null if it may.</summary>
-    /// <param name="groupsOf">The margin groups that an account has positions or open orders in.</param>
-    internal ApiError? Refusal(in SignedRequest request, Func<int, IEnumerable<int>> groupsOf)
+    /// <param name="positionsOf">The instruments that an account has positions in.</param>
+    internal ApiError? Refusal(in SignedRequest request, Func<int, IEnumerable<int>> positionsOf)
     {
-        int instrument = request.Instrument;
         switch (request.Kind)
         {
             case RowKind.Order:
                 RiskActions action = OrderFlags.TryDecode(request.Flags, out OrderFlags flags) && flags.ReduceOnly ? RiskActions.Reduce : RiskActions.Open;
-                return config.Instruments.FirstOrDefault(t => t.Id == instrument) is { } traded ? Refusal(traded.Group, action) : null;
+                return groupOf.TryGetValue(request.Instrument, out GroupWatch? traded) ? traded.Refusal(action) : null;
             case RowKind.Withdrawal:
                 // Cash that stands behind nothing needs no price.
-                return groupsOf(request.Account).Select(group => Refusal(group, RiskActions.Withdraw)).FirstOrDefault(refusal => refusal is not null);
+                return positionsOf(request.Account).Select(instrument => groupOf[instrument].Refusal(RiskActions.Withdraw)).FirstOrDefault(refusal => refusal is not null);
             default:
                 return null;
         }
@@ -94,8 +121,7 @@ internal sealed class MarketWatch
     {
         get
         {
-            string[] problems = [.. groups.Where(g => g.Value.State != OracleState.Fresh).Select(g => $"prices of group {g.Key} are {Name.Of(g.Value.State)}"),
-                .. groups.Where(g => g.Value.Breaker.State != BreakerState.Normal).Select(g => $"group {g.Key} is {Name.Of(g.Value.Breaker.State)}: {g.Value.Breaker.Reason}")];
+            string[] problems = [.. groups.Values.SelectMany(g => g.Problems)];
             return problems.Length == 0 ? null : string.Join("; ", problems);
         }
     }
@@ -103,7 +129,7 @@ internal sealed class MarketWatch
     /// <summary>The scan ranges of a group: for opening risk, and for maintaining it.</summary>
     internal RiskController RangesOf(int group) => groups[group].Ranges;
 
-    /// <summary>F of an instrument for a new epoch, atoms per lot; 0 of spot.</summary>
+    /// <summary>F of an instrument for a new epoch, atoms per lot; 0 of all but perpetuals.</summary>
     internal long TakeFunding(int instrument)
     {
         if (!funding.TryGetValue(instrument, out FundingWatch? watch)) return 0;
@@ -111,18 +137,24 @@ internal sealed class MarketWatch
         return watch.Funding.Cumulative;
     }
 
-    private ApiError? Refusal(int group, RiskActions action)
+    /// <summary>What a lot of an option is worth for good, atoms, rounded down; null while it is not settled, and of what is none.</summary>
+    internal long? Payoff(InstrumentConfig t)
+    {
+        if (payoffs.TryGetValue(t.Id, out long known)) return known;
+        if (!t.IsOption || groupOf[t.Id].Expiries[t.ExpiresAt.Milliseconds].Average.Price is not { } price) return null;
+        long lot = RiskInputsMaker.Lot(price, t);
+        return payoffs[t.Id] = Math.Max(0, t.Kind == InstrumentKindName.Call ? lot - t.StrikePerLot : t.StrikePerLot - lot);
+    }
+
+    /// <summary>One expiry as risk inputs have it; null while no surface was ever seen.</summary>
+    internal ExpiryInput? Expiry(int group, Timestamp at, long observedAt, Observation prices)
     {
         GroupWatch watch = groups[group];
-        if ((Validity.Permits(watch.State) & action) == 0) return ApiError.Of(HostCode.PricesUncertain, $"prices of group {group} are {Name.Of(watch.State)}");
-        bool isAllowed = watch.Breaker.State switch
-        {
-            BreakerState.Normal => true,
-            BreakerState.ReduceOnly => action != RiskActions.Open,
-            _ => false,
-        };
-        return isAllowed ? null : ApiError.Of(HostCode.MarketRestricted, $"group {group} is {Name.Of(watch.Breaker.State)}: {watch.Breaker.Reason}");
+        return watch.Expiries[at.Milliseconds].Input(group, observedAt, prices.Prices[watch.Underlying].Index);
     }
+
+    /// <summary>What the API shows of the groups.</summary>
+    internal IReadOnlyList<GroupView> View() => [.. groups.Values.Select(g => g.View())];
 
     private sealed class FundingWatch
     {
@@ -135,24 +167,81 @@ internal sealed class MarketWatch
         internal long Premium { get; set; }
     }
 
-    private sealed class GroupWatch(GroupConfig config, ImmutableArray<string> markets)
+    private sealed class GroupWatch
     {
-        private readonly ControllerRules rules = config.ToController();
+        private readonly int number;
+        private readonly ControllerRules rules;
+        private readonly CircuitBreaker breaker;
+        private readonly string[] markets;
         private RealisedVariance variance;
+        private ExpiryWatch[] withoutSurface = [];
 
-        internal OracleState State { get; private set; } = OracleState.Stale;
-        internal CircuitBreaker Breaker { get; } = new(config.ToBreaker());
-        internal RiskController Ranges { get; set; } = RiskController.At(0, config.ScanRangePpm);
-
-        // A group is as good as the worst of its markets; its first market is its underlying.
-        internal void Update(long now, Observation? prices)
+        internal GroupWatch(GroupConfig config, InstrumentConfig[] instruments)
         {
-            State = markets.Length == 0 ? OracleState.Fresh : markets.Max(m => prices is not null && prices.Prices.TryGetValue(m, out MarketPrice p) ? p.State : OracleState.Stale);
-            MarketPrice price = prices is null || markets.Length == 0 ? default : prices.Prices.GetValueOrDefault(markets[0]);
-            Breaker.Step(new BreakerInput(now, State, price.Index, price.Depth));
-            if (State != OracleState.Fresh || price.Index == 0) return;
-            variance = variance.Add(now, price.Index);
-            Ranges = Ranges.Step(rules, new ControllerInput(now, variance.Deviation(Day)));
+            number = config.Group;
+            rules = config.ToController();
+            breaker = new CircuitBreaker(config.ToBreaker());
+            Ranges = RiskController.At(0, config.ScanRangePpm);
+            markets = [.. instruments.Select(t => t.Market).Distinct()];
+            Underlying = instruments.FirstOrDefault(t => t.IsOption)?.Market ?? markets.FirstOrDefault() ?? "";
+            Expiries = instruments.Where(t => t.IsOption).Select(t => t.ExpiresAt.Milliseconds).Distinct().ToDictionary(at => at, at => new ExpiryWatch(at));
         }
+
+        /// <summary>The market that its options settle by, or its first.</summary>
+        internal string Underlying { get; }
+
+        /// <summary>By time, Unix milliseconds.</summary>
+        internal Dictionary<long, ExpiryWatch> Expiries { get; }
+
+        /// <summary>The worst of its markets.</summary>
+        internal OracleState PriceState { get; private set; } = OracleState.Stale;
+
+        internal RiskController Ranges { get; set; }
+
+        internal RiskActions Permitted => Validity.Permits(State) & Breaking.Permits(breaker.State);
+
+        internal bool OpensEpoch => Validity.OpensEpoch(State);
+
+        internal IEnumerable<string> Problems
+        {
+            get
+            {
+                if (PriceState != OracleState.Fresh) yield return $"prices of group {number} are {Name.Of(PriceState)}";
+                if (withoutSurface.Length > 0) yield return $"group {number} has no new surface of expiry {string.Join(", ", withoutSurface.Select(e => e.At))}";
+                if (breaker.State != BreakerState.Normal) yield return $"group {number} is {Name.Of(breaker.State)}: {breaker.Reason}";
+            }
+        }
+
+        // Options without a surface are valued by their last one: known within a wide interval.
+        private OracleState State => PriceState == OracleState.Fresh && withoutSurface.Length > 0 ? OracleState.LowConfidence : PriceState;
+
+        internal void Update(long now, Observation? prices, int maxAge)
+        {
+            PriceState = markets.Length == 0 ? OracleState.Fresh : markets.Max(m => prices is not null && prices.Prices.TryGetValue(m, out MarketPrice p) ? p.State : OracleState.Stale);
+            MarketPrice price = prices?.Prices.GetValueOrDefault(Underlying) ?? default;
+            if (prices is not null)
+                foreach (ExpiryReport report in prices.Expiries.GetValueOrDefault(number, []))
+                    if (Expiries.TryGetValue(report.Expiry, out ExpiryWatch? expiry)) expiry.Report(prices.At, report);
+            withoutSurface = [.. Expiries.Values.Where(e => e.IsWithoutSurface(now, now - maxAge)).OrderBy(e => e.At)];
+            breaker.Step(new BreakerInput(now, PriceState, price.Index, price.Depth));
+            if (PriceState == OracleState.Fresh && price.Index > 0)
+            {
+                variance = variance.Add(now, price.Index);
+                Ranges = Ranges.Step(rules, new ControllerInput(now, variance.Deviation(Day)));
+                foreach (ExpiryWatch expiry in Expiries.Values) expiry.Sample(prices!.At, price.Index);
+            }
+
+            foreach (ExpiryWatch expiry in Expiries.Values) expiry.Close(now);
+        }
+
+        internal ApiError? Refusal(RiskActions action) =>
+            (Validity.Permits(State) & action) == 0 ? ApiError.Of(HostCode.PricesUncertain, $"prices of group {number} are {Name.Of(State)}")
+            : (Breaking.Permits(breaker.State) & action) == 0 ? ApiError.Of(HostCode.MarketRestricted, $"group {number} is {Name.Of(breaker.State)}: {breaker.Reason}")
+            : null;
+
+        internal GroupView View() => new(number, Name.Of(State), Name.Of(breaker.State), Ranges.InitialRange, Ranges.MaintenanceRange,
+            Has(RiskActions.Open), Has(RiskActions.Reduce), Has(RiskActions.Liquidate), Has(RiskActions.Withdraw));
+
+        private bool Has(RiskActions action) => (Permitted & action) != 0;
     }
 }

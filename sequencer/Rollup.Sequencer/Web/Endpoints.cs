@@ -131,12 +131,12 @@ internal sealed class Endpoints(
         else await context.RefuseAsync(answer.Error!);
     }
 
-    private Task Info(HttpContext context)
+    private async Task Info(HttpContext context)
     {
         CircuitProfile profile = CircuitProfile.Named(config.Profile);
-        return context.Response.WriteAsync(
+        await context.Response.WriteAsync(
             new InfoView(config.Chain.ChainId, config.Chain.Vault, config.ToEngine().Domain, CircuitVersion.Value, profile.Name, profile.Blocks, profile.Rows, profile.Operations,
-                config.Fees.MakerPpm, config.Fees.TakerPpm, clock.GetUtcNow().ToUnixTimeMilliseconds()), ApiJson.Default.InfoView);
+                config.Fees.MakerPpm, config.Fees.TakerPpm, clock.GetUtcNow().ToUnixTimeMilliseconds(), await core.GroupsAsync()), ApiJson.Default.InfoView);
     }
 
     private async Task Book(HttpContext context)

@@ -44,7 +44,9 @@ internal static class Views
         EngineStatus status = machine.Engine.Status;
         if (machine.Engine.RiskTable.IsEmpty) return null;
         return new RiskView(status.Batch, new Crypto.Settlement.RiskTree(machine.Engine.RiskTable).Root,
-            "0x" + Convert.ToHexStringLower(machine.RiskInputs), [.. machine.Engine.RiskTable.Select(Row)]);
+            Hex(machine.RiskInputs), [.. machine.Engine.RiskTable.Select(Row)], machine.Engine.LiveInputs is { IsEmpty: false } live ? Hex(live.Span) : null);
+
+        static string Hex(ReadOnlySpan<byte> bytes) => "0x" + Convert.ToHexStringLower(bytes);
     }
 
     /// <param name="now">Unix milliseconds: prices fall with time.</param>
@@ -52,7 +54,8 @@ internal static class Views
         [.. machine.Engine.Distressed(Timestamp.FromMilliseconds(now)).Where(d => d.Slice.Length > 0).Select(d => new AuctionView(d.Account.Value, d.AuctionStarted!.Value.Milliseconds,
             [.. d.Slice.Select(leg => new AuctionLegView(leg.Instrument.Value, leg.IsSell ? Side.Sell : Side.Buy, leg.Lots.Value, leg.Price.AtomsPerLot))]))]);
 
-    internal static InstrumentView Instrument(InstrumentConfig t) => new(t.Id, t.Symbol, t.Kind, t.Group, t.Unit, t.LotsPerUnit, t.Tick, t.MinSize);
+    internal static InstrumentView Instrument(InstrumentConfig t) => new(t.Id, t.Symbol, t.Kind, t.Group, t.Unit, t.LotsPerUnit, t.Tick, t.MinSize,
+        t.IsOption ? t.StrikePerLot : null, t.Expiry?.ToUnixTimeMilliseconds());
 
     private static RiskRowView Row(RiskRow r) =>
         new(r.Id, (InstrumentKindName)r.Kind, (int)r.Flags, r.Group, r.Index, r.Base, r.Funding, [.. r.Long], [.. r.Short]);
