@@ -8,6 +8,7 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Protocol} from "./generated/Protocol.sol";
 import {IRiskRows} from "./interfaces/IRiskRows.sol";
+import {IRiskTable} from "./interfaces/IRiskTable.sol";
 import {IRollupVault} from "./interfaces/IRollupVault.sol";
 import {IRowVerifier} from "./interfaces/IRowVerifier.sol";
 import {RiskInputs} from "./libraries/RiskInputs.sol";
@@ -21,7 +22,7 @@ contract Challenges is ReentrancyGuardTransient {
 
     struct Configuration {
         IRollupVault vault;
-        IRiskRows riskRows;
+        IRiskTable riskTable;
         IRowVerifier rowVerifier;
         address guarantor; // gives and takes back the operator's bond, names the sequencer's keys
         address sequencer; // its first key
@@ -60,6 +61,7 @@ contract Challenges is ReentrancyGuardTransient {
     enum Offence {
         Unproven,
         Row,
+        RiskRoot,
         DoubleReceipt,
         ContradictedReceipt
     }
@@ -70,6 +72,7 @@ contract Challenges is ReentrancyGuardTransient {
 
     IRollupVault public immutable vault;
     IERC20 public immutable cash;
+    IRiskTable public immutable riskTable;
     IRiskRows public immutable riskRows;
     IRowVerifier public immutable rowVerifier;
     address public immutable guarantor;
@@ -121,6 +124,7 @@ contract Challenges is ReentrancyGuardTransient {
     error ProofStillDue(uint32 batch, uint256 until);
     error NotChallengeable(uint32 batch, IRollupVault.BatchStatus status);
     error WrongRiskInputs(bytes32 hash, bytes32 expected);
+    error RootAsExpected(uint256 root);
     error RowAsExpected(uint256 id);
     error RowProofRejected(uint256 id);
     error NoBond();
@@ -141,7 +145,7 @@ contract Challenges is ReentrancyGuardTransient {
 
     constructor(Configuration memory config) {
         require(address(config.vault).code.length != 0, InvalidConfiguration("vault"));
-        require(address(config.riskRows).code.length != 0, InvalidConfiguration("riskRows"));
+        require(address(config.riskTable).code.length != 0, InvalidConfiguration("riskTable"));
         require(address(config.rowVerifier).code.length != 0, InvalidConfiguration("rowVerifier"));
         require(config.guarantor != address(0), InvalidConfiguration("guarantor"));
         require(config.sequencer != address(0), InvalidConfiguration("sequencer"));
@@ -156,7 +160,8 @@ contract Challenges is ReentrancyGuardTransient {
 
         vault = config.vault;
         cash = IERC20(config.vault.assets(CASH).token);
-        riskRows = config.riskRows;
+        riskTable = config.riskTable;
+        riskRows = config.riskTable.riskRows();
         rowVerifier = config.rowVerifier;
         guarantor = config.guarantor;
         domain = config.vault.domain();
@@ -279,13 +284,7 @@ contract Challenges is ReentrancyGuardTransient {
         uint256[18] calldata row,
         IRollupVault.Proof calldata proof
     ) external nonReentrant {
-        require(!vault.frozen(), VaultFrozen());
-        IRollupVault.Batch memory record = vault.batches(batch);
-        bool isOpen =
-            record.status == IRollupVault.BatchStatus.Committed || record.status == IRollupVault.BatchStatus.Proven;
-        require(isOpen, NotChallengeable(batch, record.status));
-        bytes32 hash = keccak256(riskInputs);
-        require(hash == record.riskInputsHash, WrongRiskInputs(hash, record.riskInputsHash));
+        IRollupVault.Batch memory record = _challengeable(batch, riskInputs);
         (RiskInputs.Problem problem, uint256 inputsBatch, uint256[18] memory expected) = riskRows.rowOf(riskInputs, id);
 
         if (problem == RiskInputs.Problem.None && inputsBatch == batch && _isSettledAsTold(id, expected)) {
@@ -295,6 +294,17 @@ contract Challenges is ReentrancyGuardTransient {
 
         emit RowRefuted(batch, id, problem);
         _uphold(Offence.Row, batch, msg.sender);
+        vault.freezeByChallenge();
+    }
+
+    /// @notice Shows that the risk root of a batch that is not final is not the one that follows from its inputs, also where nobody can
+    /// open a row under it. Anyone, once `riskTable` has worked out every bucket of the inputs. Then the vault freezes.
+    function challengeRiskRoot(uint32 batch, bytes calldata riskInputs) external nonReentrant {
+        IRollupVault.Batch memory record = _challengeable(batch, riskInputs);
+        uint256 root = riskTable.rootOf(riskInputs);
+        require(root != record.riskRoot, RootAsExpected(root));
+
+        _uphold(Offence.RiskRoot, batch, msg.sender);
         vault.freezeByChallenge();
     }
 
@@ -387,6 +397,21 @@ contract Challenges is ReentrancyGuardTransient {
     }
 
     // ---- help ----
+
+    /// @dev The record of a batch that is not final and was committed with these inputs.
+    function _challengeable(uint32 batch, bytes calldata riskInputs)
+        private
+        view
+        returns (IRollupVault.Batch memory record)
+    {
+        require(!vault.frozen(), VaultFrozen());
+        record = vault.batches(batch);
+        bool isOpen =
+            record.status == IRollupVault.BatchStatus.Committed || record.status == IRollupVault.BatchStatus.Proven;
+        require(isOpen, NotChallengeable(batch, record.status));
+        bytes32 hash = keccak256(riskInputs);
+        require(hash == record.riskInputsHash, WrongRiskInputs(hash, record.riskInputsHash));
+    }
 
     /// @dev The whole bond is lost: half to the challenger, the rest to the users.
     function _uphold(Offence offence, uint32 batch, address challenger) private {

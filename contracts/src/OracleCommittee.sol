@@ -5,7 +5,7 @@ import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {IOracleCommittee} from "./interfaces/IOracleCommittee.sol";
 
-/// @title The oracle committee: k of n addresses vouch for the prices that a batch's risk inputs state (spec 10.5).
+/// @title The oracle committee: k of n addresses vouch for the prices that a batch's risk inputs state (spec 10.6).
 /// @dev What is signed names the vault's domain (chain, vault, circuit version) and the batch, so no signature serves two of either. The
 /// owner replaces members; the vault asks this contract, for good, so a committee that cannot be replaced could stop it.
 contract OracleCommittee is IOracleCommittee, Ownable2Step {
@@ -34,17 +34,17 @@ contract OracleCommittee is IOracleCommittee, Ownable2Step {
     error NotMember(address signer);
     error SignersNotAscending(address signer);
 
-    /// @param members Ascending, n of them.
-    /// @param threshold_ k, a majority of n: fewer than half cannot attest, and any two sets of k share a member.
-    constructor(address[] memory members, uint256 threshold_, uint256 maxAge_) Ownable(msg.sender) {
-        require(maxAge_ != 0, InvalidMaxAge());
-        maxAge = maxAge_;
-        _setMembers(members, threshold_);
+    /// @param newMembers Ascending, n of them.
+    /// @param newThreshold k, a majority of n: fewer than half cannot attest, and any two sets of k share a member.
+    constructor(address[] memory newMembers, uint256 newThreshold, uint256 newMaxAge) Ownable(msg.sender) {
+        require(newMaxAge != 0, InvalidMaxAge());
+        maxAge = newMaxAge;
+        _setMembers(newMembers, newThreshold);
     }
 
     /// @notice Replaces the whole committee.
-    function setMembers(address[] calldata members, uint256 threshold_) external onlyOwner {
-        _setMembers(members, threshold_);
+    function setMembers(address[] calldata newMembers, uint256 newThreshold) external onlyOwner {
+        _setMembers(newMembers, newThreshold);
     }
 
     /// @inheritdoc IOracleCommittee

@@ -52,7 +52,7 @@ function circom() {
 function solidity() {
   const out = ["// SPDX-License-Identifier: MIT", `// ${banner}`, "pragma solidity ^0.8.28;", "", "library Protocol {",
     `    uint256 internal constant CIRCUIT_VERSION = ${spec.circuitVersion};`];
-  for (const [key, name] of Object.entries({ widths: "WIDTH", bounds: "BOUND", depths: "DEPTH", operationKinds: "OPERATION" }))
+  for (const [key, name] of Object.entries({ widths: "WIDTH", bounds: "BOUND", depths: "DEPTH", tags: "TAG", operationKinds: "OPERATION" }))
     for (const [k, v] of Object.entries(spec[key])) out.push(`    uint256 internal constant ${name}_${screaming(k)} = ${v};`);
   return out.join("\n") + "\n}\n";
 }

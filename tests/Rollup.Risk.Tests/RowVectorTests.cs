@@ -1,20 +1,24 @@
-using System.Numerics;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Rollup.Crypto;
+using Rollup.Crypto.Settlement;
 using Rollup.Protocol;
 
 namespace Rollup.Risk.Tests;
 
 /// <summary>
 /// spec/vectors/risk-rows.json, to which the contract that makes rows (`RiskRows.sol`) is held as well. Per inputs: their bytes, and of each row in order the first four bytes
-/// of the SHA-256 of its 18 elements. Then, of the first inputs with one bit flipped (bit i of the answer: bit i, highest first), and of inputs damaged by drawn numbers,
+/// of the SHA-256 of its 18 elements; of some of them the root of their tree. Then, of the first inputs with one bit flipped (bit i of the answer: bit i, highest first), and of inputs damaged by drawn numbers,
 /// whether the bytes are still valid.
 /// </summary>
 public class RowVectorTests
 {
     private const int Damaged = 4_000;
+
+    /// <summary>Seven instruments, a chain of 98, six extreme options, and two that spread over the tree.</summary>
+    private static readonly int[] Rooted = [0, 1, 8, 52, 60];
+
     private static readonly string VectorPath = Path.Combine(SharedData.Root, "spec", "vectors", "risk-rows.json");
-    private static readonly BigInteger FieldOrder = BigInteger.Parse("21888242871839275222246405745257275088548364400416034343698204186575808495617", null);
 
     [Fact]
     public void Rows_and_refusals_are_those_of_the_committed_vectors()
@@ -43,6 +47,10 @@ public class RowVectorTests
              "checks": [
             {{string.Join(",\n", checks.Select(check => $"  \"0x{check}\""))}}
              ],
+             "roots": [
+            {{string.Join(",\n", Rooted.Select(i => $"  {{ \"inputs\": {i}, \"root\": \"{new RiskTree(RiskRows.From(Decode(inputs[i]))).Root.ToHex()}\" }}"))}}
+             ],
+             "emptyRoot": "{{new RiskTree([]).Root.ToHex()}}",
              "example": { "id": {{example.Id}}, "row": [
             {{string.Join(",\n", elements.Chunk(32).Select(element => $"  \"0x{Convert.ToHexStringLower(element)}\""))}}
              ] },
@@ -59,17 +67,13 @@ public class RowVectorTests
         return inputs;
     }
 
-    /// <summary>spec 3.6, 32 bytes an element.</summary>
+    /// <summary>32 bytes an element.</summary>
     private static byte[] Encode(RiskRow row)
     {
-        const long bias = RiskRow.ValueBound;
-        IEnumerable<BigInteger> elements =
-        [
-            (int)row.Kind | (int)row.Flags << 3 | row.Group << 7,
-            row.Index + ((BigInteger)(row.Base + bias) << 36) + ((BigInteger)(row.Funding + bias) << 72) + ((BigInteger)row.PriceBound << 108),
-            .. row.Long.Chunk(3).Concat(row.Short.Chunk(3)).Select(v => ((v[0] + ((BigInteger)v[1] << 84) + ((BigInteger)v[2] << 168)) % FieldOrder + FieldOrder) % FieldOrder),
-        ];
-        return [.. elements.SelectMany(element => new byte[32 - element.GetByteCount(true)].Concat(element.ToByteArray(true, true)))];
+        Fr[] elements = RiskRowEncoding.Encode(row);
+        var bytes = new byte[elements.Length * Fr.ByteLength];
+        for (int i = 0; i < elements.Length; i++) elements[i].WriteBigEndian(bytes.AsSpan(i * Fr.ByteLength));
+        return bytes;
     }
 
     private static byte[] Bits(int count, Func<int, byte[]> bytes)

@@ -44,6 +44,11 @@ library Protocol {
     uint256 internal constant DEPTH_ORDER_SLOTS = 4;
     uint256 internal constant DEPTH_RISK = 9;
     uint256 internal constant DEPTH_RISK_BUCKETS = 7;
+    uint256 internal constant TAG_DATA = 1;
+    uint256 internal constant TAG_CHALLENGE_1 = 2;
+    uint256 internal constant TAG_CHALLENGE_2 = 3;
+    uint256 internal constant TAG_BUCKET = 4;
+    uint256 internal constant TAG_RANKING = 5;
     uint256 internal constant OPERATION_NONE = 0;
     uint256 internal constant OPERATION_REGISTER = 1;
     uint256 internal constant OPERATION_DEPOSIT = 2;

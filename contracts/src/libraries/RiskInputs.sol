@@ -165,6 +165,26 @@ library RiskInputs {
         return (_findExpiry(data, expiries, inputs) ? Problem.None : Problem.InstrumentExpiry, inputs);
     }
 
+    /// @notice The buckets of the risk tree that hold an instrument, ascending; checks what `read` checks without any instrument.
+    function buckets(bytes calldata data) internal pure returns (Problem problem, uint256[] memory indices) {
+        (problem,) = read(data, 0);
+        if (problem != Problem.None) return (problem, indices);
+        uint256 at = GROUPS_AT + 1 + GROUP_SIZE * _byte(data, GROUPS_AT);
+        at += 1 + EXPIRY_SIZE * _byte(data, at);
+        uint256 left = _byte(data, at) << 8 | _byte(data, at + 1);
+        at += 2;
+        indices = new uint256[](left);
+        uint256 count = 0;
+        for (; left > 0; left--) {
+            uint256 index = uint256(_int32(data, at)) / Protocol.BOUND_ROWS_PER_BUCKET;
+            if (count == 0 || indices[count - 1] != index) indices[count++] = index;
+            at += _size(_byte(data, at + 4));
+        }
+        assembly ("memory-safe") {
+            mstore(indices, count)
+        }
+    }
+
     function isOption(Instrument memory t) internal pure returns (bool) {
         return t.kind == CALL || t.kind == PUT;
     }
@@ -323,11 +343,14 @@ library RiskInputs {
                 if (next <= last || next >= 2 ** Protocol.WIDTH_INSTRUMENT) return (Problem.InstrumentOrder, 0);
                 last = next;
                 if (next == id) found = at;
-                uint256 kind = head & 0xff;
-                at += kind == CALL || kind == PUT ? OPTION_SIZE : LINEAR_SIZE;
+                at += _size(head & 0xff);
             }
             return (at == length ? Problem.None : Problem.Size, found);
         }
+    }
+
+    function _size(uint256 kind) private pure returns (uint256) {
+        return kind == CALL || kind == PUT ? OPTION_SIZE : LINEAR_SIZE;
     }
 
     function _readInstrument(bytes calldata data, uint256 at, Instrument memory t) private pure {

@@ -3,9 +3,11 @@ pragma solidity ^0.8.28;
 
 import {Challenges} from "../../src/Challenges.sol";
 import {RiskRows} from "../../src/RiskRows.sol";
+import {RiskTable} from "../../src/RiskTable.sol";
 import {IRollupVault} from "../../src/interfaces/IRollupVault.sol";
 import {IRowVerifier} from "../../src/interfaces/IRowVerifier.sol";
 import {MockRowVerifier} from "./MockRowVerifier.sol";
+import {RiskTables} from "../../script/RiskTables.sol";
 import {VaultFixture} from "./VaultFixture.sol";
 
 /// @title A vault with challenges, a bond and the risk inputs of spec/vectors/risk-rows.json.
@@ -21,6 +23,7 @@ abstract contract ChallengesFixture is VaultFixture {
 
     MockRowVerifier internal rowVerifier;
     RiskRows internal riskRows;
+    RiskTable internal riskTable;
     Challenges internal challenges;
     bytes internal inputs; // of batch 1
 
@@ -28,6 +31,7 @@ abstract contract ChallengesFixture is VaultFixture {
         super.setUp();
         rowVerifier = new MockRowVerifier();
         riskRows = new RiskRows();
+        riskTable = RiskTables.deploy(riskRows);
         challenges = new Challenges(challengesConfiguration());
         vault.setChallenges(address(challenges));
         address[3] memory users = [guarantor, challenger, anyone];
@@ -45,7 +49,7 @@ abstract contract ChallengesFixture is VaultFixture {
     function challengesConfiguration() internal view returns (Challenges.Configuration memory) {
         return Challenges.Configuration({
             vault: vault,
-            riskRows: riskRows,
+            riskTable: riskTable,
             rowVerifier: IRowVerifier(address(rowVerifier)),
             guarantor: guarantor,
             sequencer: vm.addr(SEQUENCER),

@@ -7,7 +7,7 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {Challenges} from "../../src/Challenges.sol";
 import {RollupVault} from "../../src/RollupVault.sol";
-import {IRiskRows} from "../../src/interfaces/IRiskRows.sol";
+import {IRiskTable} from "../../src/interfaces/IRiskTable.sol";
 import {IRollupVault} from "../../src/interfaces/IRollupVault.sol";
 import {IRowVerifier} from "../../src/interfaces/IRowVerifier.sol";
 import {RiskInputs} from "../../src/libraries/RiskInputs.sol";
@@ -239,8 +239,8 @@ contract ChallengesBondTest is ChallengesFixture {
         c.vault = IRollupVault(address(0xdead));
         _expectInvalid(c, "vault");
         c = challengesConfiguration();
-        c.riskRows = IRiskRows(address(0xdead));
-        _expectInvalid(c, "riskRows");
+        c.riskTable = IRiskTable(address(0xdead));
+        _expectInvalid(c, "riskTable");
         c = challengesConfiguration();
         c.rowVerifier = IRowVerifier(address(0xdead));
         _expectInvalid(c, "rowVerifier");
@@ -745,7 +745,71 @@ contract ChallengeRowTest is ChallengesFixture {
     }
 }
 
-/// @dev spec 10.4.
+/// @dev spec 10.4. The inputs list instruments in buckets 0, 1 and 2.
+contract ChallengeRiskRootTest is ChallengesFixture {
+    function test_aRootWhoseRowsNobodyShows() public {
+        uint32 batch = _commitInputs(); // the draft's root is made up
+        _complete();
+        vm.expectEmit();
+        emit Challenges.Upheld(Challenges.Offence.RiskRoot, batch, challenger, BOND / 2);
+        vm.prank(challenger);
+        challenges.challengeRiskRoot(batch, inputs);
+        vm.assertEq(vault.frozen(), true, "frozen");
+        vm.assertEq(challenges.credits(challenger), BOND / 2, "reward");
+        vm.expectRevert(abi.encodeWithSelector(Challenges.VaultFrozen.selector));
+        challenges.challengeRiskRoot(batch, inputs);
+    }
+
+    function test_theRootThatFollowsIsNoReason() public {
+        _complete();
+        IRollupVault.Submission memory submission = _submission(_draft(), inputs);
+        submission.riskRoot = riskTable.rootOf(inputs);
+        vm.prank(operator, operator);
+        vault.commitBatch(submission);
+        vm.expectRevert(abi.encodeWithSelector(Challenges.RootAsExpected.selector, submission.riskRoot));
+        challenges.challengeRiskRoot(1, inputs);
+        vm.assertEq(vault.frozen(), false, "not frozen");
+    }
+
+    function test_notBeforeEveryBucketIsWorkedOut() public {
+        uint32 batch = _commitInputs();
+        riskTable.advance(inputs, 0, 16);
+        riskTable.advance(inputs, 1, 16);
+        riskTable.advance(inputs, 2, 15);
+        vm.expectRevert(abi.encodeWithSelector(IRiskTable.BucketIncomplete.selector, 2));
+        challenges.challengeRiskRoot(batch, inputs);
+        riskTable.advance(inputs, 2, 16);
+        challenges.challengeRiskRoot(batch, inputs);
+    }
+
+    function test_onlyTheInputsOfABatchThatIsNotFinal() public {
+        _complete();
+        uint32 batch = _commitInputs();
+        bytes32 expected = keccak256(inputs);
+        inputs[20] ^= 0x01;
+        vm.expectRevert(abi.encodeWithSelector(Challenges.WrongRiskInputs.selector, keccak256(inputs), expected));
+        challenges.challengeRiskRoot(batch, inputs);
+        inputs[20] ^= 0x01;
+        _prove(batch);
+        vm.warp(START + CHALLENGE_WINDOW);
+        uint256 state = vm.snapshotState();
+        challenges.challengeRiskRoot(batch, inputs);
+        vm.revertToState(state);
+        vault.finalizeBatch(batch, new uint256[](0));
+        vm.expectRevert(
+            abi.encodeWithSelector(Challenges.NotChallengeable.selector, batch, IRollupVault.BatchStatus.Final)
+        );
+        challenges.challengeRiskRoot(batch, inputs);
+    }
+
+    function _complete() private {
+        for (uint256 bucket = 0; bucket < 3; bucket++) {
+            riskTable.advance(inputs, bucket, 16);
+        }
+    }
+}
+
+/// @dev spec 10.5.
 contract ChallengeReceiptsTest is ChallengesFixture {
     uint256 private constant OTHER = 0x07e4;
 
@@ -1062,6 +1126,20 @@ contract ChallengesGasTest is ChallengesFixture, GasSnapshots {
         inputs = vm.parseJsonBytesArray(vm.readFile("../spec/vectors/risk-rows.json"), ".inputs")[1];
         _setBatch(1);
         _measureRow(98, "challengeRowOptionOf98");
+    }
+
+    function test_gas_challengeRiskRoot() public {
+        uint32 batch = _commitInputs();
+        riskTable.advance(inputs, 1, 5);
+        _snapshot("riskTableAdvanceEmptyRows");
+        riskTable.advance(inputs, 1, 10);
+        _snapshot("riskTableAdvanceTwoOptions");
+        riskTable.advance(inputs, 1, 16);
+        riskTable.advance(inputs, 0, 16);
+        riskTable.advance(inputs, 2, 16);
+        vm.prank(challenger);
+        challenges.challengeRiskRoot(batch, inputs);
+        _snapshot("challengeRiskRoot");
     }
 
     function test_gas_challengeDoubleReceipt() public {

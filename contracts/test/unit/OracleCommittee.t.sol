@@ -7,7 +7,7 @@ import {Test} from "../support/Test.sol";
 import {VaultFixture} from "../support/VaultFixture.sol";
 import {IRollupVault} from "../../src/interfaces/IRollupVault.sol";
 
-/// @dev spec 10.5.
+/// @dev spec 10.6.
 contract OracleCommitteeTest is Test {
     uint256 private constant DOMAIN = 0xd0;
     uint32 private constant BATCH = 7;
