@@ -5,6 +5,7 @@ using Rollup.Crypto;
 using Rollup.Crypto.Settlement;
 using Rollup.Engine;
 using Rollup.Protocol;
+using Rollup.Risk;
 
 namespace Rollup.Witness;
 
@@ -185,7 +186,7 @@ public sealed class SettlementInput
         Add(input, "forcedFill", places, f => Element(f?.Fill ?? 0));
         Add(input, "forcedQuote", places, f => Element(f?.Quote ?? 0));
         Add(input, "forcedFee", places, f => Element(f?.Fee ?? 0));
-        Add(input, "forcedDeficit", places, f => Element(f?.Kind == ForcedKind.Deleverage ? -MarkEquity(batch.Blocks[f.Block].Old) : 0));
+        Add(input, "forcedDeficit", places, f => Element(f?.Kind == ForcedKind.Deleverage ? -Worth(batch.Blocks[f.Block].Old).Value : 0));
         Add(input, "forcedMeta", places, f => Element(Market(f) is { } row ? RiskRowEncoding.Meta(row) : Fr.Zero));
         Add(input, "forcedIndex", places, f => Element(Market(f)?.Index ?? 0));
         Add(input, "forcedBase", places, f => Element(Market(f) is { } row ? RiskRowEncoding.Biased(row.Base) : 0));
@@ -302,17 +303,14 @@ public sealed class SettlementInput
         bool needed = NeedsRelief(block, k);
         LeafContents old = needed ? block.Old : LeafContents.Empty;
         Int128[][] equity = [.. margins[k].Groups.Select(group => Equity(old, group))];
-        return new BlockRelief(needed, Health(block.New) < 0, equity, [.. equity.Select(e => e.IndexOf(e.Min()))], Derivative(old), DerivativeLots(old));
+        return new BlockRelief(needed, !Worth(block.New).IsHealthy, equity, [.. equity.Select(e => e.IndexOf(e.Min()))], Derivative(old), DerivativeLots(old));
     }
 
-    private bool NeedsRelief(SealedBlock block, int k) => block.Payment > 0 || IsForced(k) || Health(block.New) < 0;
+    private bool NeedsRelief(SealedBlock block, int k) => block.Payment > 0 || IsForced(k) || !Worth(block.New).IsHealthy;
 
     private bool IsForced(int k) => batch.Forced.Any(f => f.Block == k && f.Kind != ForcedKind.Conversion);
 
-    private Int128 Health(LeafContents contents) => contents.Positions.Select(p => Row(p.Instrument).Group).Distinct()
-        .Aggregate((Int128)contents.Cash, (sum, group) => sum + Equity(contents, group).Min());
-
-    private Int128 MarkEquity(LeafContents contents) => contents.Cash + Value(contents, 0, _ => true);
+    private PortfolioMargin Worth(LeafContents contents) => PortfolioMargin.Of(contents.Cash, contents.Positions.Select(p => (Row(p.Instrument), p.Size)));
 
     private Int128[] Equity(LeafContents contents, int group) =>
         [.. Enumerable.Range(0, Bound.Scenarios).Select(s => Value(contents, s, row => row.Group == group))];
@@ -323,7 +321,7 @@ public sealed class SettlementInput
         contents.Positions.Where(p => Row(p.Instrument).Kind != InstrumentKind.Spot).Sum(p => Math.Abs(p.Size));
 
     private Int128 Value(LeafContents contents, int scenario, Func<RiskRow, bool> counts) => contents.Positions.Where(p => counts(Row(p.Instrument)))
-        .Aggregate(Int128.Zero, (sum, p) => sum + p.Size * (Int128)(p.Size > 0 ? Row(p.Instrument).Long[scenario] : Row(p.Instrument).Short[scenario]));
+        .Aggregate(Int128.Zero, (sum, p) => sum + p.Size * (Int128)Row(p.Instrument).ValuesOf(p.Size)[scenario]);
 
     private void RequireChainOfRoots()
     {

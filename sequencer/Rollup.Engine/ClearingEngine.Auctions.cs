@@ -43,19 +43,45 @@ public sealed partial class ClearingEngine
     /// <summary>Whether an account waits for bids: it can only be healed.</summary>
     private bool IsAuctioned(Account account) => _distressed.TryGetValue(account.Id, out Distress distress) && IsOnAuction(distress);
 
-    /// <summary>The slice as legs filled whole at the auction's prices.</summary>
+    /// <summary>
+    /// The slice as legs filled whole at the auction's prices. They fall no further than the account can bear: what its closing costs is at most the maintenance
+    /// that it releases (spec 5.8), and of hedges that is little.
+    /// </summary>
     private ForcedLeg[] SliceOf(Distress distress, long time)
     {
-        (List<Holding> positions, long fraction) = FractionToClose(distress.Account, _config.Liquidation!.AccountNotional);
+        Account account = distress.Account;
+        (List<Holding> positions, long fraction) = FractionToClose(account, _config.Liquidation!.AccountNotional);
+        (long bearable, long dear) = (-1, Math.Min(time - distress.AuctionStart!.Value, _config.Liquidation.AuctionTime) + 1);
+        for (long elapsed = dear - 1; dear - bearable > 1; elapsed = (bearable + dear) / 2)
+        {
+            ForcedLeg[] slice = SliceAt(positions, fraction, elapsed);
+            if (CanBear(account, slice)) bearable = elapsed;
+            else dear = elapsed;
+        }
+
+        return bearable < 0 ? [] : SliceAt(positions, fraction, bearable);
+    }
+
+    private ForcedLeg[] SliceAt(List<Holding> positions, long fraction, long elapsed)
+    {
         ForcedLeg[] legs = LegsOf(positions, fraction);
         foreach (ForcedLeg leg in legs)
         {
-            Int128 quote = (Int128)LegOf(leg.Holding).AuctionPrice(time - distress.AuctionStart!.Value, _config.Liquidation.AuctionTime) * leg.Lots;
+            Int128 quote = (Int128)LegOf(leg.Holding).AuctionPrice(elapsed, _config.Liquidation!.AuctionTime) * leg.Lots;
             if (quote > ExposureLimits.Quote || leg.Lots == 0) return [];
             (leg.Filled, leg.Quote) = (leg.Lots, (long)quote);
         }
 
         return legs;
+    }
+
+    private bool CanBear(Account account, ForcedLeg[] legs)
+    {
+        List<(RiskRow, long)> kept = [];
+        foreach (Holding h in account.Holdings)
+            if (h.Size != 0) kept.Add((_rows[h.Market.Index], h.Size + (legs.FirstOrDefault(leg => leg.Holding == h)?.SizeChange ?? 0)));
+        PortfolioMargin end = PortfolioMargin.Of(account.Cash + legs.Sum(leg => leg.CashChange), kept);
+        return end.ScaledMaintenance >= OldMarginOf(account).ScaledMaintenance;
     }
 
     private RejectCode Bid(long time, AuctionBid bid)
@@ -137,11 +163,10 @@ public sealed partial class ClearingEngine
         for (int i = 0; i < legs.Length; i++)
         {
             Try(account, legs[i].Holding, legs[i].SizeChange, legs[i].CashChange);
-            legs[i].Fee = LiquidationFee(account, legs[i]);
-            Try(account, legs[i].Holding, 0, -legs[i].Fee);
             Try(bidder, holdings[i], -legs[i].SizeChange, -legs[i].CashChange - meters[i].Charged);
         }
 
+        ChargeFees(account, legs);
         RejectCode code = bidder.Exposure > ExposureLimits.Accept ? RejectCode.ExposureOutOfRange
             : bidder.CheckCash(holdings[0], 0, 0) is var cash and not RejectCode.None ? cash
             : bidder.Health < 0 || bidder.ReservedHealth < 0 ? RejectCode.InsufficientMargin

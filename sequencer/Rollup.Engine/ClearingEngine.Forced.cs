@@ -53,13 +53,14 @@ public sealed partial class ClearingEngine
 
     /// <summary>
     /// Whether an account that is liquidated may end as it stands (spec 5.8): healthy, or with a requirement no larger than in its old leaf; and
-    /// liquidated no further than the size bound allows.
+    /// liquidated no further than the size bound allows, at the cost of no more maintenance than was released.
     /// </summary>
     private bool IsForcedEnd(Account account)
     {
         (Margin old, Margin now) = (OldMarginOf(account), account.Margin);
         return (now.Health >= 0 || now.Requirement <= old.Requirement) && ExposureLimits.IsCashInRange(account.Cash)
-            && ((!account.HasDerivatives && !HasSoldSpot(account)) || LiquidationFraction.IsWithinSizeBound(old.Requirement, now.ScaledMaintenance));
+            && ((!account.HasDerivatives && !HasSoldSpot(account)) || LiquidationFraction.IsWithinSizeBound(old.Requirement, now.ScaledMaintenance))
+            && now.ScaledMaintenance >= old.ScaledMaintenance;
     }
 
     /// <summary>Whether an account has less of some spot than in its old leaf.</summary>
@@ -90,8 +91,8 @@ public sealed partial class ClearingEngine
     }
 
     /// <summary>
-    /// The fund's fee on what a leg has filled so far in this batch, no more than the account has left at the mark. None in a batch that deleverages:
-    /// that the fund could not pay must stay true to the batch's end.
+    /// The fund's fee on what a leg has filled so far in this batch, once all legs have: no more than the account has left at the mark, and than the maintenance
+    /// that its closing has released. None in a batch that deleverages: that the fund could not pay must stay true to the batch's end.
     /// </summary>
     private long LiquidationFee(Account account, ForcedLeg leg)
     {
@@ -99,7 +100,18 @@ public sealed partial class ClearingEngine
         (long quote, long charged) = row < 0 ? (0, 0) : (_ledger.Forced(row).Quote, _ledger.Forced(row).Fee);
         if (_ledger.Deleverages || _fundAccount.Cash > ExposureLimits.Cash / 2) return 0;
         long fee = _config.Liquidation!.Fee.CeilFee(Cash.FromAtoms(quote + leg.Quote)).Atoms - charged;
-        return Math.Clamp(fee, 0, Math.Max(0, account.Margin.Mark));
+        Int128 released = Rounding.FloorDiv(account.Margin.ScaledMaintenance - OldMarginOf(account).ScaledMaintenance, Scale.MaintenanceDenominator);
+        return (long)Int128.Clamp(fee, 0, Int128.Max(0, Int128.Min(account.Margin.Mark, released)));
+    }
+
+    private void ChargeFees(Account account, IReadOnlyList<ForcedLeg> legs)
+    {
+        foreach (ForcedLeg leg in legs)
+        {
+            if (leg.Filled == 0) continue;
+            leg.Fee = LiquidationFee(account, leg);
+            Try(account, leg.Holding, 0, -leg.Fee);
+        }
     }
 
     /// <summary>Enters what the legs have filled in the batch and in the account's balances.</summary>

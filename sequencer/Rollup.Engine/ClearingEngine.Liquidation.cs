@@ -152,7 +152,8 @@ public sealed partial class ClearingEngine
     /// <returns>Whether anything was closed.</returns>
     private bool CloseThroughBook(long time, Account account)
     {
-        (List<Holding> positions, long fraction) = FractionToClose(account, NotionalLeft(account));
+        (List<Holding> positions, long wanted) = FractionToClose(account, NotionalLeft(account));
+        long fraction = wanted;
         for (int attempt = 0; attempt < LiquidationRounds && fraction > 0; attempt++)
         {
             ForcedLeg[] legs = LegsOf(positions, fraction);
@@ -162,11 +163,10 @@ public sealed partial class ClearingEngine
             fraction = possible < fraction ? possible : fraction / 2;
         }
 
-        (positions, fraction) = FractionToClose(account, NotionalLeft(account));
-        foreach (ForcedLeg leg in LegsOf(positions, fraction))
+        foreach (ForcedLeg leg in LegsOf(positions, wanted))
             if (TryBook(time, account, [leg], mustRelieve: true)) return true;
-        // Lots too coarse for a part: everything, which the size bound allows of derivatives.
-        return fraction > 0 && TryBook(time, account, LegsOf(positions, LiquidationFraction.Whole), mustRelieve: true);
+        // Lots too coarse for a part, or parts too dear: everything, which the size bound allows of derivatives.
+        return wanted > 0 && TryBook(time, account, LegsOf(positions, LiquidationFraction.Whole), mustRelieve: true);
     }
 
     private ForcedLeg[] LegsOf(List<Holding> positions, long fraction) =>
@@ -184,10 +184,9 @@ public sealed partial class ClearingEngine
             if (ForcedRowFor(ForcedKind.Liquidation, account, leg.Market) is null) continue;
             TryLeg(time, account, leg);
             Try(account, leg.Holding, leg.SizeChange, leg.CashChange);
-            leg.Fee = LiquidationFee(account, leg);
-            Try(account, leg.Holding, 0, -leg.Fee);
         }
 
+        ChargeFees(account, legs);
         bool isKept = legs.Any(leg => leg.Filled > 0) && IsForcedEnd(account) && (!mustRelieve || account.Margin.Requirement < before);
         TakeBack();
         if (!isKept) return false;

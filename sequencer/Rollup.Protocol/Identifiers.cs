@@ -34,6 +34,9 @@ public readonly record struct AccountId : IComparable<AccountId>
     /// <summary>The account that collects fees.</summary>
     public static AccountId Fees => default;
 
+    /// <summary>The insurance fund.</summary>
+    public static AccountId Fund => new(1);
+
     /// <exception cref="ArgumentOutOfRangeException">Outside 0..2^24-1.</exception>
     public static AccountId From(int value) => value is >= 0 and < 1 << Width.Account
         ? new(value) : throw new ArgumentOutOfRangeException(nameof(value), value, "An account is 0..2^24-1.");

@@ -20,6 +20,9 @@ public sealed record RiskRow(
     /// <summary>Bound of every price, value and funding in a row.</summary>
     public const long ValueBound = 1L << Width.Price;
 
+    /// <summary>The values that count for a position of this size.</summary>
+    public ImmutableArray<long> ValuesOf(long size) => size > 0 ? Long : Short;
+
     /// <summary>The first rule of spec 3.6 that the row breaks, or null.</summary>
     public string? Validate()
     {

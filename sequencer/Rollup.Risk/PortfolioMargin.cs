@@ -41,7 +41,7 @@ public sealed record PortfolioMargin(Int128 Cash, Int128 Value, ImmutableArray<G
         foreach ((RiskRow row, long size) in positions)
         {
             if (!groups.TryGetValue(row.Group, out Int128[]? e)) groups[row.Group] = e = new Int128[Bound.Scenarios];
-            ImmutableArray<long> values = size > 0 ? row.Long : row.Short;
+            ImmutableArray<long> values = row.ValuesOf(size);
             for (int s = 0; s < Bound.Scenarios; s++) e[s] += (Int128)size * values[s];
             value += (Int128)size * row.Base;
         }

@@ -173,6 +173,29 @@ public class LiquidationTests
         SealAndCheck(w);
     }
 
+    /// <summary>A hedge needs little margin; closed leg by leg at the price bounds it would cost many times that, and the fund would pay it to whoever alone quotes.</summary>
+    [Theory]
+    [InlineData(950_000)]
+    [InlineData(930_000)] // insolvent
+    public void An_accomplice_who_alone_quotes_gets_no_more_than_the_maintenance_that_is_released(long mark)
+    {
+        World w = Hedged();
+        Accept(w.Deposit(AccountId.Fund.Value, 0, 20_000_000_000));
+        Accept(w.Buy(Bidder, BtcPerp, 100_000, mark * 985 / 1000));
+        Accept(w.Sell(Bidder, FarPerp, 32_000, 3_045_000));
+        Crash(w, (BtcPerp, mark));
+        DistressView victim = w.Engine.Distressed(Timestamp.FromMilliseconds(w.Now)).Single();
+        Assert.Equal((100_000, -32_000), (w.SizeOf(Victim, BtcPerp), w.SizeOf(Victim, FarPerp)));
+        Assert.Equal(20_000_000_000, w.CashOf(AccountId.Fund.Value));
+        // At prices that the hedge can bear it is closed.
+        Accept(w.Buy(Seller, BtcPerp, 100_000, mark - 1_000));
+        Accept(w.Sell(Seller, FarPerp, 32_000, 3_000_100));
+        Idle(w);
+        Assert.InRange(w.SizeOf(Victim, BtcPerp), 0, 99_000);
+        DistressView? rest = w.Engine.Distressed(Timestamp.FromMilliseconds(w.Now)).SingleOrDefault();
+        if (rest is not null) Assert.True(rest.Maintenance >= victim.Maintenance);
+    }
+
     [Fact]
     public void Spot_is_sold_when_no_derivatives_are_left_and_no_more_than_is_needed()
     {
@@ -337,19 +360,19 @@ public class LiquidationTests
         Crash(w, (BtcPerp, 950_000));
         Idle(w);
         Idle(w);
-        // At first the slice is sold at the mark.
+        // At first the slice is sold at the mark. A limit is a whole number of ticks of ten.
         (int, bool, long, long)[] Terms() => [.. w.Engine.Distressed(Timestamp.FromMilliseconds(w.Now)).Single().Slice
-            .Select(l => (l.Instrument.Value, l.IsSell, l.Lots.Value, l.Price.AtomsPerLot))];
+            .Select(l => (l.Instrument.Value, l.IsSell, l.Lots.Value, (l.Price.AtomsPerLot + (l.IsSell ? 0 : 9)) / 10 * 10))];
         Assert.Equal(RejectCode.InsufficientMargin, Bid(w, 5, Terms()).Code);
         w.Now += 20_000;
         AuctionLeg[] legs = [.. w.Engine.Distressed(Timestamp.FromMilliseconds(w.Now)).Single().Slice];
-        // From 20 seconds on the prices stand at their bounds, 1.5% off the marks.
-        Assert.Equal([(BtcPerp, false, 935_750L), (FarPerp, true, 3_045_000L)], legs.Select(l => (l.Instrument.Value, l.IsSell, l.Price.AtomsPerLot)));
+        // After 20 seconds the prices would stand at their bounds, 1.5% off the marks: for a hedge that is more than its closing releases of maintenance.
+        Assert.Equal([(BtcPerp, false, 941_802L), (FarPerp, true, 3_025_888L)], legs.Select(l => (l.Instrument.Value, l.IsSell, l.Price.AtomsPerLot)));
         byte[] before = w.Engine.StateDigest();
         (int Instrument, bool IsSell, long Lots, long AtomsPerLot)[] good = Terms();
         Assert.Equal(RejectCode.Malformed, Bid(w, Bidder, good[0]).Code);
         Assert.Equal(RejectCode.Malformed, Bid(w, Bidder, good[1], good[0]).Code);
-        Assert.Equal(RejectCode.PriceOutOfRange, Bid(w, Bidder, good[0], good[1] with { AtomsPerLot = 3_045_001 }).Code);
+        Assert.Equal(RejectCode.PriceOutOfRange, Bid(w, Bidder, good[0], good[1] with { AtomsPerLot = good[1].AtomsPerLot + 10 }).Code);
         Assert.Equal(before, w.Engine.StateDigest());
         Accept(Bid(w, Bidder, good));
         Assert.Equal((legs[0].Lots.Value, -legs[1].Lots.Value), (w.SizeOf(Bidder, BtcPerp), w.SizeOf(Bidder, FarPerp)));

@@ -111,7 +111,7 @@ internal sealed class CrashRun
     }
 
     private RiskBook MakeBook() => new(RiskBook.CurrentVersion, Venue.Engine.Status.Batch, Venue.Now, Inputs(Venue.Engine.Status.Batch, Venue.Now).Encode(),
-        Venue.Engine.View(AccountId.From(1))!.Cash.Atoms, [new RiskBookDepth(Chain.Bitcoin, 2_000_000 * Usd, 200_000), new RiskBookDepth(Chain.Ether, 1_000_000 * Usd, 200_000)],
+        Venue.Engine.View(AccountId.Fund)!.Cash.Atoms, [new RiskBookDepth(Chain.Bitcoin, 2_000_000 * Usd, 200_000), new RiskBookDepth(Chain.Ether, 1_000_000 * Usd, 200_000)],
         [.. Venue.Engine.Accounts.Where(id => id.Value != 1).Select(id => Venue.Engine.View(id)!).Select(a => new RiskBookAccount(
             a.Id.Value, a.Cash.Atoms, [.. a.Positions.Select(p => new RiskBookPosition(p.Instrument, p.Size))]))]);
 
@@ -151,7 +151,7 @@ internal sealed class CrashRun
             batches.SelectMany(b => b.Forced.Where(f => f.Kind == ForcedKind.Liquidation).Select(f => b.Blocks[f.Block].Account)).Distinct().Count(),
             Venue.Events.Count(e => e.Kind == EventKind.AuctionStarted),
             batches.SelectMany(b => b.Forced.Where(f => f.Kind == ForcedKind.Deleverage).Select(f => b.Blocks[f.Block].Account)).Distinct().Count(),
-            batches.Sum(b => b.Blocks.Sum(k => k.Payment)), Venue.Engine.View(AccountId.From(1))!.Cash.Atoms, (long)deficit));
+            batches.Sum(b => b.Blocks.Sum(k => k.Payment)), Venue.Engine.View(AccountId.Fund)!.Cash.Atoms, (long)deficit));
     }
 
     /// <summary>Options whose time has come are frozen at their payoff under the mean index of the last 30 minutes.</summary>

@@ -69,5 +69,5 @@ public static class Deleveraging
 
     private static Int128 LossOf(Leg leg, int scenario) => Int128.Max(0, (Int128)leg.Size * (leg.Row.Base - ValueOf(leg, scenario)));
 
-    private static long ValueOf(Leg leg, int scenario) => leg.Size > 0 ? leg.Row.Long[scenario] : leg.Row.Short[scenario];
+    private static long ValueOf(Leg leg, int scenario) => leg.Row.ValuesOf(leg.Size)[scenario];
 }

@@ -85,7 +85,7 @@ public static class LiquidationFraction
 
     private static void AddTo(Int128[] equity, Leg leg)
     {
-        ImmutableArray<long> values = leg.Size > 0 ? leg.Row.Long : leg.Row.Short;
+        ImmutableArray<long> values = leg.Row.ValuesOf(leg.Size);
         for (int s = 0; s < Bound.Scenarios; s++) equity[s] += (Int128)leg.Size * values[s];
     }
 }

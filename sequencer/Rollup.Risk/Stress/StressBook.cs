@@ -29,9 +29,6 @@ public readonly record struct GroupDepth(int Group, long OnePercent, int Refill)
 /// <param name="Depths">Of each group of the inputs, ascending.</param>
 public sealed record StressBook(RiskInputs Inputs, ImmutableArray<StressAccount> Accounts, long Fund, ImmutableArray<GroupDepth> Depths)
 {
-    /// <summary>The account whose cash is the insurance fund.</summary>
-    public const int FundAccount = 1;
-
     /// <summary>Most |cash|.</summary>
     public const long MostCash = 1L << 60;
 
@@ -69,7 +66,7 @@ public sealed record StressBook(RiskInputs Inputs, ImmutableArray<StressAccount>
     private static string? Check(StressAccount account, Dictionary<int, InstrumentInput> instruments)
     {
         if (account.Number is < 0 or >= 1 << Width.Account) return "is outside 0..2^24-1";
-        if (account.Number == FundAccount) return "is the insurance fund, which does not stand among the accounts";
+        if (account.Number == AccountId.Fund.Value) return "is the insurance fund, which does not stand among the accounts";
         if (account.Cash is < -MostCash or > MostCash) return $"has cash of {account.Cash}, which exceeds 2^60 in magnitude";
         Int128 exposure = 0;
         for (int i = 0; i < account.Positions.Length; i++)

@@ -11,8 +11,6 @@ namespace Rollup.Sequencer.Commands;
 /// <summary>Makes the file of the whole book, for stress tests.</summary>
 internal static class BookExport
 {
-    private const int FundAccount = 1;
-
     /// <exception cref="ConfigException">No epoch has opened yet: there are no prices.</exception>
     internal static RiskBook Of(Machine machine)
     {
@@ -24,7 +22,7 @@ internal static class BookExport
         foreach (AccountId id in engine.Accounts)
         {
             AccountView view = engine.View(id)!;
-            if (id.Value == FundAccount) fund = view.Cash.Atoms;
+            if (id == AccountId.Fund) fund = view.Cash.Atoms;
             else accounts.Add(new RiskBookAccount(id.Value, view.Cash.Atoms, [.. view.Positions.Select(p => new RiskBookPosition(p.Instrument, p.Size))]));
         }
 

@@ -50,7 +50,7 @@ internal static class Views
     }
 
     /// <param name="now">Unix milliseconds: prices fall with time.</param>
-    internal static AuctionsView Auctions(Machine machine, long now) => new(now, machine.Engine.View(AccountId.From(1))!.Cash.Atoms, machine.Engine.Shortfall.Atoms,
+    internal static AuctionsView Auctions(Machine machine, long now) => new(now, machine.Engine.View(AccountId.Fund)!.Cash.Atoms, machine.Engine.Shortfall.Atoms,
         [.. machine.Engine.Distressed(Timestamp.FromMilliseconds(now)).Where(d => d.Slice.Length > 0).Select(d => new AuctionView(d.Account.Value, d.AuctionStarted!.Value.Milliseconds,
             [.. d.Slice.Select(leg => new AuctionLegView(leg.Instrument.Value, leg.IsSell ? Side.Sell : Side.Buy, leg.Lots.Value, leg.Price.AtomsPerLot))]))]);
 

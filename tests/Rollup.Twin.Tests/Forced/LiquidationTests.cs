@@ -114,6 +114,32 @@ public class LiquidationTests
         RefusedAt(Set(Copy(json), "forcedMultiplicity", 0, 0, 0), "facts === 0");
     }
 
+    /// <summary>Whatever the price bound admits: else the fund pays in the end what an accomplice, quoting alone, has taken.</summary>
+    [Theory]
+    [InlineData(2_250)]
+    [InlineData(4_000)]
+    public void Closing_costs_at_most_the_maintenance_that_it_releases(long lots)
+    {
+        BatchFactory Wide()
+        {
+            BatchFactory factory = World(Distressed);
+            return WithRow(factory, Row(factory, Btc) with { PriceBound = Distressed });
+        }
+
+        Worth old = Of(Wide(), 2);
+        long lowest = Distressed - 4 * (old.Requirement / 4_000) / 5;
+        Honest(Liquidation(Wide(), lots, lowest, fee: 0));
+        RefusedAt(Liquidation(Wide(), lots, lowest - 1, fee: 0), "notTooDear");
+        RefusedAt(Liquidation(Wide(), lots, lowest, fee: lots), "notTooDear");
+        if (lots < 4_000) return;
+        // What the fund pays in the same batch is not the account's.
+        BatchFactory paid = Wide();
+        long owed = 4_000 * (Distressed - lowest) - old.Mark;
+        Assert.Equal(-old.FiveMaintenance / 5, owed, tolerance: 4_000);
+        Honest(Liquidation(paid, lots, lowest, fee: 0).Pay(2, owed));
+        RefusedAt(Liquidation(Wide(), lots, lowest - 1, fee: 0).Pay(2, owed + 4_000), "notTooDear");
+    }
+
     [Fact]
     public void Spot_is_not_taken_beyond_the_buffer_because_no_derivatives_are_left()
     {
