@@ -4,7 +4,7 @@ using Rollup.Protocol;
 
 namespace Rollup.Engine;
 
-// Healthy, or strictly on the mend: what an account below its requirement may do (spec 5.5).
+// Healthy, or strictly on the mend: what an account below its requirement may do (spec 5.8).
 public sealed partial class ClearingEngine
 {
     /// <summary>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Rollup.Crypto;
 using Rollup.Protocol;
+using Rollup.Risk;
 
 namespace Rollup.Engine;
 
@@ -14,9 +15,6 @@ namespace Rollup.Engine;
 /// <param name="ExpiresAt">Of an option: it takes no orders from then on. Else 0.</param>
 public sealed record InstrumentSpec(int Id, InstrumentKind Kind, int Group, long Tick, long MinSize, long Strike = 0, Timestamp ExpiresAt = default)
 {
-    /// <summary>Strikes are below this, as in the risk inputs.</summary>
-    public const long StrikeBound = 1L << 33;
-
     /// <summary>Whether it is a call or a put.</summary>
     public bool IsOption => Kind is InstrumentKind.Call or InstrumentKind.Put;
 
@@ -57,7 +55,7 @@ public sealed record EngineConfig(
             if (i > 0 && Instruments[i - 1].Id >= t.Id) return "instruments are not in strictly ascending order";
             if (t.Kind is not (InstrumentKind.Spot or InstrumentKind.Perpetual) && !t.IsOption) return $"instrument {t.Id}: kind {t.Kind} is not supported";
             if (t.Group is < 0 or >= 1 << Width.Group) return $"instrument {t.Id}: group {t.Group} is outside 0..15";
-            if (t.IsOption ? t.Strike is < 1 or >= InstrumentSpec.StrikeBound : t.Strike != 0) return $"instrument {t.Id}: strike {t.Strike}; an option's is 1..2^33-1, others have 0";
+            if (t.IsOption ? t.Strike is < 1 or >= RiskInputs.StrikeBound : t.Strike != 0) return $"instrument {t.Id}: strike {t.Strike}; an option's is 1..2^33-1, others have 0";
             if (t.IsOption == (t.ExpiresAt == default)) return $"instrument {t.Id}: expires at {t.ExpiresAt}; options expire after 0, others have 0";
             if (t.Tick is < 1 or >= Price.ExclusiveBound) return $"instrument {t.Id}: tick {t.Tick} is outside 1..2^35-1";
             if (t.MinSize is < 1 or >= Lots.PositionBound) return $"instrument {t.Id}: least size {t.MinSize} is outside 1..2^44-1";

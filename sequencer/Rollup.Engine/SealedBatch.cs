@@ -12,7 +12,7 @@ namespace Rollup.Engine;
 /// <param name="RiskInputs">Canonical bytes from which <paramref name="RiskRows"/> follow (spec 6.7).</param>
 /// <param name="RiskRows">All rows of the epoch's risk table.</param>
 /// <param name="Operations">The run of the vault's queue that the batch consumes, in order.</param>
-/// <param name="Blocks">One a touched account, at least one; each path holds under the root that the blocks before leave. Those that need relief (spec 5.5) come first.</param>
+/// <param name="Blocks">One a touched account, at least one; each path holds under the root that the blocks before leave. Those that need relief (spec 5.8) come first.</param>
 /// <param name="Rows">Orders with a fill in this batch, withdrawals, proven cancels; each slot path holds under the slot root that the rows before leave.</param>
 /// <param name="FeeBlock">Index in <paramref name="Blocks"/> of account 0 if fees were charged, else null.</param>
 /// <param name="Forced">What nobody signed: liquidations, deleveraging, conversions of settled instruments.</param>

@@ -10,7 +10,7 @@ namespace Rollup.Protocol;
 /// <param name="Index">Index price, atoms per lot, 0..2^35-1.</param>
 /// <param name="Base">Unstressed value per lot net of funding, |base| &lt; 2^35: the value in scenario 0, long and short.</param>
 /// <param name="Funding">Cumulative funding F per lot, |F| &lt; 2^35.</param>
-/// <param name="PriceBound">How far from the mark, in atoms per lot, a forced trade may be priced (spec 5.5), 0..2^35-1.</param>
+/// <param name="PriceBound">How far from the mark, in atoms per lot, a forced trade may be priced (spec 5.8), 0..2^35-1.</param>
 /// <param name="Long">24 values per lot to a holder of a long, by scenario, net of funding; |v| &lt; 2^35.</param>
 /// <param name="Short">24 values per lot charged to a holder of a short.</param>
 public sealed record RiskRow(

@@ -119,10 +119,12 @@ public sealed record RiskInputs(
     /// <summary>Open interest is below this many lots.</summary>
     public const long OpenInterestBound = 1L << 60;
 
+    /// <summary>Strikes are below this, in atoms per lot.</summary>
+    public const long StrikeBound = 1L << 33;
+
     private const int Unit = 1_000_000;
     private const int MaxScanRange = 900_000;
     private const long OptionIndexBound = 1L << 32;
-    private const long StrikeBound = 1L << 33;
 
     /// <summary>Expiries of options, ascending by group and time.</summary>
     public ImmutableArray<ExpiryInput> Expiries { get; init; } = [];

@@ -184,7 +184,7 @@ internal sealed class CrashRun
             long mark = row.Base + row.Funding;
             foreach (int which in (int[])[0, 1])
             {
-                // No more than 14 instruments a maker, all of one group but the perpetuals.
+                // No more than 13 instruments a maker, all of one group but the perpetuals.
                 Trader maker = makers[(i / 13 * 2 + which) % Makers];
                 long spread = Math.Max(1, t.IsOption ? row.PriceBound / 3 + mark / 200 : mark / 2_000) * (1 + which);
                 long lots = t.IsOption ? 15L * depth : 120L * depth;

@@ -27,7 +27,7 @@ internal static class Report
         to.WriteLine();
         to.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{venue.Batches.Count} batches, {run.Notable.Count()} with forced rows: {run.Notable.Sum(b => b.Forced.Count(f => f.Kind == ForcedKind.Liquidation))} liquidations, {run.Notable.Sum(b => b.Blocks.Count(k => k.Payment > 0))} payments of the fund, {run.Notable.Sum(b => b.Forced.Count(f => f.Kind == ForcedKind.Deleverage))} deleveragings, {run.Notable.Sum(b => b.Forced.Count(f => f.Kind == ForcedKind.Conversion))} conversions"));
         Int128 equity = venue.Engine.Accounts.Aggregate(Int128.Zero, (sum, id) => sum + Ledger.MarkEquity(venue, venue.Engine.View(id)!));
-        to.WriteLine($"sum of all equity, fund and fees: {equity} atoms; deposits less withdrawals: {venue.Deposits - venue.Withdrawals} atoms");
+        to.WriteLine($"sum of all equity, fund and fees: {equity} atoms; deposits: {venue.Deposits} atoms");
         to.WriteLine($"final root {venue.Engine.Status.AccountRoot.ToHex()}");
     }
 

@@ -45,7 +45,6 @@ internal sealed class Trader
 /// </summary>
 internal sealed class Venue
 {
-    private const int OpensBeforeCommands = 1;
     private readonly RequestVerifier verifier;
     private readonly Func<uint, long, RiskInputs> inputs;
     private long nextOperation;
@@ -68,7 +67,6 @@ internal sealed class Venue
     public List<EngineEvent> Events { get; } = [];
 
     public long Deposits { get; private set; }
-    public long Withdrawals { get; private set; }
 
     public IReadOnlyList<RiskRow> Rows => Engine.RiskTable;
 
@@ -77,7 +75,7 @@ internal sealed class Venue
 
     public void Open()
     {
-        Now += OpensBeforeCommands;
+        Now++;
         uint batch = Engine.Status.IsOpen ? Engine.Status.Batch : Engine.Status.Batch + 1;
         RiskInputs made = inputs(batch, Now);
         if (made.Validate() is { } problem) throw new InvalidOperationException($"Risk inputs of batch {batch}: {problem}.");
@@ -197,8 +195,8 @@ internal static class Ledger
     {
         Int128 equity = 0;
         foreach (AccountId id in venue.Engine.Accounts) equity += MarkEquity(venue, venue.Engine.View(id)!);
-        if (equity != venue.Deposits - venue.Withdrawals)
-            throw new InvalidOperationException($"After batch {venue.Engine.Status.Batch} the accounts hold {equity} atoms where {venue.Deposits - venue.Withdrawals} came in.");
+        if (equity != venue.Deposits)
+            throw new InvalidOperationException($"After batch {venue.Engine.Status.Batch} the accounts hold {equity} atoms where {venue.Deposits} came in.");
         foreach (IGrouping<int, Position> held in venue.Engine.Accounts.SelectMany(id => venue.Engine.View(id)!.Positions).GroupBy(p => p.Instrument))
             if (venue.Rows.First(r => r.Id == held.Key) is { Kind: not InstrumentKind.Spot, Flags: InstrumentFlags.None } && held.Sum(p => p.Size) != 0)
                 throw new InvalidOperationException($"The positions in instrument {held.Key} sum to {held.Sum(p => p.Size)} lots.");

@@ -246,6 +246,23 @@ public class LyingEndpointTests
             Assert.Equal(check, Assert.Throws<CheckFailedException>(() => VaultEvents.From(snapshot with { Logs = [.. snapshot.Logs, log] }, parameters)).Check);
     }
 
+    /// <summary>Whatever fits the event's types is data, not a crash: nothing is settled by it that a batch settles.</summary>
+    [Fact]
+    public async Task Settlement_of_the_largest_numbers()
+    {
+        VaultSnapshot snapshot = await new FakeVault().Source().ReadSnapshotAsync(null, default);
+        Log settled = snapshot.Logs.Single(VaultAbi.InstrumentSettled.Matches);
+        Log largest = settled with
+        {
+            Topics = [settled.Topics[0], FakeVault.Topic(uint.MaxValue)],
+            Data = [.. new byte[24], .. Enumerable.Repeat((byte)0xFF, 8)],
+            LogIndex = 1_000,
+        };
+        var read = VaultEvents.From(snapshot with { Logs = [.. snapshot.Logs, largest with { BlockNumber = snapshot.Logs[^1].BlockNumber }] }, VaultParameters.From(snapshot, new Pins()));
+        Assert.Equal([(uint)Honest.SettledCall, uint.MaxValue], read.Settled.Keys.Order());
+        Assert.Equal(ulong.MaxValue, read.Settled[uint.MaxValue].Payoff);
+    }
+
     [Fact]
     public Task Same_log_twice() => FailsAsync(Check.Sequence, null, w => w.Chain.Logs.Add(w.Chain.Logs[^1]));
 

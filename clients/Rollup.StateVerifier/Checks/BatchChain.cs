@@ -177,10 +177,10 @@ public sealed class BatchChain(VaultParameters parameters, VaultEvents events, I
     /// <summary>A settled row is worth what the vault was told, before the batch, once and for all.</summary>
     private void CheckSettled(BatchEvents batch, RiskRow row)
     {
-        if (!events.Settled.TryGetValue(row.Id, out SettledInstrument? settled)) throw Fail(Check.Risk, batch, $"it settles instrument {row.Id}, and the vault was not told at which value");
+        if (!events.Settled.TryGetValue((uint)row.Id, out SettledInstrument? settled)) throw Fail(Check.Risk, batch, $"it settles instrument {row.Id}, and the vault was not told at which value");
         if ((settled.Log.BlockNumber, settled.Log.LogIndex).CompareTo((batch.Committed.BlockNumber, batch.Committed.LogIndex)) > 0)
             throw Fail(Check.Risk, batch, $"it settles instrument {row.Id} before the vault was told");
-        if (settled.Payoff != row.Base) throw Fail(Check.Risk, batch, $"it settles instrument {row.Id} at another value than the vault was told", settled.Payoff, row.Base);
+        if ((BigInteger)settled.Payoff != row.Base) throw Fail(Check.Risk, batch, $"it settles instrument {row.Id} at another value than the vault was told", settled.Payoff, row.Base);
     }
 
     /// <summary>What the vault stored, and verified the proof against, must be what its data says.</summary>

@@ -12,12 +12,12 @@ namespace Rollup.StateVerifier.Checks;
 public sealed record QueuedOperation(ulong Index, Address Depositor, IReadOnlyList<BigInteger> Words);
 
 /// <summary>What a lot of an instrument is worth for good (spec 6.9), and when the vault was told.</summary>
-public sealed record SettledInstrument(long Payoff, Log Log);
+public sealed record SettledInstrument(ulong Payoff, Log Log);
 
 /// <summary>The vault's logs in order: every batch from 1, and every operation from 0, none missing.</summary>
 public sealed class VaultEvents
 {
-    private VaultEvents(IReadOnlyList<BatchEvents> batches, IReadOnlyList<QueuedOperation> operations, IReadOnlyDictionary<int, SettledInstrument> settled) =>
+    private VaultEvents(IReadOnlyList<BatchEvents> batches, IReadOnlyList<QueuedOperation> operations, IReadOnlyDictionary<uint, SettledInstrument> settled) =>
         (Batches, Operations, Settled) = (batches, operations, settled);
 
     /// <summary>Batch n is at n - 1.</summary>
@@ -27,7 +27,7 @@ public sealed class VaultEvents
     public IReadOnlyList<QueuedOperation> Operations { get; }
 
     /// <summary>What the vault fixed for good of settled instruments, by id.</summary>
-    public IReadOnlyDictionary<int, SettledInstrument> Settled { get; }
+    public IReadOnlyDictionary<uint, SettledInstrument> Settled { get; }
 
     /// <summary>Checks the logs against each other and against the counts of the vault at the same block.</summary>
     /// <exception cref="CheckFailedException"/>
@@ -36,7 +36,7 @@ public sealed class VaultEvents
         CheckOrder(snapshot);
         var batches = new List<BatchEvents>();
         var operations = new List<QueuedOperation>();
-        var settled = new Dictionary<int, SettledInstrument>();
+        var settled = new Dictionary<uint, SettledInstrument>();
         uint final = 0;
         string hint = snapshot.FromBlock > 0 ? $" (was the vault deployed before block {snapshot.FromBlock}?)" : "";
         foreach (Log log in snapshot.Logs)
@@ -109,11 +109,11 @@ public sealed class VaultEvents
         return new QueuedOperation(index, (Address)fields[1], [.. ((object[])fields[2]).Cast<BigInteger>()]);
     }
 
-    private static void AddSettled(Log log, Dictionary<int, SettledInstrument> settled)
+    private static void AddSettled(Log log, Dictionary<uint, SettledInstrument> settled)
     {
         object[] fields = Decode(VaultAbi.InstrumentSettled, log);
-        var instrument = (int)(uint)(BigInteger)fields[0];
-        if (!settled.TryAdd(instrument, new SettledInstrument((long)(BigInteger)fields[1], log)))
+        var instrument = (uint)(BigInteger)fields[0];
+        if (!settled.TryAdd(instrument, new SettledInstrument((ulong)(BigInteger)fields[1], log)))
             throw new CheckFailedException(Check.Risk, $"instrument {instrument} is settled twice");
     }
 

@@ -15,7 +15,7 @@ internal readonly record struct Margin(long Mark, long Health)
     internal Int128 ScaledMaintenance => PortfolioMargin.Scaled(Mark, Health);
 
     /// <summary>
-    /// Whether a change from here leaves the account on the mend (spec 5.5): its requirement does not grow, and its mark equity falls by at most a
+    /// Whether a change from here leaves the account on the mend (spec 5.8): its requirement does not grow, and its mark equity falls by at most a
     /// tenth of what the requirement does. Else an account that has nothing to lose would pay its accomplices, and the insurance fund the bill.
     /// </summary>
     internal bool IsMendedBy(Margin next) =>

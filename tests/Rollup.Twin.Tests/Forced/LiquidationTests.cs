@@ -76,8 +76,8 @@ public class LiquidationTests
         RefusedAt(worse, "marginSum === 0");
         // What is picked of a group is one scenario: not none, not two, not twice one.
         RefusedAt(Set(Copy(json), "reliefElement", 0, 0, 1, Worst(json) / 3), "ones === 1");
-        RefusedAt(Set(Copy(json), "reliefElement", 1, 0, 1, 7 - Worst(json) / 3), "ones === 1", "below", "distressed");
-        RefusedAt(Set(Copy(json), "reliefLimb", 2, 0, 1, Worst(json) % 3), "limb[g][i] * (limb[g][i] - 1) === 0", "ones === 1", "below", "distressed");
+        RefusedAt(Set(Copy(json), "reliefElement", 1, 0, 1, 7 - Worst(json) / 3), "ones === 1", "below", "distressed", "notTooDear");
+        RefusedAt(Set(Copy(json), "reliefLimb", 2, 0, 1, Worst(json) % 3), "limb[g][i] * (limb[g][i] - 1) === 0", "ones === 1", "below", "distressed", "notTooDear");
     }
 
     [Fact]
