@@ -100,7 +100,7 @@ contract Challenges is ReentrancyGuardTransient {
     event SequencerAdded(address indexed key);
     event UnprovenChallenged(uint32 indexed batch, address indexed challenger, uint256 until);
     event UnprovenAnswered(uint32 indexed batch, address indexed staked, bool inTime);
-    /// @param batch The batch that is wrong, or that the receipt contradicts; 0 for two receipts of one number.
+    /// @param batch The batch that is wrong, or that the receipt contradicts; 0 for two receipts.
     event Upheld(Offence indexed offence, uint32 indexed batch, address indexed challenger, uint256 reward);
     event RowRefuted(uint32 indexed batch, uint256 indexed id, RiskInputs.Problem problem);
     event BondForfeited(uint256 amount);
@@ -129,8 +129,7 @@ contract Challenges is ReentrancyGuardTransient {
     error RowProofRejected(uint256 id);
     error NoBond();
     error NotSequencer(address signer);
-    error DifferentNumbers(uint64 first, uint64 second);
-    error SameReceipt();
+    error NoContradiction();
     error ReceiptNotCovered(uint64 number, uint64 committed);
     error WrongLinkCount(uint256 links, uint256 expected);
     error WrongLinks(bytes32 hash, bytes32 expected);
@@ -310,7 +309,8 @@ contract Challenges is ReentrancyGuardTransient {
 
     // ---- receipts ----
 
-    /// @notice Two receipts of one number: the sequencer promised a place in its order twice. Anyone.
+    /// @notice Two receipts that cannot both be in one order: of one number, or the second does not name the first, whose number is one
+    /// less. Anyone.
     function challengeDoubleReceipt(
         Receipt calldata first,
         bytes calldata firstSignature,
@@ -318,10 +318,12 @@ contract Challenges is ReentrancyGuardTransient {
         bytes calldata secondSignature
     ) external {
         require(bond != 0, NoBond());
-        require(first.number == second.number, DifferentNumbers(first.number, second.number));
         bytes32 firstHash = receiptHash(first);
         bytes32 secondHash = receiptHash(second);
-        require(firstHash != secondHash, SameReceipt());
+        bool contradicts = first.number == second.number
+            ? firstHash != secondHash
+            : second.number == uint256(first.number) + 1 && second.previous != firstHash;
+        require(contradicts, NoContradiction());
         _requireSigned(firstHash, firstSignature);
         _requireSigned(secondHash, secondSignature);
 

@@ -27,6 +27,7 @@ interface Vm {
     function parseJsonBytes32(string calldata json, string calldata key) external pure returns (bytes32);
     function snapshotGasLastCall(string calldata group, string calldata name) external returns (uint256);
     function envOr(string calldata name, bool fallbackValue) external view returns (bool);
+    function envOr(string calldata name, string calldata fallbackValue) external view returns (string memory);
 
     function assertEq(uint256 left, uint256 right, string calldata what) external pure;
     function assertEq(int256 left, int256 right, string calldata what) external pure;
@@ -42,6 +43,11 @@ interface Vm {
 /// @dev Base of all tests: forge finds functions named test* and invariant_*.
 abstract contract Test {
     Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
+
+    /// @notice Whether the long tests run (`tests/run.sh --long`).
+    function isLong() internal view returns (bool) {
+        return keccak256(bytes(vm.envOr("FOUNDRY_PROFILE", string("")))) == keccak256("long");
+    }
 
     /// @notice Maps a fuzzed value into [low, high]; the ends are as likely as any other value.
     function bound(uint256 value, uint256 low, uint256 high) internal pure returns (uint256) {

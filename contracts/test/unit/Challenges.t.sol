@@ -697,6 +697,7 @@ contract ChallengeRowTest is ChallengesFixture {
     }
 
     /// @dev A row is refuted if and only if it differs.
+    /// forge-config: default.fuzz.runs = 64
     function testFuzz_oneChangedBit(uint256 which, uint256 element, uint256 bit) public {
         uint256[3] memory ids = [uint256(3), 7, 22];
         uint256 id = ids[bound(which, 0, 2)];
@@ -830,10 +831,12 @@ contract ChallengeReceiptsTest is ChallengesFixture {
     function test_doubleReceipt_everyFieldMakesAnother() public {
         Challenges.Receipt memory first = _receipt(7, "order", 1);
         Challenges.Receipt memory second = _receipt(7, "order", 1);
-        _challengeDouble(first, SEQUENCER, second, SEQUENCER, abi.encodeWithSelector(Challenges.SameReceipt.selector));
-        second.number = 8;
         _challengeDouble(
-            first, SEQUENCER, second, SEQUENCER, abi.encodeWithSelector(Challenges.DifferentNumbers.selector, 7, 8)
+            first, SEQUENCER, second, SEQUENCER, abi.encodeWithSelector(Challenges.NoContradiction.selector)
+        );
+        second.number = 9;
+        _challengeDouble(
+            first, SEQUENCER, second, SEQUENCER, abi.encodeWithSelector(Challenges.NoContradiction.selector)
         );
         uint256 state = vm.snapshotState();
         second = _receipt(7, "order", 2);
@@ -842,6 +845,22 @@ contract ChallengeReceiptsTest is ChallengesFixture {
         second = _receipt(7, "order", 1);
         second.previous = keccak256("another chain");
         _challengeDouble(first, SEQUENCER, second, SEQUENCER, "");
+    }
+
+    function test_doubleReceipt_eachNamesTheOneBefore() public {
+        Challenges.Receipt memory first = _receipt(7, "order", 1);
+        Challenges.Receipt memory second = _receipt(8, "next order", 2);
+        second.previous = challenges.receiptHash(first);
+        bytes memory reason = abi.encodeWithSelector(Challenges.NoContradiction.selector);
+        _challengeDouble(first, SEQUENCER, second, SEQUENCER, reason);
+        second.previous = keccak256("another receipt");
+        _challengeDouble(second, SEQUENCER, first, SEQUENCER, reason); // the wrong way round
+        first.number = type(uint64).max;
+        second.number = 0;
+        _challengeDouble(first, SEQUENCER, second, SEQUENCER, reason);
+        (first.number, second.number) = (7, 8);
+        _challengeDouble(first, SEQUENCER, second, SEQUENCER, "");
+        vm.assertEq(challenges.bond(), 0, "bond");
     }
 
     function test_doubleReceipt_bothAreTheSequencers() public {

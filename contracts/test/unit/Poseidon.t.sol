@@ -45,6 +45,7 @@ contract PoseidonTest is Test {
         vm.assertGe(found, 3, "vectors");
     }
 
+    /// forge-config: default.fuzz.runs = 16
     function testFuzz_reducesAndLeavesItsInputs(uint256 a, uint256 b, uint256 c, uint256 d) public view {
         uint256 tables = _load();
         (a, b, c, d) = (a % Field.R, b % Field.R, c % Field.R, d % Field.R);

@@ -72,7 +72,8 @@ contract RiskRowsTest is Test {
     function test_everyFlippedBitIsJudgedAsByTheSequencer() public view {
         bytes memory expected = vm.parseJsonBytes(file, ".flipped");
         vm.assertEq(expected.length, inputs[0].length, "answers");
-        for (uint256 i = 0; i < 8 * expected.length; i++) {
+        // A seventh of the bits meets every bit of a byte and every field.
+        for (uint256 i = 0; i < 8 * expected.length; i += isLong() ? 1 : 7) {
             if (this.isValidFlipped(i) != _bit(expected, i)) revert(_place(0, i));
         }
     }
@@ -80,11 +81,12 @@ contract RiskRowsTest is Test {
     function test_everyDamageIsJudgedAsByTheSequencer() public view {
         bytes memory expected = vm.parseJsonBytes(file, ".damaged");
         uint256 valid = 0;
-        for (uint256 i = 0; i < 8 * expected.length; i++) {
+        uint256 count = isLong() ? 8 * expected.length : expected.length;
+        for (uint256 i = 0; i < count; i++) {
             if (this.isValidDamaged(i) != _bit(expected, i)) revert(_place(i % inputs.length, i));
             if (_bit(expected, i)) valid++;
         }
-        vm.assertTrue(valid > 100 && valid < 8 * expected.length - 1000, "both answers occur");
+        vm.assertTrue(valid > count / 40 && valid < count * 3 / 4, "both answers occur");
     }
 
     /// @dev Whatever the bytes, an answer: a challenge must not fail because the inputs are worse than the contract expected.

@@ -23,7 +23,7 @@ contract RiskTableTest is Test {
     }
 
     function test_rootsAreTheSequencers() public {
-        for (uint256 i = 0; i < 5; i++) {
+        for (uint256 i = isLong() ? 0 : 1; i < (isLong() ? 5 : 3); i++) {
             string memory at = string(abi.encodePacked(".roots[", bytes1(uint8(48 + i)), "]."));
             bytes memory data = inputs[vm.parseJsonUint(file, string.concat(at, "inputs"))];
             _complete(data);
