@@ -11,6 +11,7 @@ import {IRiskRows} from "./interfaces/IRiskRows.sol";
 import {IRiskTable} from "./interfaces/IRiskTable.sol";
 import {IRollupVault} from "./interfaces/IRollupVault.sol";
 import {IRowVerifier} from "./interfaces/IRowVerifier.sol";
+import {Field} from "./libraries/Field.sol";
 import {RiskInputs} from "./libraries/RiskInputs.sol";
 
 /// @title What the operator stands in for with a bond, and who may take it (spec 10).
@@ -46,6 +47,7 @@ contract Challenges is ReentrancyGuardTransient {
     /// @dev What the sequencer promises of an accepted request: its place in the order of all. Its hash is
     /// keccak256(abi.encode("rollup-receipt", domain, number, orderHash, time, previous)).
     struct Receipt {
+        uint32 version; // of the circuit when it was signed: it gives the domain, also after an upgrade
         uint64 number; // from 1, without gaps
         bytes32 orderHash;
         uint64 time; // milliseconds
@@ -76,7 +78,6 @@ contract Challenges is ReentrancyGuardTransient {
     IRiskRows public immutable riskRows;
     IRowVerifier public immutable rowVerifier;
     address public immutable guarantor;
-    uint256 public immutable domain;
     uint256 public immutable challengeBond;
     uint256 public immutable urgentDeadline;
     uint256 public immutable withdrawalDelay;
@@ -163,7 +164,6 @@ contract Challenges is ReentrancyGuardTransient {
         riskRows = config.riskTable.riskRows();
         rowVerifier = config.rowVerifier;
         guarantor = config.guarantor;
-        domain = config.vault.domain();
         challengeBond = config.challengeBond;
         urgentDeadline = config.urgentDeadline;
         withdrawalDelay = config.withdrawalDelay;
@@ -352,10 +352,11 @@ contract Challenges is ReentrancyGuardTransient {
         uint256 expected = uint256(record.receiptNumber) - receipt.number + 1;
         require(links.length == expected, WrongLinkCount(links.length, expected));
 
-        bytes32 last = _hashReceipt(receipt.number, links[0].orderHash, links[0].time, previous);
+        uint256 domain = domainOf(receipt.version);
+        bytes32 last = _hashReceipt(domain, receipt.number, links[0].orderHash, links[0].time, previous);
         require(last != hash, ReceiptOnChain());
         for (uint256 i = 1; i < links.length; i++) {
-            last = _hashReceipt(receipt.number + i, links[i].orderHash, links[i].time, last);
+            last = _hashReceipt(domain, receipt.number + i, links[i].orderHash, links[i].time, last);
         }
         require(last == record.receiptHash, WrongLinks(last, record.receiptHash));
 
@@ -363,7 +364,15 @@ contract Challenges is ReentrancyGuardTransient {
     }
 
     function receiptHash(Receipt calldata receipt) public view returns (bytes32) {
-        return _hashReceipt(receipt.number, receipt.orderHash, receipt.time, receipt.previous);
+        uint256 domain = domainOf(receipt.version);
+        return _hashReceipt(domain, receipt.number, receipt.orderHash, receipt.time, receipt.previous);
+    }
+
+    /// @notice The vault's domain under a version of the circuit (spec 4.1).
+    function domainOf(uint32 version) public view returns (uint256) {
+        return
+            uint256(keccak256(abi.encode("rollup-settlement", block.chainid, address(vault), uint256(version))))
+                % Field.R;
     }
 
     // ---- payouts ----
@@ -473,9 +482,9 @@ contract Challenges is ReentrancyGuardTransient {
         require(isSequencer[signer], NotSequencer(signer));
     }
 
-    function _hashReceipt(uint256 number, bytes32 orderHash, uint64 time, bytes32 previous)
+    function _hashReceipt(uint256 domain, uint256 number, bytes32 orderHash, uint64 time, bytes32 previous)
         private
-        view
+        pure
         returns (bytes32)
     {
         return keccak256(abi.encode("rollup-receipt", domain, number, orderHash, time, previous));

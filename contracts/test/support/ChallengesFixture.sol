@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Challenges} from "../../src/Challenges.sol";
 import {RiskRows} from "../../src/RiskRows.sol";
 import {RiskTable} from "../../src/RiskTable.sol";
+import {Protocol} from "../../src/generated/Protocol.sol";
 import {IRollupVault} from "../../src/interfaces/IRollupVault.sol";
 import {IRowVerifier} from "../../src/interfaces/IRowVerifier.sol";
 import {MockRowVerifier} from "./MockRowVerifier.sol";
@@ -12,6 +13,7 @@ import {VaultFixture} from "./VaultFixture.sol";
 
 /// @title A vault with challenges, a bond and the risk inputs of spec/vectors/risk-rows.json.
 abstract contract ChallengesFixture is VaultFixture {
+    uint32 internal constant VERSION = uint32(Protocol.CIRCUIT_VERSION);
     uint256 internal constant BOND = 1_000_001;
     uint256 internal constant STAKE = 700;
     uint64 internal constant URGENT = 20 minutes;

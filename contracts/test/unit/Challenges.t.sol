@@ -874,6 +874,25 @@ contract ChallengeReceiptsTest is ChallengesFixture {
         _challengeDouble(first, SEQUENCER, second, OTHER, "");
     }
 
+    /// @dev An upgrade changes the domain, and ends nothing that was signed before.
+    function test_doubleReceipt_ofAnyVersion() public {
+        vm.assertEq(challenges.domainOf(VERSION), vault.domain(), "this version's domain");
+        Challenges.Receipt memory first = _receipt(7, "order", 1);
+        Challenges.Receipt memory second = _receipt(7, "another order", 1);
+        (first.version, second.version) = (VERSION + 1, VERSION + 1);
+        vm.assertNotEq(challenges.domainOf(VERSION + 1), vault.domain(), "another's");
+        bytes memory firstSignature = _sign(SEQUENCER, challenges.receiptHash(first));
+        bytes memory secondSignature = _sign(SEQUENCER, challenges.receiptHash(second));
+        second.version = VERSION;
+        (bool done, bytes memory reason) = address(challenges)
+            .call(abi.encodeCall(Challenges.challengeDoubleReceipt, (first, firstSignature, second, secondSignature)));
+        vm.assertEq(done, false, "signed for another version");
+        vm.assertEq(bytes32(bytes4(reason)), bytes32(Challenges.NotSequencer.selector), "reason");
+        second.version = VERSION + 1;
+        challenges.challengeDoubleReceipt(first, firstSignature, second, secondSignature);
+        vm.assertEq(challenges.bond(), 0, "bond");
+    }
+
     function test_doubleReceipt_ofThisVaultAlone() public {
         Challenges.Receipt memory first = _receipt(7, "order", 1);
         Challenges.Receipt memory second = _receipt(7, "another order", 1);
@@ -915,7 +934,7 @@ contract ChallengeReceiptsTest is ChallengesFixture {
     function test_contradictedReceipt() public {
         (Challenges.Link[] memory links, bytes32 previous, bytes32 last) = _chain(5, 4);
         uint32 batch = _commitReceipts(8, last);
-        Challenges.Receipt memory left = Challenges.Receipt(5, keccak256("left out"), links[0].time, previous);
+        Challenges.Receipt memory left = Challenges.Receipt(VERSION, 5, keccak256("left out"), links[0].time, previous);
         vm.expectEmit();
         emit Challenges.Upheld(Challenges.Offence.ContradictedReceipt, batch, challenger, BOND / 2);
         _challengeContradicted(left, SEQUENCER, batch, previous, links, "");
@@ -933,14 +952,14 @@ contract ChallengeReceiptsTest is ChallengesFixture {
         _prove(batch);
         vm.warp(START + CHALLENGE_WINDOW);
         vault.finalizeBatch(batch, new uint256[](0));
-        Challenges.Receipt memory late = Challenges.Receipt(8, links[0].orderHash, links[0].time + 1, previous);
+        Challenges.Receipt memory late = Challenges.Receipt(VERSION, 8, links[0].orderHash, links[0].time + 1, previous);
         _challengeContradicted(late, SEQUENCER, batch, previous, links, "");
     }
 
     function test_contradictedReceipt_notIfItIsOnTheChain() public {
         (Challenges.Link[] memory links, bytes32 previous, bytes32 last) = _chain(5, 4);
         uint32 batch = _commitReceipts(8, last);
-        Challenges.Receipt memory kept = Challenges.Receipt(5, links[0].orderHash, links[0].time, previous);
+        Challenges.Receipt memory kept = Challenges.Receipt(VERSION, 5, links[0].orderHash, links[0].time, previous);
         _challengeContradicted(
             kept, SEQUENCER, batch, previous, links, abi.encodeWithSelector(Challenges.ReceiptOnChain.selector)
         );
@@ -950,7 +969,7 @@ contract ChallengeReceiptsTest is ChallengesFixture {
     function test_contradictedReceipt_theLinksLeadToWhatWasCommitted() public {
         (Challenges.Link[] memory links, bytes32 previous, bytes32 last) = _chain(5, 4);
         uint32 batch = _commitReceipts(8, last);
-        Challenges.Receipt memory left = Challenges.Receipt(5, keccak256("left out"), links[0].time, previous);
+        Challenges.Receipt memory left = Challenges.Receipt(VERSION, 5, keccak256("left out"), links[0].time, previous);
         for (uint256 i = 0; i < 4; i++) {
             links[i].time++;
             _expectWrongLinks(left, batch, previous, links);
@@ -966,7 +985,7 @@ contract ChallengeReceiptsTest is ChallengesFixture {
     function test_contradictedReceipt_asManyLinksAsNumbers() public {
         (Challenges.Link[] memory links, bytes32 previous, bytes32 last) = _chain(5, 4);
         uint32 batch = _commitReceipts(8, last);
-        Challenges.Receipt memory left = Challenges.Receipt(4, keccak256("left out"), 1, previous);
+        Challenges.Receipt memory left = Challenges.Receipt(VERSION, 4, keccak256("left out"), 1, previous);
         _challengeContradicted(
             left, SEQUENCER, batch, previous, links, abi.encodeWithSelector(Challenges.WrongLinkCount.selector, 4, 5)
         );
@@ -981,7 +1000,7 @@ contract ChallengeReceiptsTest is ChallengesFixture {
     function test_contradictedReceipt_onlyOfNumbersThatWereCommitted() public {
         (Challenges.Link[] memory links, bytes32 previous, bytes32 last) = _chain(5, 4);
         uint32 batch = _commitReceipts(8, last);
-        Challenges.Receipt memory left = Challenges.Receipt(9, keccak256("left out"), 1, previous);
+        Challenges.Receipt memory left = Challenges.Receipt(VERSION, 9, keccak256("left out"), 1, previous);
         bytes4 reason = Challenges.ReceiptNotCovered.selector;
         _challengeContradicted(left, SEQUENCER, batch, previous, links, abi.encodeWithSelector(reason, 9, 8));
         left.number = 0;
@@ -1015,7 +1034,7 @@ contract ChallengeReceiptsTest is ChallengesFixture {
             else previous = _hash(number + i, links[i], previous);
         }
         Challenges.Receipt memory receipt =
-            Challenges.Receipt(number + uint64(at), tail[0].orderHash, tail[0].time, previous);
+            Challenges.Receipt(VERSION, number + uint64(at), tail[0].orderHash, tail[0].time, previous);
         _challengeContradicted(
             receipt, SEQUENCER, batch, previous, tail, abi.encodeWithSelector(Challenges.ReceiptOnChain.selector)
         );
@@ -1025,7 +1044,7 @@ contract ChallengeReceiptsTest is ChallengesFixture {
     }
 
     function _receipt(uint64 number, bytes memory order, uint64 time) private pure returns (Challenges.Receipt memory) {
-        return Challenges.Receipt(number, keccak256(order), time, keccak256("before"));
+        return Challenges.Receipt(VERSION, number, keccak256(order), time, keccak256("before"));
     }
 
     function _hash(uint256 number, Challenges.Link memory link, bytes32 previous) private view returns (bytes32) {
@@ -1162,8 +1181,8 @@ contract ChallengesGasTest is ChallengesFixture, GasSnapshots {
     }
 
     function test_gas_challengeDoubleReceipt() public {
-        Challenges.Receipt memory first = Challenges.Receipt(7, keccak256("order"), 1, keccak256("before"));
-        Challenges.Receipt memory second = Challenges.Receipt(7, keccak256("another"), 1, keccak256("before"));
+        Challenges.Receipt memory first = Challenges.Receipt(VERSION, 7, keccak256("order"), 1, keccak256("before"));
+        Challenges.Receipt memory second = Challenges.Receipt(VERSION, 7, keccak256("another"), 1, keccak256("before"));
         bytes memory firstSignature = _sign(SEQUENCER, challenges.receiptHash(first));
         bytes memory secondSignature = _sign(SEQUENCER, challenges.receiptHash(second));
         vm.prank(challenger);
@@ -1179,7 +1198,8 @@ contract ChallengesGasTest is ChallengesFixture, GasSnapshots {
             last = keccak256(abi.encode("rollup-receipt", vault.domain(), i + 1, links[i].orderHash, 1000 + i, last));
         }
         uint32 batch = _commitReceipts(1000, last);
-        Challenges.Receipt memory left = Challenges.Receipt(1, keccak256("left out"), 1000, keccak256("before"));
+        Challenges.Receipt memory left =
+            Challenges.Receipt(VERSION, 1, keccak256("left out"), 1000, keccak256("before"));
         bytes memory signature = _sign(SEQUENCER, challenges.receiptHash(left));
         vm.prank(challenger);
         challenges.challengeContradictedReceipt(left, signature, batch, keccak256("before"), links);
