@@ -1,6 +1,6 @@
 using Rollup.Bench;
 
-ISection[] sections = [new CryptoSection(), new RiskSection(), new EngineSection(), new PricingSection(), new IntakeSection(), new HostSection(), new Groth16Section(), new ProofSection(), new ProverSection("prover", "dev", "demo"), new ProverSection("prover-standard", "standard")];
+ISection[] sections = [new CryptoSection(), new RiskSection(), new EngineSection(), new PricingSection(), new IntakeSection(), new HostSection(), new LiveSection(), new Groth16Section(), new ProofSection(), new ProverSection("prover", "dev", "demo"), new ProverSection("prover-standard", "standard")];
 
 ISection[] chosen = args.Length == 0 ? sections : [.. sections.Where(section => args.Contains(section.Name))];
 string[] unknown = [.. args.Where(name => !sections.Any(section => section.Name == name))];

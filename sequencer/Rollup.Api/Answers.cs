@@ -80,8 +80,64 @@ public enum FillRole
 /// <param name="Time">Unix milliseconds.</param>
 /// <param name="Remaining">Lots of the order left after it.</param>
 /// <param name="Fee">Atoms charged.</param>
+/// <param name="Liquidation">True if one side was liquidated; that side has no order: slot and nonce are 0. Absent otherwise.</param>
 public sealed record FillView(
-    long Trade, uint Batch, long Time, int Account, byte Slot, long Nonce, int Instrument, Side Side, FillRole Role, long Price, long Size, long Remaining, long Fee);
+    long Trade, uint Batch, long Time, int Account, byte Slot, long Nonce, int Instrument, Side Side, FillRole Role, long Price, long Size, long Remaining, long Fee,
+    bool? Liquidation = null);
+
+/// <summary>What may happen to an account besides its own requests and their fills.</summary>
+[JsonConverter(typeof(NameConverter<AccountEventKind>))]
+public enum AccountEventKind
+{
+    /// <summary>A position of so many lots (signed) in a settled instrument became so many atoms of cash (signed).</summary>
+    Converted = 1,
+
+    /// <summary>The insurance fund paid what the account lacked.</summary>
+    FundPaid = 2,
+
+    /// <summary>A liquidation took this fee for the insurance fund.</summary>
+    LiquidationFee = 3,
+
+    /// <summary>The insolvent account's position changed by so many lots (signed); the other side bore the amount.</summary>
+    Deleveraged = 4,
+
+    /// <summary>The account's position was closed against an insolvent one's: it changed by so many lots (signed), and the account bore the amount.</summary>
+    DeleveragedAgainst = 5,
+
+    /// <summary>Slices of the account's portfolio may be bid for.</summary>
+    AuctionStarted = 6,
+}
+
+/// <summary>Something that happened to an account.</summary>
+/// <param name="Event">Number of the event, rising; the market's events share the numbers.</param>
+/// <param name="Amount">Atoms.</param>
+public sealed record AccountEventView(
+    long Event, uint Batch, long Time, int Account, AccountEventKind Kind, int? Instrument = null, long? Size = null,
+    [property: JsonNumberHandling(JsonNumberHandling.WriteAsString | JsonNumberHandling.AllowReadingFromString)] long? Amount = null);
+
+/// <summary>What may happen to the market as a whole.</summary>
+[JsonConverter(typeof(NameConverter<MarketEventKind>))]
+public enum MarketEventKind
+{
+    /// <summary>An instrument is settled: a lot is worth so many atoms for good.</summary>
+    Settled = 1,
+
+    /// <summary>Slices of somebody's portfolio may be bid for (GET /v1/auctions).</summary>
+    AuctionStarted = 2,
+
+    /// <summary>The insurance fund paid somebody's deficit.</summary>
+    FundPaid = 3,
+
+    /// <summary>So many lots of an insolvent account were closed against the other side, which bore the amount.</summary>
+    Deleveraged = 4,
+}
+
+/// <summary>Something that happened, without whom it happened to.</summary>
+/// <param name="Event">Number of the event, rising.</param>
+/// <param name="Amount">Atoms; of a settlement, atoms a lot.</param>
+public sealed record MarketEventView(
+    long Event, uint Batch, long Time, MarketEventKind Kind, int? Instrument = null, long? Size = null,
+    [property: JsonNumberHandling(JsonNumberHandling.WriteAsString | JsonNumberHandling.AllowReadingFromString)] long? Amount = null);
 
 /// <summary>The answer to an accepted request: it is journaled and executed.</summary>
 /// <param name="Sequence">Its number in the journal.</param>
@@ -144,7 +200,8 @@ public sealed record BookView(int Instrument, ulong Sequence, long Time, IReadOn
 
 /// <summary>A trade, without its parties.</summary>
 /// <param name="Side">The taker's.</param>
-public sealed record TradeView(long Trade, uint Batch, long Time, int Instrument, Side Side, long Price, long Size);
+/// <param name="Liquidation">True if one side was liquidated; absent otherwise.</param>
+public sealed record TradeView(long Trade, uint Batch, long Time, int Instrument, Side Side, long Price, long Size, bool? Liquidation = null);
 
 /// <summary>How far a batch has come.</summary>
 [JsonConverter(typeof(NameConverter<BatchStage>))]

@@ -25,6 +25,8 @@ namespace Rollup.Api;
 [JsonSerializable(typeof(IReadOnlyList<TradeView>))]
 [JsonSerializable(typeof(IReadOnlyList<BatchView>))]
 [JsonSerializable(typeof(AccountView))]
+[JsonSerializable(typeof(IReadOnlyList<AccountEventView>))]
+[JsonSerializable(typeof(IReadOnlyList<MarketEventView>))]
 [JsonSerializable(typeof(IReadOnlyList<int>))]
 [JsonSerializable(typeof(RiskView))]
 [JsonSerializable(typeof(AuctionsView))]

@@ -10,7 +10,7 @@ public enum StreamOperation
     Subscribe = 1,
     Unsubscribe = 2,
 
-    /// <summary>Proves who reads the fills of <see cref="StreamMessage.Account"/>.</summary>
+    /// <summary>Proves who reads the fills and events of <see cref="StreamMessage.Account"/>.</summary>
     Authenticate = 3,
 }
 
@@ -29,9 +29,15 @@ public enum StreamChannel
 
     /// <summary>The fills of one's own account.</summary>
     Fills = 4,
+
+    /// <summary>What happens to one's own account besides: conversions, liquidation, deleveraging.</summary>
+    AccountEvents = 5,
+
+    /// <summary>Settlements, auctions, payments of the insurance fund and deleveragings, without whom they concern.</summary>
+    MarketEvents = 6,
 }
 
-/// <summary>A message from a client, at most 1 KiB. Subscriptions to book and trades name an instrument, to fills an account.</summary>
+/// <summary>A message from a client, at most 1 KiB. Subscriptions to book and trades name an instrument, to fills and account events an account.</summary>
 public sealed record StreamMessage(
     StreamOperation Op, StreamChannel? Channel = null, int? Instrument = null, int? Account = null, long? Time = null, EddsaSignature? Signature = null);
 
@@ -47,9 +53,12 @@ public enum StreamEventType
     Trades = 6,
     Batch = 7,
     Fills = 8,
+    AccountEvents = 9,
+    MarketEvents = 10,
 }
 
 /// <summary>A message to a client; the member that its type names is present.</summary>
 public sealed record StreamEvent(
     StreamEventType Type, StreamChannel? Channel = null, int? Instrument = null, int? Account = null, ApiError? Error = null,
-    BookView? Book = null, IReadOnlyList<TradeView>? Trades = null, BatchView? Batch = null, IReadOnlyList<FillView>? Fills = null);
+    BookView? Book = null, IReadOnlyList<TradeView>? Trades = null, BatchView? Batch = null, IReadOnlyList<FillView>? Fills = null,
+    IReadOnlyList<AccountEventView>? AccountEvents = null, IReadOnlyList<MarketEventView>? MarketEvents = null);

@@ -106,14 +106,17 @@ public sealed partial class ClearingEngine
         return orders.DrainToImmutable();
     }
 
-    /// <summary>Sum of all long positions, for the next epoch's risk inputs.</summary>
-    public Lots OpenInterest(InstrumentId instrument)
+    /// <summary>Sum of all long positions by instrument, for the next epoch's risk inputs.</summary>
+    public IReadOnlyDictionary<int, Lots> OpenInterests()
     {
-        long lots = 0;
-        if (MarketOf(instrument.Value) is { } market)
-            foreach (Account account in _accounts.OfType<Account>())
-                lots += Math.Max(0, account.Find(market)?.Size ?? 0);
-        return Lots.From(lots);
+        var lots = new long[_markets.Length];
+        foreach (Account? account in _accounts)
+        {
+            if (account is null) continue;
+            foreach (Holding h in account.Holdings) lots[h.Market.Index] += Math.Max(0, h.Size);
+        }
+
+        return _markets.ToDictionary(m => m.Id, m => Lots.From(lots[m.Index]));
     }
 
     private static OpenOrder View(Market market, in Order order)

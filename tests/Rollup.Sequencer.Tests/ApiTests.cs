@@ -294,11 +294,15 @@ public sealed class ApiTests : IAsyncLifetime
     {
         using JsonDocument document = JsonDocument.Parse(await host.Http.GetStringAsync("openapi/v1.json"));
         JsonElement paths = document.RootElement.GetProperty("paths");
-        foreach (string path in new[] { "/v1/orders", "/v1/cancels", "/v1/withdrawals", "/v1/view-keys", "/v1/bids", "/v1/auctions", "/v1/book/{instrument}", "/v1/accounts/{account}", "/v1/batches/{batch}", "/health" })
+        foreach (string path in new[] { "/v1/orders", "/v1/cancels", "/v1/withdrawals", "/v1/view-keys", "/v1/bids", "/v1/auctions", "/v1/book/{instrument}", "/v1/accounts/{account}", "/v1/accounts/{account}/events", "/v1/events", "/v1/info", "/v1/batches/{batch}", "/health" })
             Assert.True(paths.TryGetProperty(path, out _), path);
         JsonElement order = document.RootElement.GetProperty("components").GetProperty("schemas").GetProperty("OrderMessage");
         Assert.Contains("feeRate", order.GetProperty("required").EnumerateArray().Select(e => e.GetString()));
         Assert.Equal("^0x[0-9a-fA-F]{192}$", Resolve(document, order.GetProperty("properties").GetProperty("signature")).GetProperty("pattern").GetString());
+        JsonElement schemas = document.RootElement.GetProperty("components").GetProperty("schemas");
+        Assert.Equal(["spot", "perpetual", "call", "put"], Resolve(document, schemas.GetProperty("InstrumentView").GetProperty("properties").GetProperty("kind")).GetProperty("enum").EnumerateArray().Select(e => e.GetString()!));
+        Assert.Contains("deleveragedAgainst", Resolve(document, schemas.GetProperty("AccountEventView").GetProperty("properties").GetProperty("kind")).GetProperty("enum").EnumerateArray().Select(e => e.GetString()!));
+        Assert.False(schemas.GetProperty("MarketEventView").GetProperty("properties").TryGetProperty("account", out _));
         JsonElement operation = paths.GetProperty("/v1/orders").GetProperty("post").GetProperty("responses");
         Assert.Equal(["200", "400", "422", "429", "503"], operation.EnumerateObject().Select(p => p.Name).Order());
     }

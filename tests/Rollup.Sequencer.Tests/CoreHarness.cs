@@ -117,6 +117,8 @@ internal sealed class RecordingSink : IEventSink
     public void Trade(TradeView trade) => Add(trade);
     public void Fill(FillView fill) => Add(fill);
     public void Batch(BatchView batch) => Add(batch);
+    public void Account(AccountEventView e) => Add(e);
+    public void Market(MarketEventView e) => Add(e);
     public void BookChanged(int instrument) => Add(instrument);
 
     internal IReadOnlyList<T> Of<T>()

@@ -231,7 +231,7 @@ public sealed class MachineTests
             Now++; // Never two with prices of the same millisecond.
             RiskInputs made = inputs.Make(status.IsOpen ? status.Batch : status.Batch + 1, Now,
                 new Observation(Now, new Dictionary<string, MarketPrice> { ["BTCUSDT"] = new(btc, btc), ["ETHUSDT"] = new(2_680_000_000, 2_680_000_000) }),
-                id => Machine.Engine.OpenInterest(InstrumentId.From(id)).Value, out _)!;
+                Machine.Engine.OpenInterests(), out _)!;
             return new OpenEpochCommand(Time, made.Encode());
         }
 

@@ -115,10 +115,10 @@ public sealed class MarketWatchTests : IDisposable
     {
         SequencerConfig config = TestConfig.Make("/nowhere");
         var maker = new RiskInputsMaker(config, new MarketWatch(config));
-        Assert.NotNull(maker.Make(1, Now, Prices(Now, OracleState.LowConfidence), _ => 0, out _));
-        Assert.Null(maker.Make(1, Now, Prices(Now, OracleState.Divergent), _ => 0, out string problem));
+        Assert.NotNull(maker.Make(1, Now, Prices(Now, OracleState.LowConfidence), null, out _));
+        Assert.Null(maker.Make(1, Now, Prices(Now, OracleState.Divergent), null, out string problem));
         Assert.Contains("BTCUSDT is divergent", problem, StringComparison.Ordinal);
-        Assert.Null(maker.Make(1, Now, Prices(Now) with { Prices = new Dictionary<string, MarketPrice> { ["BTCUSDT"] = new(1, 1) } }, _ => 0, out problem));
+        Assert.Null(maker.Make(1, Now, Prices(Now) with { Prices = new Dictionary<string, MarketPrice> { ["BTCUSDT"] = new(1, 1) } }, null, out problem));
         Assert.Contains("no price of ETHUSDT", problem, StringComparison.Ordinal);
     }
 
@@ -150,7 +150,7 @@ public sealed class MarketWatchTests : IDisposable
         return config with { Groups = [config.Groups[0] with { MaxScanRangePpm = 450_000 }, config.Groups[1]] };
     }
 
-    private static RiskInputs Inputs(SequencerConfig config, MarketWatch watch, long at) => new RiskInputsMaker(config, watch).Make(1, at, Prices(at), _ => 0, out _)!;
+    private static RiskInputs Inputs(SequencerConfig config, MarketWatch watch, long at) => new RiskInputsMaker(config, watch).Make(1, at, Prices(at), null, out _)!;
 
     private static Observation Prices(long at, OracleState bitcoin = OracleState.Fresh, long index = 61_700_000_000) => new(at, new Dictionary<string, MarketPrice>
     {

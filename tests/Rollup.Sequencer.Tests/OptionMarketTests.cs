@@ -43,6 +43,9 @@ public sealed class OptionMarketTests : IDisposable
 
         long price = (await RiskAsync(host)).Rows.Single(r => r.Instrument == Call).Base / 1_000 * 1_000;
         Assert.InRange(price, 1_700_000, 1_900_000); // 61,700 against 60,000, an hour ahead.
+        using StreamClient stream = await StreamClient.ConnectAsync(host.Endpoint);
+        await stream.SubscribeAccountEventsAsync(taker.Account, taker.Keys, Trader.Signer, clock.Now);
+        await stream.SubscribeMarketEventsAsync();
         await host.Client.PlaceAsync(maker.Order(Call, Side.Sell, 30, price, slot: 1));
         RequestResult bought = await host.Client.PlaceAsync(taker.Order(Call, Side.Buy, 20, price, slot: 2));
         Assert.Equal((RequestStatus.Filled, 20L, price), (bought.Status, bought.Filled, bought.Fills[0].Price));
@@ -62,8 +65,25 @@ public sealed class OptionMarketTests : IDisposable
         RiskRowView row = (await RiskAsync(host)).Rows.Single(r => r.Instrument == Call);
         Assert.Equal(((int)InstrumentFlags.Settled, settled / 1_000 - Strike), (row.Flags, row.Base));
         Assert.Equal(0, (await RiskAsync(host)).Rows.Single(r => r.Instrument == Put).Base);
+        AccountEventView converted = Assert.Single(await host.Client.AccountEventsAsync(taker.Account, taker.Keys, Trader.Signer, clock.Now));
+        Assert.Equal((AccountEventKind.Converted, Call, 20L, after.Cash - paid), (converted.Kind, converted.Instrument!.Value, converted.Size!.Value, converted.Amount!.Value));
+        Assert.Equal((int)HostCode.Unauthorized, (await Assert.ThrowsAsync<RefusedException>(() => host.Client.AccountEventsAsync(taker.Account, maker.Keys, Trader.Signer, clock.Now))).Error.Code);
+        Assert.Equal([(Put, 0L), (Call, settled / 1_000 - Strike)], (await host.Client.MarketEventsAsync()).Select(e => (e.Instrument!.Value, e.Amount!.Value)));
+        Assert.DoesNotContain("account", await host.Http.GetStringAsync(new Uri("/v1/events", UriKind.Relative)), StringComparison.OrdinalIgnoreCase);
         SealedForcedRow[] forced = [.. Batches(await host.Core.ReadAsync(m => m.Batches.LastSealed), host.Spool).SelectMany(b => b.Forced)];
         Assert.Equal([(ForcedKind.Conversion, Call, 20L), (ForcedKind.Conversion, Call, 20L)], forced.Select(f => (f.Kind, f.Instrument, f.Fill)));
+
+        var told = new List<StreamEvent>();
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        await foreach (StreamEvent e in stream.ReadAsync(patience.Token))
+        {
+            if (e.AccountEvents is not null || e.MarketEvents is not null) told.Add(e);
+            if (e.AccountEvents is not null) break;
+        }
+
+        // The maker's conversion was not for the taker's eyes.
+        Assert.Equal([converted], told[^1].AccountEvents!);
+        Assert.Equal([Call, Put], told[..^1].SelectMany(e => e.MarketEvents!).Select(e => e.Instrument!.Value));
     }
 
     [Fact]
@@ -157,6 +177,11 @@ public sealed class OptionMarketTests : IDisposable
         feed.State = OracleState.Fresh;
         await MoveAsync(() => core.ReadAsync(m => m.Sequence), 6_000, 1_000);
         Assert.InRange(await SizeAsync(core, taker, TestConfig.Btc), 1, 999);
+        AccountEventView fee = Assert.Single(core.Events.Of<AccountEventView>());
+        Assert.Equal((taker.Account, AccountEventKind.LiquidationFee), (fee.Account, fee.Kind));
+        Assert.Equal(fee.Amount, await core.ReadAsync(m => m.Engine.View(AccountId.From(1))!.Cash.Atoms));
+        Assert.Equal([null, true], core.Events.Of<TradeView>().Select(t => t.Liquidation));
+        Assert.Equal([(taker.Account, (byte)0, Side.Sell), (third.Account, (byte)3, Side.Buy)], core.Events.Of<FillView>().Where(f => f.Liquidation == true).Select(f => (f.Account, f.Slot, f.Side)));
     }
 
     [Fact]
@@ -231,7 +256,7 @@ public sealed class OptionMarketTests : IDisposable
         }
 
         Observation prices = feed.Observe(clock.Now);
-        RiskInputs epoch = inputs.Make(7, clock.Now, prices, _ => 0, out string problem)!;
+        RiskInputs epoch = inputs.Make(7, clock.Now, prices, null, out string problem)!;
         Assert.Empty(problem);
         RiskInputs live = inputs.Live(epoch, clock.Now + 1, prices);
         Assert.InRange(epoch.ScanRangeOf(1)!.Value, 150_001, 152_000);
@@ -248,10 +273,10 @@ public sealed class OptionMarketTests : IDisposable
         var watch = new MarketWatch(config);
         var inputs = new RiskInputsMaker(config, watch);
         Update(hasSurface: false);
-        Assert.Null(inputs.Make(1, clock.Now, feed.Observe(clock.Now), _ => 0, out string problem));
+        Assert.Null(inputs.Make(1, clock.Now, feed.Observe(clock.Now), null, out string problem));
         Assert.Equal($"the feed has no surface of expiry {expiry} of group 1, of BTC-60000-C", problem);
         Update(hasSurface: true);
-        Assert.NotNull(inputs.Make(1, clock.Now, feed.Observe(clock.Now), _ => 0, out _));
+        Assert.NotNull(inputs.Make(1, clock.Now, feed.Observe(clock.Now), null, out _));
         Assert.Equal((RiskActions.All, (string?)null), (watch.Permitted[1], watch.Problem));
         clock.Advance(config.Epoch.MaxReportAge);
         Update(hasSurface: false);
@@ -260,7 +285,7 @@ public sealed class OptionMarketTests : IDisposable
         Update(hasSurface: false);
         Assert.Equal((RiskActions.Reduce, RiskActions.All, true), (watch.Permitted[1], watch.Permitted[2], watch.OpensEpoch));
         Assert.Equal($"group 1 has no new surface of expiry {expiry}", watch.Problem);
-        Assert.Equal(Surface(), Assert.Single(inputs.Make(1, clock.Now, feed.Observe(clock.Now), _ => 0, out _)!.Expiries).Surface);
+        Assert.Equal(Surface(), Assert.Single(inputs.Make(1, clock.Now, feed.Observe(clock.Now), null, out _)!.Expiries).Surface);
 
         void Update(bool hasSurface)
         {

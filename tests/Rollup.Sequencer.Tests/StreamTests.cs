@@ -81,6 +81,8 @@ public sealed class StreamTests : IAsyncLifetime
         await using IAsyncEnumerator<StreamEvent> events = stream.ReadAsync().GetAsyncEnumerator();
         await stream.SendAsync(new StreamMessage(StreamOperation.Subscribe, StreamChannel.Fills, Account: maker.Account));
         Assert.Equal((int)HostCode.Unauthorized, (await Next(events)).Error!.Code);
+        await stream.SendAsync(new StreamMessage(StreamOperation.Subscribe, StreamChannel.AccountEvents, Account: maker.Account));
+        Assert.Equal((int)HostCode.Unauthorized, (await Next(events)).Error!.Code);
         await stream.SubscribeFillsAsync(maker.Account, taker.Keys, Trader.Signer, HostHarness.Now);
         Assert.Equal((int)HostCode.Unauthorized, (await Next(events)).Error!.Code);
         Assert.Equal((int)HostCode.Unauthorized, (await Next(events)).Error!.Code);

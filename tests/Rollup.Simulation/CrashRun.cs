@@ -238,9 +238,12 @@ internal sealed class CrashRun
         return code;
     }
 
-    private RiskInputs Inputs(uint batch, long time) => Chain.Inputs(batch, time, moment, Calm,
-        [new GroupRange(Chain.Bitcoin, settings.ScanRange), new GroupRange(Chain.Ether, settings.ScanRange)],
-        _ => 0, id => Venue.Engine.OpenInterest(InstrumentId.From(id)).Value, payoffs);
+    private RiskInputs Inputs(uint batch, long time)
+    {
+        IReadOnlyDictionary<int, Lots> held = Venue.Engine.OpenInterests();
+        return Chain.Inputs(batch, time, moment, Calm, [new GroupRange(Chain.Bitcoin, settings.ScanRange), new GroupRange(Chain.Ether, settings.ScanRange)],
+            _ => 0, id => held[id].Value, payoffs);
+    }
 
     private static Fr SettlementDomainOf() =>
         Rollup.Crypto.Settlement.SettlementDomain.Of(31337, Address.Parse("0x5fbdb2315678afecb367f032d93f642f64180aa3"));

@@ -64,13 +64,16 @@ public sealed class SequencerClient : IDisposable
 
     /// <summary>One's own account.</summary>
     /// <param name="time">The present, Unix milliseconds; the sequencer takes what is within 30 s of its clock.</param>
-    public Task<AccountView> AccountAsync(int account, TraderKeys keys, MessageSigner signer, long time, CancellationToken cancellation = default)
-    {
-        var request = new HttpRequestMessage(HttpMethod.Get, $"v1/accounts/{Text(account)}");
-        request.Headers.Add(AccessChallenge.TimeHeader, time.ToString(CultureInfo.InvariantCulture));
-        request.Headers.Add(AccessChallenge.SignatureHeader, SignatureConverter.ToHex(signer.SignAccess(account, time, keys)));
-        return Send(request, ApiJson.Lenient.AccountView, cancellation);
-    }
+    public Task<AccountView> AccountAsync(int account, TraderKeys keys, MessageSigner signer, long time, CancellationToken cancellation = default) =>
+        Send(OfOwner($"v1/accounts/{Text(account)}", account, keys, signer, time), ApiJson.Lenient.AccountView, cancellation);
+
+    /// <summary>What happened to one's own account besides its requests, newest first.</summary>
+    /// <param name="time">The present, Unix milliseconds; the sequencer takes what is within 30 s of its clock.</param>
+    public Task<IReadOnlyList<AccountEventView>> AccountEventsAsync(int account, TraderKeys keys, MessageSigner signer, long time, CancellationToken cancellation = default) =>
+        Send(OfOwner($"v1/accounts/{Text(account)}/events", account, keys, signer, time), ApiJson.Lenient.IReadOnlyListAccountEventView, cancellation);
+
+    /// <summary>What happened to the market as a whole, newest first.</summary>
+    public Task<IReadOnlyList<MarketEventView>> MarketEventsAsync(CancellationToken cancellation = default) => Get("v1/events", ApiJson.Lenient.IReadOnlyListMarketEventView, cancellation);
 
     public Task<RequestResult> PlaceAsync(OrderMessage order, CancellationToken cancellation = default) =>
         Post("v1/orders", order, ApiJson.Default.OrderMessage, ApiJson.Lenient.RequestResult, cancellation);
@@ -95,6 +98,14 @@ public sealed class SequencerClient : IDisposable
     }
 
     public void Dispose() => http.Dispose();
+
+    private static HttpRequestMessage OfOwner(string path, int account, TraderKeys keys, MessageSigner signer, long time)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, path);
+        request.Headers.Add(AccessChallenge.TimeHeader, time.ToString(CultureInfo.InvariantCulture));
+        request.Headers.Add(AccessChallenge.SignatureHeader, SignatureConverter.ToHex(signer.SignAccess(account, time, keys)));
+        return request;
+    }
 
     private Task<T> Get<T>(string path, JsonTypeInfo<T> type, CancellationToken cancellation) where T : class =>
         Send(new HttpRequestMessage(HttpMethod.Get, path), type, cancellation);

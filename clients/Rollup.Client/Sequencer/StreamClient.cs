@@ -6,7 +6,7 @@ using Rollup.Client.Keys;
 
 namespace Rollup.Client.Sequencer;
 
-/// <summary>The sequencer's stream of books, trades, batches and own fills. One reader; any number of senders.</summary>
+/// <summary>The sequencer's stream of books, trades, batches, own fills and events, and events of the market. One reader; any number of senders.</summary>
 public sealed class StreamClient : IDisposable
 {
     private const int MaxMessage = 4 << 20;
@@ -46,9 +46,19 @@ public sealed class StreamClient : IDisposable
     /// <param name="time">The present, Unix milliseconds.</param>
     public async Task SubscribeFillsAsync(int account, TraderKeys keys, MessageSigner signer, long time, CancellationToken cancellation = default)
     {
-        await SendAsync(new StreamMessage(StreamOperation.Authenticate, Account: account, Time: time, Signature: signer.SignAccess(account, time, keys)), cancellation);
+        await AuthenticateAsync(account, keys, signer, time, cancellation);
         await SendAsync(new StreamMessage(StreamOperation.Subscribe, StreamChannel.Fills, Account: account), cancellation);
     }
+
+    /// <summary>Proves who reads, then asks for what happens to one's own account besides its requests.</summary>
+    /// <param name="time">The present, Unix milliseconds.</param>
+    public async Task SubscribeAccountEventsAsync(int account, TraderKeys keys, MessageSigner signer, long time, CancellationToken cancellation = default)
+    {
+        await AuthenticateAsync(account, keys, signer, time, cancellation);
+        await SendAsync(new StreamMessage(StreamOperation.Subscribe, StreamChannel.AccountEvents, Account: account), cancellation);
+    }
+
+    public Task SubscribeMarketEventsAsync(CancellationToken cancellation = default) => SendAsync(new StreamMessage(StreamOperation.Subscribe, StreamChannel.MarketEvents), cancellation);
 
     /// <summary>Sends any message.</summary>
     public async Task SendAsync(StreamMessage message, CancellationToken cancellation = default)
@@ -91,6 +101,9 @@ public sealed class StreamClient : IDisposable
         socket.Dispose();
         sending.Dispose();
     }
+
+    private Task AuthenticateAsync(int account, TraderKeys keys, MessageSigner signer, long time, CancellationToken cancellation) =>
+        SendAsync(new StreamMessage(StreamOperation.Authenticate, Account: account, Time: time, Signature: signer.SignAccess(account, time, keys)), cancellation);
 
     private static StreamEvent Parse(ReadOnlySpan<byte> message)
     {

@@ -10,7 +10,8 @@ internal sealed record ViewKeySnapshot([property: JsonConverter(typeof(FieldElem
 
 /// <summary>What the host keeps beside the engine.</summary>
 internal sealed record HostSnapshot(
-    byte[] Genesis, ulong Sequence, byte[] RiskInputs, long LastTrade, IReadOnlyList<TradeView> Trades, IReadOnlyList<BatchView> Batches, IReadOnlyList<ViewKeySnapshot> ViewKeys, ChainPosition? Chain = null);
+    byte[] Genesis, ulong Sequence, byte[] RiskInputs, long LastTrade, IReadOnlyList<TradeView> Trades, IReadOnlyList<BatchView> Batches, IReadOnlyList<ViewKeySnapshot> ViewKeys,
+    long LastEvent, IReadOnlyList<AccountEventView> AccountEvents, IReadOnlyList<MarketEventView> MarketEvents, ChainPosition? Chain = null);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]

@@ -8,6 +8,8 @@ internal interface IEventSink
     void Trade(TradeView trade);
     void Fill(FillView fill);
     void Batch(BatchView batch);
+    void Account(AccountEventView e);
+    void Market(MarketEventView e);
 
     /// <summary>The instrument's book is another now.</summary>
     void BookChanged(int instrument);
@@ -21,5 +23,7 @@ internal sealed class NoSink : IEventSink
     public void Trade(TradeView trade) { }
     public void Fill(FillView fill) { }
     public void Batch(BatchView batch) { }
+    public void Account(AccountEventView e) { }
+    public void Market(MarketEventView e) { }
     public void BookChanged(int instrument) { }
 }

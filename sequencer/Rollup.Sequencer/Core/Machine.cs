@@ -16,7 +16,7 @@ internal readonly record struct Applied(RejectCode Code, RequestResult? Result =
 /// </summary>
 internal sealed class Machine
 {
-    private const uint SnapshotVersion = 1;
+    private const uint SnapshotVersion = 2;
     private readonly byte[] genesis;
     private bool hasGenesis;
 
@@ -36,6 +36,7 @@ internal sealed class Machine
     internal ViewKeyStore ViewKeys { get; }
     internal BatchBook Batches { get; } = new();
     internal TradeHistory Trades { get; } = new();
+    internal EventHistory Events { get; } = new();
 
     /// <summary>Where following the chain goes on after a restart: everything before has reached the journal.</summary>
     internal ChainPosition? Chain { get; set; }
@@ -70,8 +71,12 @@ internal sealed class Machine
             case OperationCommand c:
                 return Follow(Engine.Apply(Command.Operation(c.Time, c.Queued)), c.Time, sink, c.Queued.Operation);
             case OpenEpochCommand c:
+                HashSet<int> settled = [.. Settled().Select(r => r.Id)];
                 Applied opened = Follow(Engine.Apply(Command.OpenEpoch(c.Time, c.RiskInputs)), c.Time, sink);
-                if (opened.Code == RejectCode.None) RiskInputs = c.RiskInputs;
+                if (opened.Code != RejectCode.None) return opened;
+                RiskInputs = c.RiskInputs;
+                foreach (RiskRow row in Settled().Where(r => !settled.Contains(r.Id)))
+                    sink.Market(Events.Add(new MarketEventView(Events.Number(), Engine.Status.Batch, c.Time.Milliseconds, MarketEventKind.Settled, row.Id, Amount: row.Base)));
                 return opened;
             case SealCommand c:
                 return Follow(Engine.Apply(Command.Seal(c.Time)), c.Time, sink);
@@ -92,7 +97,8 @@ internal sealed class Machine
     internal byte[] Snapshot()
     {
         byte[] host = JsonSerializer.SerializeToUtf8Bytes(
-            new HostSnapshot(genesis, Sequence, RiskInputs, Trades.Last, [.. Trades.All], [.. Batches.All], [.. ViewKeys.All.Select(k => new ViewKeySnapshot(k.Key, k.Since))], Chain),
+            new HostSnapshot(genesis, Sequence, RiskInputs, Trades.Last, [.. Trades.All], [.. Batches.All], [.. ViewKeys.All.Select(k => new ViewKeySnapshot(k.Key, k.Since))],
+                Events.Last, [.. Events.Accounts], [.. Events.Market], Chain),
             HostSnapshotJson.Default.HostSnapshot);
         byte[] engine = Engine.Snapshot();
         using var stream = new MemoryStream(8 + host.Length + engine.Length);
@@ -129,6 +135,7 @@ internal sealed class Machine
         };
         machine.Trades.Restore(host.LastTrade, host.Trades);
         machine.Batches.Restore(host.Batches);
+        machine.Events.Restore(host.LastEvent, host.AccountEvents, host.MarketEvents);
         foreach (ViewKeySnapshot key in host.ViewKeys) viewKeys.Add(new WaitingViewKey(key.Key, key.Since));
         return machine;
     }
@@ -180,7 +187,11 @@ internal sealed class Machine
         uint batch = Engine.Status.Batch;
         var fills = new List<FillView>();
         foreach (ref readonly EngineEvent e in outcome.Events)
+        {
             if (e.Kind == EventKind.Filled) fills.Add(Fill(e, command.Time, batch, sink));
+            else Note(e, command.Time, sink);
+        }
+
         Batches.Count(batch, command.Orders.Count, fills.Count);
         return new Applied(RejectCode.None, new RequestResult(sequence, batch, RequestStatus.Filled, fills.Sum(f => f.Size), 0, fills, null));
     }
@@ -211,6 +222,9 @@ internal sealed class Machine
                 case EventKind.Sealed:
                     sink.Batch(Batches.Seal(outcome.Batch!));
                     break;
+                default:
+                    Note(e, time, sink);
+                    break;
             }
         }
 
@@ -218,13 +232,57 @@ internal sealed class Machine
         return new Applied(RejectCode.None, Batch: outcome.Batch);
     }
 
+    private IEnumerable<RiskRow> Settled() => Engine.RiskTable.Where(r => (r.Flags & InstrumentFlags.Settled) != 0);
+
+    /// <summary>Tells the accounts that an event concerns, and the market without them.</summary>
+    private void Note(in EngineEvent e, Timestamp time, IEventSink sink)
+    {
+        uint batch = Engine.Status.Batch;
+        int? instrument = e.Instrument.Value == 0 ? null : e.Instrument.Value;
+        switch (e.Kind)
+        {
+            case EventKind.Converted:
+                Account(e.Account, AccountEventKind.Converted, e.Lots.Value, e.Amount);
+                break;
+            case EventKind.FundPaid:
+                Account(e.Account, AccountEventKind.FundPaid, null, e.Amount);
+                Market(MarketEventKind.FundPaid, null, e.Amount);
+                break;
+            case EventKind.LiquidationFee:
+                Account(e.Account, AccountEventKind.LiquidationFee, null, e.Amount);
+                break;
+            case EventKind.Deleveraged:
+                long change = e.IsSell ? -e.Lots.Value : e.Lots.Value;
+                Account(e.Account, AccountEventKind.Deleveraged, change, e.Amount);
+                Account(e.Maker, AccountEventKind.DeleveragedAgainst, -change, e.Amount);
+                Market(MarketEventKind.Deleveraged, e.Lots.Value, e.Amount);
+                break;
+            case EventKind.AuctionStarted:
+                Account(e.Account, AccountEventKind.AuctionStarted, null, null);
+                Market(MarketEventKind.AuctionStarted, null, null);
+                break;
+            default:
+                return;
+        }
+
+        // Nothing of an auction's beginning is in the batch.
+        if (e.Kind != EventKind.AuctionStarted) Batches.Count(batch, 0, 0);
+
+        void Account(AccountId account, AccountEventKind kind, long? size, long? amount) =>
+            sink.Account(Events.Add(new AccountEventView(Events.Number(), batch, time.Milliseconds, account.Value, kind, instrument, size, amount)));
+
+        void Market(MarketEventKind kind, long? size, long? amount) =>
+            sink.Market(Events.Add(new MarketEventView(Events.Number(), batch, time.Milliseconds, kind, instrument, size, amount)));
+    }
+
     private FillView Fill(in EngineEvent e, Timestamp time, uint batch, IEventSink sink)
     {
         Side side = e.IsSell ? Side.Sell : Side.Buy, other = e.IsSell ? Side.Buy : Side.Sell;
         long number = Trades.Number();
-        var trade = new TradeView(number, batch, time.Milliseconds, e.Instrument.Value, side, e.Price.AtomsPerLot, e.Lots.Value);
+        bool? isLiquidation = e.Reason == RejectCode.Liquidating ? true : null;
+        var trade = new TradeView(number, batch, time.Milliseconds, e.Instrument.Value, side, e.Price.AtomsPerLot, e.Lots.Value, isLiquidation);
         var taker = new FillView(number, batch, time.Milliseconds, e.Account.Value, e.Slot, e.Nonce.Value, e.Instrument.Value, side, FillRole.Taker,
-            e.Price.AtomsPerLot, e.Lots.Value, e.Remaining.Value, e.Fee.Atoms);
+            e.Price.AtomsPerLot, e.Lots.Value, e.Remaining.Value, e.Fee.Atoms, isLiquidation);
         Trades.Add(trade);
         sink.Trade(trade);
         sink.Fill(taker);

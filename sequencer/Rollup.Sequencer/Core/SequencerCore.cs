@@ -386,7 +386,7 @@ internal sealed class SequencerCore : IDisposable
         // Two openings never have prices of the same millisecond: of two that share an observation, the later one's counts as later.
         Observation? prices = feed.Observe(now);
         RiskInputs? inputs = prices is not null
-            ? riskInputs.Make(engine.IsOpen ? engine.Batch : engine.Batch + 1, Math.Max(prices.At, lastObserved + 1), prices, id => machine.Engine.OpenInterest(InstrumentId.From(id)).Value, out problem)
+            ? riskInputs.Make(engine.IsOpen ? engine.Batch : engine.Batch + 1, Math.Max(prices.At, lastObserved + 1), prices, machine.Engine.OpenInterests(), out problem)
             : null;
         if (inputs is not null)
         {
@@ -412,16 +412,13 @@ internal sealed class SequencerCore : IDisposable
     /// <returns>Whether any was.</returns>
     private bool Convert()
     {
-        bool isHeld = false;
-        foreach (RiskRow row in machine.Engine.RiskTable)
-        {
-            if ((row.Flags & InstrumentFlags.Settled) == 0 || converted.Contains(row.Id)) continue;
-            // Sizes sum to zero: without longs there are no shorts.
-            if (machine.Engine.OpenInterest(InstrumentId.From(row.Id)).Value > 0) isHeld = true;
-            else converted.Add(row.Id);
-        }
-
-        return isHeld && ExecuteAlone(new ConvertCommand(Now())).Code == RejectCode.None;
+        RiskRow[] settled = [.. machine.Engine.RiskTable.Where(r => (r.Flags & InstrumentFlags.Settled) != 0 && !converted.Contains(r.Id))];
+        if (settled.Length == 0) return false;
+        IReadOnlyDictionary<int, Lots> held = machine.Engine.OpenInterests();
+        // Sizes sum to zero: without longs there are no shorts.
+        foreach (RiskRow row in settled)
+            if (held[row.Id].Value == 0) converted.Add(row.Id);
+        return settled.Any(r => !converted.Contains(r.Id)) && ExecuteAlone(new ConvertCommand(Now())).Code == RejectCode.None;
     }
 
     private Answer<BatchView> SealNow()

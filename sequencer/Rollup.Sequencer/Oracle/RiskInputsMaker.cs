@@ -18,7 +18,8 @@ internal sealed class RiskInputsMaker(SequencerConfig config, MarketWatch watch)
 
     /// <summary>The inputs for a batch; null if a price is missing or no majority stands behind it, with the problem.</summary>
     /// <param name="observedAt">The prices' time in the inputs: every epoch's is later than the last one's, also where two share an observation.</param>
-    internal RiskInputs? Make(uint batch, long observedAt, Observation prices, Func<int, long> openInterest, out string problem)
+    /// <param name="openInterests">Of every instrument; null = nobody holds anything.</param>
+    internal RiskInputs? Make(uint batch, long observedAt, Observation prices, IReadOnlyDictionary<int, Lots>? openInterests, out string problem)
     {
         problem = "";
         foreach (InstrumentConfig t in config.Instruments)
@@ -44,7 +45,7 @@ internal sealed class RiskInputsMaker(SequencerConfig config, MarketWatch watch)
             MarketPrice price = prices.Prices[t.Market];
             long? payoff = watch.Payoff(t);
             instruments.Add(new InstrumentInput(t.Id, (InstrumentKind)t.Kind, payoff is null ? InstrumentFlags.None : InstrumentFlags.Settled, t.Group,
-                Lot(price.Index, t), t.IsOption ? payoff ?? 0 : Lot(price.Mark, t), watch.TakeFunding(t.Id), openInterest(t.Id), strikes[i], t.ExpiresAt));
+                Lot(price.Index, t), t.IsOption ? payoff ?? 0 : Lot(price.Mark, t), watch.TakeFunding(t.Id), openInterests?[t.Id].Value ?? 0, strikes[i], t.ExpiresAt));
         }
 
         var made = new RiskInputs(batch, Timestamp.FromMilliseconds(observedAt), RiskParameters.Default,

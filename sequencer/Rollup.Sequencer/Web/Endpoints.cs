@@ -42,8 +42,11 @@ internal sealed class Endpoints(
         Get("/v1/batches", "The newest batches and how far they are, newest first; ?limit=1..1000", Batches).Produces<IReadOnlyList<BatchView>>();
         Get("/v1/batches/{batch}", "One batch", Batch).Produces<BatchView>();
         Get("/v1/accounts/{account}", $"An account; a private one needs the headers {AccessChallenge.TimeHeader} and {AccessChallenge.SignatureHeader}", Account).Produces<AccountView>();
+        Get("/v1/accounts/{account}/events", "What happened to an account besides its requests (conversions, liquidation, deleveraging), newest first; access as to the account; ?limit=1..1000", AccountEvents)
+            .Produces<IReadOnlyList<AccountEventView>>();
+        Get("/v1/events", "Settlements, auctions, payments of the insurance fund, deleveragings, newest first; ?limit=1..1000", MarketEvents).Produces<IReadOnlyList<MarketEventView>>();
         Get("/v1/accounts", "The accounts of an owner, ascending; ?owner=0x...", Accounts).Produces<IReadOnlyList<int>>();
-        Get("/v1/stream", "WebSocket: book, trades, batches, own fills", context => Stream(context, stopping)).ExcludeFromDescription();
+        Get("/v1/stream", "WebSocket: book, trades, batches, own fills and events, events of the market", context => Stream(context, stopping)).ExcludeFromDescription();
         Get("/health", "Whether the sequencer works; 503 after a safe stop", Health).Produces<HealthView>();
         Get("/metrics", "Counters for Prometheus", context => context.Response.WriteAsync(metrics.Write(status.View()))).ExcludeFromDescription();
 
@@ -174,20 +177,32 @@ internal sealed class Endpoints(
 
     private async Task Account(HttpContext context)
     {
-        if (!int.TryParse(context.GetRouteValue("account") as string, NumberStyles.None, CultureInfo.InvariantCulture, out int account) || core.Keys[account] is null)
-        {
-            await context.RefuseAsync(ApiError.Of(HostCode.NotFound));
-            return;
-        }
-
-        if (!access.IsPublic(account) && CheckAccess(context, account) is { } refusal) await context.RefuseAsync(refusal);
+        if (AccessRefusal(context, out int account) is { } refusal) await context.RefuseAsync(refusal);
         else if (await core.ReadAsync(machine => Views.Account(machine, account)) is { } view) await context.Response.WriteAsync(view, ApiJson.Default.AccountView);
         else await context.RefuseAsync(ApiError.Of(HostCode.NotFound));
+    }
+
+    private async Task AccountEvents(HttpContext context)
+    {
+        if (AccessRefusal(context, out int account) is { } refusal) await context.RefuseAsync(refusal);
+        else if (Query(context, "limit", DefaultList, MaxList) is not { } limit) await context.RefuseAsync(BadQuery("limit", MaxList));
+        else await context.Response.WriteAsync(await core.ReadAsync(machine => machine.Events.Newest(account, limit)), ApiJson.Default.IReadOnlyListAccountEventView);
+    }
+
+    private async Task MarketEvents(HttpContext context)
+    {
+        if (Query(context, "limit", DefaultList, MaxList) is not { } limit) await context.RefuseAsync(BadQuery("limit", MaxList));
+        else await context.Response.WriteAsync(await core.ReadAsync(machine => machine.Events.NewestOfMarket(limit)), ApiJson.Default.IReadOnlyListMarketEventView);
     }
 
     private Task Accounts(HttpContext context) => Address.TryParse(context.Request.Query["owner"], out Address owner)
         ? context.Response.WriteAsync(core.Keys.Of(owner), ApiJson.Default.IReadOnlyListInt32)
         : context.RefuseAsync(ApiError.Of(RejectCode.Malformed, "owner must be an address"));
+
+    /// <summary>Why the route's account may not be shown; null if it may.</summary>
+    private ApiError? AccessRefusal(HttpContext context, out int account) =>
+        !int.TryParse(context.GetRouteValue("account") as string, NumberStyles.None, CultureInfo.InvariantCulture, out account) || core.Keys[account] is null ? ApiError.Of(HostCode.NotFound)
+        : access.IsPublic(account) ? null : CheckAccess(context, account);
 
     private ApiError? CheckAccess(HttpContext context, int account)
     {

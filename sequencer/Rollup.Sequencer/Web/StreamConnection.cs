@@ -122,7 +122,7 @@ internal sealed class StreamConnection(WebSocket socket, StreamHub hub, AccessCo
             { Op: StreamOperation.Authenticate } => Authenticate(message),
             { Op: StreamOperation.Subscribe, Channel: { } channel } when KeyOf(message) is { } key => Subscribe(message, channel, key),
             { Op: StreamOperation.Unsubscribe, Channel: { } channel } when KeyOf(message) is { } key => Unsubscribe(message, channel, key),
-            _ => Error(ApiError.Of(Protocol.RejectCode.Malformed, "a subscription names a channel, and for book and trades an instrument, for fills an account")),
+            _ => Error(ApiError.Of(Protocol.RejectCode.Malformed, "a subscription names a channel, and for book and trades an instrument, for fills and account events an account")),
         };
     }
 
@@ -138,7 +138,7 @@ internal sealed class StreamConnection(WebSocket socket, StreamHub hub, AccessCo
     private StreamEvent Subscribe(StreamMessage message, StreamChannel channel, int key)
     {
         if (channel is StreamChannel.Book or StreamChannel.Trades && config.Instruments.All(t => t.Id != key)) return Error(ApiError.Of(Protocol.RejectCode.UnknownInstrument));
-        if (channel == StreamChannel.Fills && !accounts.Contains(key) && !access.IsPublic(key)) return Error(ApiError.Of(HostCode.Unauthorized));
+        if (channel is StreamChannel.Fills or StreamChannel.AccountEvents && !accounts.Contains(key) && !access.IsPublic(key)) return Error(ApiError.Of(HostCode.Unauthorized));
         if (subscriptions.Count >= MaxSubscriptions) return Error(ApiError.Of(HostCode.RateLimited, $"a connection has at most {MaxSubscriptions} subscriptions"));
         if (subscriptions.Add((channel, key))) hub.Subscribe(this, channel, key);
         return new StreamEvent(StreamEventType.Subscribed, channel, message.Instrument, message.Account);
@@ -152,8 +152,8 @@ internal sealed class StreamConnection(WebSocket socket, StreamHub hub, AccessCo
 
     private static int? KeyOf(StreamMessage message) => message.Channel switch
     {
-        StreamChannel.Batches => 0,
-        StreamChannel.Fills => message.Account,
+        StreamChannel.Batches or StreamChannel.MarketEvents => 0,
+        StreamChannel.Fills or StreamChannel.AccountEvents => message.Account,
         _ => message.Instrument,
     };
 

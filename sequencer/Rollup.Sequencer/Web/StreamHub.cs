@@ -24,13 +24,15 @@ internal sealed class StreamHub(SequencerConfig config, Lazy<SequencerCore> core
     public void Trade(TradeView trade) => events.Writer.TryWrite(trade);
     public void Fill(FillView fill) => events.Writer.TryWrite(fill);
     public void Batch(BatchView batch) => events.Writer.TryWrite(batch);
+    public void Account(AccountEventView e) => events.Writer.TryWrite(e);
+    public void Market(MarketEventView e) => events.Writer.TryWrite(e);
 
     public void BookChanged(int instrument)
     {
         lock (gate) changedBooks.Add(instrument);
     }
 
-    /// <param name="key">The instrument or account; 0 for batches.</param>
+    /// <param name="key">The instrument or account; 0 for batches and the market.</param>
     internal void Subscribe(StreamConnection connection, StreamChannel channel, int key)
     {
         lock (gate)
@@ -64,6 +66,10 @@ internal sealed class StreamHub(SequencerConfig config, Lazy<SequencerCore> core
                 Send(StreamChannel.Trades, trades.Key, () => new StreamEvent(StreamEventType.Trades, StreamChannel.Trades, Instrument: trades.Key, Trades: [.. trades]));
             foreach (IGrouping<int, FillView> fills in group.OfType<FillView>().GroupBy(f => f.Account))
                 Send(StreamChannel.Fills, fills.Key, () => new StreamEvent(StreamEventType.Fills, StreamChannel.Fills, Account: fills.Key, Fills: [.. fills]));
+            foreach (IGrouping<int, AccountEventView> own in group.OfType<AccountEventView>().GroupBy(e => e.Account))
+                Send(StreamChannel.AccountEvents, own.Key, () => new StreamEvent(StreamEventType.AccountEvents, StreamChannel.AccountEvents, Account: own.Key, AccountEvents: [.. own]));
+            if (group.OfType<MarketEventView>().Any())
+                Send(StreamChannel.MarketEvents, 0, () => new StreamEvent(StreamEventType.MarketEvents, StreamChannel.MarketEvents, MarketEvents: [.. group.OfType<MarketEventView>()]));
             foreach (BatchView batch in group.OfType<BatchView>())
                 Send(StreamChannel.Batches, 0, () => new StreamEvent(StreamEventType.Batch, StreamChannel.Batches, Batch: batch));
         }
