@@ -698,6 +698,7 @@ contract ChallengeRowTest is ChallengesFixture {
 
     /// @dev A row is refuted if and only if it differs.
     /// forge-config: default.fuzz.runs = 64
+    /// forge-config: long.fuzz.runs = 1000
     function testFuzz_oneChangedBit(uint256 which, uint256 element, uint256 bit) public {
         uint256[3] memory ids = [uint256(3), 7, 22];
         uint256 id = ids[bound(which, 0, 2)];
@@ -1022,6 +1023,7 @@ contract ChallengeReceiptsTest is ChallengesFixture {
         _challengeContradicted(left, SEQUENCER, batch, previous, links, "");
     }
 
+    /// forge-config: long.fuzz.runs = 1000
     function testFuzz_contradictedReceipt_anyPlace(uint256 at, uint256 count, uint64 number) public {
         count = bound(count, 1, 40);
         number = uint64(bound(number, 1, type(uint64).max - 40));

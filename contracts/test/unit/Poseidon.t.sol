@@ -46,6 +46,7 @@ contract PoseidonTest is Test {
     }
 
     /// forge-config: default.fuzz.runs = 16
+    /// forge-config: long.fuzz.runs = 64
     function testFuzz_reducesAndLeavesItsInputs(uint256 a, uint256 b, uint256 c, uint256 d) public view {
         uint256 tables = _load();
         (a, b, c, d) = (a % Field.R, b % Field.R, c % Field.R, d % Field.R);
