@@ -34,8 +34,8 @@ internal sealed class VaultDeployment(EthereumClient ethereum, Wallet deployer, 
         object[] configuration =
         [
             Genesis().ToBigInteger(), verifier, operatorAddress, cash.Value, profile.Blocks, profile.Rows, profile.Operations,
-            // proof and operation deadlines (s), challenge window (s), longest epoch and clock tolerance (ms), gas of the verifier
-            24 * 3600, 24 * 3600, 0, 60_000, 5_000, 700_000,
+            // proof and operation deadlines (s), challenge window (s), longest epoch and clock tolerance (ms), gas of the verifier, deposit of a request (atoms)
+            24 * 3600, 24 * 3600, 0, 60_000, 5_000, 700_000, 5_000_000,
         ];
         (Address vault, TransactionReceipt receipt) = await deployer.DeployAsync([.. Artifact("RollupVault"), .. VaultAbi.Constructor.EncodeArguments([configuration])], cancellation);
         if (spot is { } asset) await deployer.SendAsync(vault, VaultAbi.ListAsset, [EthSpot, asset, SpotUnitsPerLot], cancellation: cancellation);

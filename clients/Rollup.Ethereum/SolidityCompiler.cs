@@ -29,7 +29,7 @@ public static class SolidityCompiler
             ["settings"] = new JsonObject
             {
                 ["evmVersion"] = "cancun",
-                ["optimizer"] = new JsonObject { ["enabled"] = true, ["runs"] = 10_000 },
+                ["optimizer"] = new JsonObject { ["enabled"] = true, ["runs"] = 200 },
                 ["metadata"] = new JsonObject { ["bytecodeHash"] = "none", ["appendCBOR"] = false },
                 ["remappings"] = new JsonArray($"@openzeppelin/={Path.Combine(modules, "@openzeppelin")}/"),
                 ["outputSelection"] = JsonNode.Parse("""{"*": {"*": ["abi", "evm.bytecode.object"]}}"""),

@@ -7,13 +7,16 @@ public static class VaultAbi
 {
     /// <summary>
     /// One tuple: genesisRoot, verifier, operator, cashToken, blocks, rows, operations, proofDeadline (s), operationDeadline (s), challengeWindow (s), maxEpoch (ms),
-    /// clockTolerance (ms), verifierGas.
+    /// clockTolerance (ms), verifierGas, requestDeposit (atoms).
     /// </summary>
     public static readonly AbiFunction Constructor = AbiFunction.Parse(
-        "constructor((uint256,address,address,address,uint32,uint32,uint32,uint64,uint64,uint64,uint64,uint64,uint64) config)");
+        "constructor((uint256,address,address,address,uint16,uint16,uint16,uint64,uint64,uint64,uint64,uint64,uint64,uint64) config)");
 
     public static readonly AbiFunction Register = AbiFunction.Parse("register(uint256 keyX,uint256 keyY,uint256 viewKeyHash,uint256 amount)(uint32)");
     public static readonly AbiFunction Deposit = AbiFunction.Parse("deposit(uint32 account,uint32 asset,uint256 amount)");
+    public static readonly AbiFunction RequestWithdrawal = AbiFunction.Parse("requestWithdrawal(uint32 account,uint32 asset,uint256 amount)");
+    public static readonly AbiFunction RequestClose = AbiFunction.Parse("requestClose(uint32 account)");
+    public static readonly AbiFunction Refund = AbiFunction.Parse("refund(uint40 index,uint256[5] words)");
     public static readonly AbiFunction Claim = AbiFunction.Parse("claim(address holder,uint32 asset)");
     public static readonly AbiFunction Settle = AbiFunction.Parse("settle(uint32[] instruments,uint64[] payoffs)");
     /// <summary>
@@ -36,6 +39,7 @@ public static class VaultAbi
     public static readonly AbiFunction Operations = AbiFunction.Parse("operations()(uint256)");
     public static readonly AbiFunction WordCount = AbiFunction.Parse("wordCount()(uint256)");
     public static readonly AbiFunction ProofDeadline = AbiFunction.Parse("proofDeadline()(uint256)");
+    public static readonly AbiFunction RequestDeposit = AbiFunction.Parse("requestDeposit()(uint256)");
     public static readonly AbiFunction ChallengeWindow = AbiFunction.Parse("challengeWindow()(uint256)");
     public static readonly AbiFunction MaxEpoch = AbiFunction.Parse("maxEpoch()(uint256)");
     public static readonly AbiFunction ClockTolerance = AbiFunction.Parse("clockTolerance()(uint256)");
@@ -57,6 +61,9 @@ public static class VaultAbi
     /// <summary>Whether the instrument is settled, and what a lot is worth then.</summary>
     public static readonly AbiFunction PayoffOf = AbiFunction.Parse("payoffOf(uint32 instrument)(bool,uint64)");
 
+    /// <summary>What accounts hold by the last final root, and what of the vault's balance is left for them, in protocol units.</summary>
+    public static readonly AbiFunction Solvency = AbiFunction.Parse("solvency(uint32 asset)(uint256,uint256)");
+
     /// <summary>q_index of spec 6.2.</summary>
     public static readonly AbiFunction QueuePrefix = AbiFunction.Parse("queuePrefix(uint40 index)(bytes32)");
 
@@ -76,7 +83,19 @@ public static class VaultAbi
         AbiFunction.Parse("InvalidAsset(uint256 asset,address token,uint256 unitsPerLot)"),
         AbiFunction.Parse("AssetAlreadyListed(uint256 asset)"),
         AbiFunction.Parse("AssetNotListed(uint256 asset)"),
+        AbiFunction.Parse("AlreadyRefunded(uint256 index)"),
         AbiFunction.Parse("AlreadySet(address current)"),
+        AbiFunction.Parse("BatchesPending(uint32 pending)"),
+        AbiFunction.Parse("NotAContract(address given)"),
+        AbiFunction.Parse("NotExits(address caller)"),
+        AbiFunction.Parse("NotFrozen()"),
+        AbiFunction.Parse("NotGuardian(address caller)"),
+        AbiFunction.Parse("NotRefundable(uint256 index,uint256 from,uint256 to)"),
+        AbiFunction.Parse("NotUpgrades(address caller)"),
+        AbiFunction.Parse("PaidTooMuch(uint256 place,uint256 paid,uint256 amount)"),
+        AbiFunction.Parse("RequestBounced(uint256 place)"),
+        AbiFunction.Parse("SafeCastOverflowedUintDowncast(uint8 bits,uint256 value)"),
+        AbiFunction.Parse("VaultPaused()"),
         AbiFunction.Parse("NotChallenges(address caller)"),
         AbiFunction.Parse("InvalidDeadline(uint256 until,uint256 earliest,uint256 latest)"),
         AbiFunction.Parse("VaultFrozen()"),

@@ -4,8 +4,10 @@ pragma solidity 0.8.30;
 import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Protocol} from "./generated/Protocol.sol";
+import {IExits} from "./interfaces/IExits.sol";
 import {IOracleCommittee} from "./interfaces/IOracleCommittee.sol";
 import {IRollupVault} from "./interfaces/IRollupVault.sol";
 import {ISettlementVerifier} from "./interfaces/ISettlementVerifier.sol";
@@ -27,27 +29,28 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
     /// @dev Bytes of the head of a `Submission`: nine members.
     uint256 private constant SUBMISSION_HEAD = 9 * 32;
 
-    uint256 public immutable domain;
     uint256 public immutable genesisRoot;
-    ISettlementVerifier public immutable verifier;
-    uint256 public immutable blocks;
-    uint256 public immutable rows;
-    uint256 public immutable operations;
-    uint256 public immutable wordCount;
     uint256 public immutable proofDeadline;
     uint256 public immutable operationDeadline;
     uint256 public immutable challengeWindow;
     uint256 public immutable maxEpoch;
     uint256 public immutable clockTolerance;
     uint256 public immutable verifierGas;
+    uint256 public immutable requestDeposit;
 
+    Circuit private _circuit;
+    address public guardian;
+    address public upgrades;
+    IExits public exits;
     address public challenges;
     IOracleCommittee public committee;
     address public operator;
     bool public frozen;
+    bool public paused;
     uint32 public lastCommitted;
     uint32 public lastFinal;
 
+    uint40 public frozenAt;
     uint40 public queueHead;
     uint40 public queueTail;
     uint32 public nextAccount = uint32(Protocol.BOUND_RESERVED_ACCOUNTS);
@@ -56,49 +59,51 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
     mapping(uint256 index => Operation) private _queue;
     mapping(uint256 account => Registration) private _registrations;
     mapping(uint256 asset => Asset) private _assets;
+    mapping(uint256 asset => Ledger) private _ledgers;
     mapping(address owner => mapping(uint256 asset => uint256)) private _credits;
     /// @dev 1 + payoff, so that 0 says that the instrument is not settled.
     mapping(uint256 instrument => uint256) private _payoffs;
 
     modifier whenNotFrozen() {
-        require(!frozen, VaultFrozen());
+        _requireNotFrozen();
+        _;
+    }
+
+    modifier whenNotPaused() {
+        _requireNotPaused();
+        _;
+    }
+
+    modifier whenFrozen() {
+        _requireFrozen();
         _;
     }
 
     constructor(Configuration memory config) Ownable(msg.sender) {
         require(config.genesisRoot != 0 && config.genesisRoot < Field.R, InvalidConfiguration("genesisRoot"));
         require(config.operator != address(0), InvalidConfiguration("operator"));
-        require(config.blocks != 0, InvalidConfiguration("blocks"));
-        require(config.rows != 0, InvalidConfiguration("rows"));
-        require(config.operations != 0, InvalidConfiguration("operations"));
         require(
             config.proofDeadline != 0 && config.proofDeadline <= type(uint32).max, InvalidConfiguration("proofDeadline")
         );
         require(config.operationDeadline != 0, InvalidConfiguration("operationDeadline"));
         require(config.maxEpoch != 0, InvalidConfiguration("maxEpoch"));
         require(config.verifierGas != 0, InvalidConfiguration("verifierGas"));
-        require(address(config.verifier).code.length != 0, InvalidConfiguration("verifier"));
+        require(config.requestDeposit < 2 ** Protocol.WIDTH_AMOUNT, InvalidConfiguration("requestDeposit"));
         require(address(config.cashToken).code.length != 0, InvalidConfiguration("cashToken"));
         require(config.cashToken.decimals() == 6, CashDecimals(config.cashToken.decimals()));
-        bool local = block.chainid == 31337 || block.chainid == 1337;
-        require(local || !config.verifier.isDevelopmentKey(), DevelopmentKey(block.chainid));
 
-        domain = uint256(
-            keccak256(abi.encode("rollup-settlement", block.chainid, address(this), Protocol.CIRCUIT_VERSION))
-        ) % Field.R;
         genesisRoot = config.genesisRoot;
-        verifier = config.verifier;
-        blocks = config.blocks;
-        rows = config.rows;
-        operations = config.operations;
-        wordCount = PublicData.wordCount(config.blocks, config.rows, config.operations);
         proofDeadline = config.proofDeadline;
         operationDeadline = config.operationDeadline;
         challengeWindow = config.challengeWindow;
         maxEpoch = config.maxEpoch;
         clockTolerance = config.clockTolerance;
         verifierGas = config.verifierGas;
+        requestDeposit = config.requestDeposit;
 
+        _setCircuit(
+            Circuit(config.verifier, config.blocks, config.rows, config.operations, uint32(Protocol.CIRCUIT_VERSION))
+        );
         _batches[0].root = config.genesisRoot;
         _batches[0].status = BatchStatus.Final;
         _setOperator(config.operator);
@@ -111,6 +116,7 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
         external
         nonReentrant
         whenNotFrozen
+        whenNotPaused
         returns (uint32 account)
     {
         account = nextAccount;
@@ -124,10 +130,10 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
         uint256 word = OperationQueue.pack(Protocol.OPERATION_REGISTER, account, CASH, amount);
         _enqueue([word, uint160(msg.sender), keyX, keyY, viewKeyHash]);
 
-        if (amount != 0) _pull(CASH, amount);
+        if (amount != 0) _moveIn(CASH, amount);
     }
 
-    function deposit(uint32 account, uint32 asset, uint256 amount) external nonReentrant whenNotFrozen {
+    function deposit(uint32 account, uint32 asset, uint256 amount) external nonReentrant whenNotFrozen whenNotPaused {
         // Anybody may add to the insurance fund.
         require(isActive(account) || (account == FUND && asset == CASH), AccountNotActive(account));
         require(_assets[asset].token != address(0), AssetNotListed(asset));
@@ -136,7 +142,36 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
         uint256 word = OperationQueue.pack(Protocol.OPERATION_DEPOSIT, account, asset, amount);
         _enqueue([word, 0, 0, 0, 0]);
 
-        _pull(asset, amount);
+        _moveIn(asset, amount);
+    }
+
+    function requestWithdrawal(uint32 account, uint32 asset, uint256 amount) external nonReentrant whenNotFrozen {
+        require(_assets[asset].token != address(0), AssetNotListed(asset));
+        require(amount != 0 && amount < 2 ** Protocol.WIDTH_AMOUNT, AmountOutOfRange(amount));
+
+        _request(OperationQueue.pack(Protocol.OPERATION_WITHDRAWAL_REQUEST, account, asset, amount), account);
+    }
+
+    function requestClose(uint32 account) external nonReentrant whenNotFrozen {
+        _request(OperationQueue.pack(Protocol.OPERATION_CLOSE_REQUEST, account, CASH, 0), account);
+    }
+
+    function refund(uint40 index, uint256[5] calldata words) external whenFrozen {
+        uint40 from = _batches[lastFinal].operationEnd;
+        require(index >= from && index < queueTail, NotRefundable(index, from, queueTail));
+        Operation storage operation = _queue[index];
+        require(!operation.refunded, AlreadyRefunded(index));
+        bytes32 prefix = OperationQueue.extend(queuePrefix(index), operation.depositor, words);
+        require(prefix == operation.prefix, WrongOperations(prefix, operation.prefix));
+
+        operation.refunded = true;
+        (uint256 kind,, uint256 asset, uint256 amount) = OperationQueue.unpack(words[0]);
+        if (OperationQueue.isRequest(kind)) (asset, amount) = (CASH, requestDeposit);
+        // forge-lint: disable-next-line(unsafe-typecast) unpacked from 18 bits
+        emit Refunded(index, operation.depositor, uint32(asset), amount);
+        if (amount == 0) return;
+        _ledgers[asset].pending -= uint80(amount);
+        _credit(operation.depositor, uint32(asset), amount);
     }
 
     function claim(address holder, uint32 asset) external nonReentrant {
@@ -146,6 +181,7 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
         require(listed.token != address(0), AssetNotListed(asset));
 
         _credits[holder][asset] = 0;
+        _ledgers[asset].credited -= uint80(amount);
         emit Claimed(holder, asset, amount);
 
         IERC20(listed.token).safeTransfer(holder, amount * listed.unitsPerLot);
@@ -169,7 +205,7 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
         }
     }
 
-    function commitBatch(Submission calldata submission) external whenNotFrozen {
+    function commitBatch(Submission calldata submission) external whenNotFrozen whenNotPaused {
         uint32 batch = lastCommitted + 1;
         require(msg.sender == operator, NotOperator(msg.sender));
         // An account with delegated code (EIP-7702) could call from within its own transaction.
@@ -177,14 +213,21 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
         require(batch - lastFinal <= MOST_PENDING_BATCHES, TooManyPendingBatches(batch - 1 - lastFinal));
         require(_isCanonical(submission), MalformedInput());
         uint256[] calldata words = submission.words;
-        require(words.length == wordCount, WordCount(words.length, wordCount));
+        Circuit memory current = _circuit;
+        uint256 expected = PublicData.wordCount(current.blocks, current.rows, current.operations);
+        require(words.length == expected, WordCount(words.length, expected));
         Field.requireElement(submission.commitment);
         Field.requireElement(submission.riskRoot);
         PublicData.Header memory header = PublicData.unpackHeader(words[PublicData.HEADER]);
-        _requireNext(batch, header, words[PublicData.DOMAIN], words[PublicData.OLD_ROOT]);
+        uint256 expectedDomain = _domainOf(current.version);
+        require(words[PublicData.DOMAIN] == expectedDomain, WrongDomain(words[PublicData.DOMAIN], expectedDomain));
+        require(
+            header.operationCount <= current.operations, TooManyOperations(header.operationCount, current.operations)
+        );
+        _requireNext(batch, header, words[PublicData.OLD_ROOT]);
 
-        bytes32 payouts = _collectWithdrawals(words);
-        payouts = _consumeOperations(words, header.operationCount, submission.bounced, payouts);
+        bytes32 payouts = _collectWithdrawals(words, current);
+        payouts = _consumeOperations(words, current.operations, header.operationCount, submission.bounced, payouts);
         bytes32 riskInputsHash = keccak256(submission.riskInputs);
         _record(batch, submission, header.close, payouts, riskInputsHash);
         _requireAttested(batch, submission, header.open, riskInputsHash);
@@ -209,14 +252,15 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
 
         bytes32 hash;
         for (uint256 i = 0; i < payouts.length; i++) {
-            hash = PublicData.extendPayouts(hash, payouts[i]);
+            hash = PublicData.extendMoves(hash, payouts[i]);
+            _moveIntoTree(payouts[i]); // before anything leaves: a batch may pay out what it takes in
         }
         require(hash == record.payouts, WrongPayouts(hash, record.payouts));
 
         record.status = BatchStatus.Final;
         lastFinal = batch;
         for (uint256 i = 0; i < payouts.length; i++) {
-            _credit(payouts[i]);
+            _moveOut(payouts[i]);
         }
         emit BatchFinalized(batch, record.root);
     }
@@ -246,7 +290,59 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
         emit DeadlineShortened(batch, until);
     }
 
-    // ---- owner ----
+    // ---- exits ----
+
+    function creditExit(address holder, uint32 asset, uint256 amount) external whenFrozen {
+        require(msg.sender == address(exits), NotExits(msg.sender));
+
+        _ledgers[asset].inTree -= SafeCast.toUint80(amount);
+        _credit(holder, asset, amount);
+    }
+
+    function exchange(address buyer, uint32 asset, uint256 lots, uint256 atoms) external nonReentrant whenFrozen {
+        require(msg.sender == address(exits), NotExits(msg.sender));
+
+        _ledgers[asset].inTree -= SafeCast.toUint80(lots);
+        _ledgers[CASH].inTree += SafeCast.toUint80(atoms);
+        _credit(buyer, asset, lots);
+
+        _pull(buyer, CASH, atoms);
+    }
+
+    // ---- owner and guardian ----
+
+    function setGuardian(address newGuardian) external onlyOwner {
+        guardian = newGuardian;
+        emit GuardianChanged(newGuardian);
+    }
+
+    function setPaused(bool newPaused) external {
+        require(msg.sender == guardian || (!newPaused && msg.sender == owner()), NotGuardian(msg.sender));
+
+        paused = newPaused;
+        emit Paused(newPaused);
+    }
+
+    function setExits(IExits newExits) external onlyOwner {
+        _requireSettable(address(exits), address(newExits));
+
+        exits = newExits;
+        emit ExitsSet(address(newExits));
+    }
+
+    function setUpgrades(address newUpgrades) external onlyOwner {
+        _requireSettable(upgrades, newUpgrades);
+
+        upgrades = newUpgrades;
+        emit UpgradesSet(newUpgrades);
+    }
+
+    function upgradeCircuit(Circuit calldata next) external whenNotFrozen {
+        require(msg.sender == upgrades, NotUpgrades(msg.sender));
+        require(lastCommitted == lastFinal, BatchesPending(lastCommitted - lastFinal));
+
+        _setCircuit(next);
+    }
 
     function listAsset(uint32 asset, address token, uint96 unitsPerLot) external onlyOwner {
         require(
@@ -265,22 +361,61 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
     }
 
     function setChallenges(address newChallenges) external onlyOwner {
-        require(challenges == address(0), AlreadySet(challenges));
-        require(newChallenges.code.length != 0, InvalidConfiguration("challenges"));
+        _requireSettable(challenges, newChallenges);
 
         challenges = newChallenges;
         emit ChallengesSet(newChallenges);
     }
 
     function setCommittee(IOracleCommittee newCommittee) external onlyOwner {
-        require(address(committee) == address(0), AlreadySet(address(committee)));
-        require(address(newCommittee).code.length != 0, InvalidConfiguration("committee"));
+        _requireSettable(address(committee), address(newCommittee));
 
         committee = newCommittee;
         emit CommitteeSet(address(newCommittee));
     }
 
     // ---- views ----
+
+    function circuit() external view returns (Circuit memory) {
+        return _circuit;
+    }
+
+    function domain() external view returns (uint256) {
+        return _domainOf(_circuit.version);
+    }
+
+    function verifier() external view returns (ISettlementVerifier) {
+        return _circuit.verifier;
+    }
+
+    function blocks() external view returns (uint256) {
+        return _circuit.blocks;
+    }
+
+    function rows() external view returns (uint256) {
+        return _circuit.rows;
+    }
+
+    function operations() external view returns (uint256) {
+        return _circuit.operations;
+    }
+
+    function wordCount() external view returns (uint256) {
+        return PublicData.wordCount(_circuit.blocks, _circuit.rows, _circuit.operations);
+    }
+
+    function ledger(uint32 asset) external view returns (Ledger memory) {
+        return _ledgers[asset];
+    }
+
+    function solvency(uint32 asset) external view returns (uint256 liabilities, uint256 holdings) {
+        Asset memory listed = _assets[asset];
+        require(listed.token != address(0), AssetNotListed(asset));
+        Ledger memory owed = _ledgers[asset];
+        uint256 balance = IERC20(listed.token).balanceOf(address(this)) / listed.unitsPerLot;
+        uint256 others = uint256(owed.pending) + owed.credited;
+        return (owed.inTree, balance > others ? balance - others : 0);
+    }
 
     function isActive(uint32 account) public view returns (bool) {
         Registration memory registration = _registrations[account];
@@ -323,18 +458,32 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
     function _enqueue(uint256[5] memory words) private {
         uint40 index = queueTail;
         bytes32 prefix = OperationQueue.extend(queuePrefix(index), msg.sender, words);
-        _queue[index] = Operation(prefix, msg.sender, uint64(block.timestamp));
+        _queue[index] = Operation(prefix, msg.sender, uint40(block.timestamp), false);
         queueTail = index + 1;
         emit OperationQueued(index, msg.sender, words);
     }
 
+    /// @dev Whether the caller owns the account is for the proof to say. Only accounts of a final root: their leaf is there.
+    function _request(uint256 word, uint32 account) private {
+        require(isActive(account), AccountNotActive(account));
+        _enqueue([word, uint160(msg.sender), 0, 0, 0]);
+
+        if (requestDeposit != 0) _moveIn(CASH, requestDeposit);
+    }
+
+    function _moveIn(uint32 asset, uint256 amount) private {
+        // forge-lint: disable-next-line(unsafe-typecast) below 2^48
+        _ledgers[asset].pending += uint80(amount);
+        _pull(msg.sender, asset, amount);
+    }
+
     /// @dev Tokens that take a fee on transfer, or rebase while they move, are refused: the tree would hold what the vault does not.
-    function _pull(uint32 asset, uint256 amount) private {
+    function _pull(address from, uint32 asset, uint256 amount) private {
         Asset memory listed = _assets[asset];
         IERC20 token = IERC20(listed.token);
         uint256 expected = amount * listed.unitsPerLot;
         uint256 before = token.balanceOf(address(this));
-        token.safeTransferFrom(msg.sender, address(this), expected);
+        token.safeTransferFrom(from, address(this), expected);
         uint256 received = token.balanceOf(address(this)) - before;
         require(received == expected, TransferMismatch(listed.token, expected, received));
     }
@@ -383,12 +532,26 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
         return padding == 0;
     }
 
-    function _requireNext(uint32 batch, PublicData.Header memory header, uint256 batchDomain, uint256 oldRoot)
-        private
-        view
-    {
+    function _requireFrozen() private view {
+        require(frozen, NotFrozen());
+    }
+
+    function _requireNotPaused() private view {
+        require(!paused, VaultPaused());
+    }
+
+    function _requireNotFrozen() private view {
+        require(!frozen, VaultFrozen());
+    }
+
+    function _domainOf(uint32 version) private view returns (uint256) {
+        return
+            uint256(keccak256(abi.encode("rollup-settlement", block.chainid, address(this), uint256(version))))
+                % Field.R;
+    }
+
+    function _requireNext(uint32 batch, PublicData.Header memory header, uint256 oldRoot) private view {
         Batch storage last = _batches[batch - 1];
-        require(batchDomain == domain, WrongDomain(batchDomain, domain));
         require(header.batch == batch, WrongBatch(header.batch, batch));
         require(oldRoot == last.root, WrongOldRoot(oldRoot, last.root));
 
@@ -404,7 +567,6 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
 
         uint256 end = header.firstOperation + header.operationCount;
         require(header.firstOperation == queueHead, WrongFirstOperation(header.firstOperation, queueHead));
-        require(header.operationCount <= operations, TooManyOperations(header.operationCount, operations));
         require(end <= queueTail, OperationsNotQueued(end, queueTail));
     }
 
@@ -452,38 +614,52 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
         IOracleCommittee asked = committee;
         if (address(asked) == address(0)) return;
         asked.requireAttested(
-            domain, batch, riskInputsHash, submission.riskRoot, open, submission.reportTime, submission.attestations
+            _domainOf(_circuit.version),
+            batch,
+            riskInputsHash,
+            submission.riskRoot,
+            open,
+            submission.reportTime,
+            submission.attestations
         );
     }
 
-    function _collectWithdrawals(uint256[] calldata words) private view returns (bytes32 payouts) {
-        uint256 first = PublicData.OPERATIONS + PublicData.OPERATION_WORDS * operations;
-        for (uint256 i = first; i < first + rows; i++) {
+    function _collectWithdrawals(uint256[] calldata words, Circuit memory current)
+        private
+        pure
+        returns (bytes32 payouts)
+    {
+        uint256 first = PublicData.OPERATIONS + PublicData.OPERATION_WORDS * current.operations;
+        for (uint256 i = first; i < first + current.rows; i++) {
             if (words[i] != 0) payouts = PublicData.extendPayouts(payouts, words[i]);
         }
     }
 
     /// @dev Takes `count` operations off the queue's head. The hash over their depositors and words, published or shown as bounced,
-    /// must be the queue's own. Appends the bounced amounts to `payouts`.
-    function _consumeOperations(uint256[] calldata words, uint256 count, uint256[5][] calldata bounced, bytes32 payouts)
-        private
-        returns (bytes32)
-    {
+    /// must be the queue's own. Appends what they move to `payouts`.
+    function _consumeOperations(
+        uint256[] calldata words,
+        uint256 places,
+        uint256 count,
+        uint256[5][] calldata bounced,
+        bytes32 payouts
+    ) private returns (bytes32) {
         uint40 index = queueHead;
         bytes32 prefix = queuePrefix(index);
         uint256 bounces = 0;
-        for (uint256 place = 0; place < operations; place++) {
+        for (uint256 place = 0; place < places; place++) {
             uint256[5] memory operation = _operationAt(words, place);
-            bool isUsed = place < count;
             if (operation[0] == 0) {
                 bool isEmpty = (operation[1] | operation[2] | operation[3] | operation[4]) == 0;
                 require(isEmpty, PlaceNotEmpty(place));
-                if (!isUsed) continue;
+                if (place >= count) continue;
                 require(bounces < bounced.length, BouncedCount(bounced.length, bounces + 1));
                 operation = bounced[bounces++];
-                payouts = _bounce(_queue[index].depositor, operation[0], payouts);
+                payouts = _bounce(_queue[index].depositor, operation[0], place, payouts);
+            } else {
+                require(place < count, PlaceNotEmpty(place));
+                payouts = _accept(operation, place, payouts);
             }
-            require(isUsed, PlaceNotEmpty(place));
             prefix = OperationQueue.extend(prefix, _queue[index].depositor, operation);
             index++;
         }
@@ -500,27 +676,66 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
         }
     }
 
-    /// @dev Runs before the words are compared with the queue; a mismatch there reverts what is done here.
-    function _bounce(address depositor, uint256 word, bytes32 payouts) private returns (bytes32) {
+    /// @dev Like `_bounce`, runs before the words are compared with the queue; a mismatch there reverts what is done here. Puts the
+    /// words of a request back into the form in which they were queued.
+    function _accept(uint256[5] memory operation, uint256 place, bytes32 payouts) private view returns (bytes32) {
+        (uint256 kind,, uint256 asset, uint256 amount) = OperationQueue.unpack(operation[0]);
+        if (!OperationQueue.isRequest(kind)) {
+            return amount == 0 ? payouts : PublicData.extendMoves(payouts, PublicData.packDeposit(asset, amount));
+        }
+        uint256 paid = operation[2];
+        require(paid <= amount, PaidTooMuch(place, paid, amount));
+        operation[2] = 0;
+        // forge-lint: disable-next-line(unsafe-typecast) the queue's hash says that this is the requester's address
+        address requester = address(uint160(operation[1]));
+        if (paid != 0) payouts = PublicData.extendMoves(payouts, PublicData.packPayout(requester, asset, paid));
+        if (requestDeposit == 0) return payouts;
+        return PublicData.extendMoves(payouts, PublicData.packReturn(requester, CASH, requestDeposit));
+    }
+
+    function _bounce(address depositor, uint256 word, uint256 place, bytes32 payouts) private returns (bytes32) {
         (uint256 kind, uint256 account, uint256 asset, uint256 amount) = OperationQueue.unpack(word);
+        require(!OperationQueue.isRequest(kind), RequestBounced(place));
         if (kind == Protocol.OPERATION_REGISTER) _registrations[account].bounced = true;
         if (amount == 0) return payouts;
-        return PublicData.extendPayouts(payouts, PublicData.packPayout(depositor, asset, amount));
+        return PublicData.extendMoves(payouts, PublicData.packReturn(depositor, asset, amount));
     }
 
     /// @dev The verifier's answer counts only if it is exactly one word, 1. Whatever else it does is a rejection.
     function _verifies(Proof calldata proof, uint256[4] memory inputs) private view returns (bool accepted) {
         bytes memory data = abi.encodeCall(ISettlementVerifier.verifyProof, (proof.a, proof.b, proof.c, inputs));
         uint256 gasCap = verifierGas;
-        address target = address(verifier);
+        address target = address(_circuit.verifier);
         assembly ("memory-safe") {
             accepted := staticcall(gasCap, target, add(data, 32), mload(data), 0, 32)
             accepted := and(accepted, and(eq(returndatasize(), 32), eq(mload(0), 1)))
         }
     }
 
-    function _credit(uint256 payout) private {
-        (address holder, uint32 asset, uint256 amount) = PublicData.unpackPayout(payout);
+    /// @dev What an account takes of its deposit.
+    function _moveIntoTree(uint256 word) private {
+        if (!PublicData.isDeposit(word)) return;
+        (, uint32 asset, uint256 amount) = PublicData.unpackPayout(word);
+        // forge-lint: disable-next-line(unsafe-typecast) unpacked from 48 bits
+        uint80 moved = uint80(amount);
+        _ledgers[asset].pending -= moved;
+        _ledgers[asset].inTree += moved;
+    }
+
+    /// @dev What an account pays, or what goes back to whom it came from. More than was ever moved in cannot leave: the subtraction
+    /// reverts.
+    function _moveOut(uint256 word) private {
+        if (PublicData.isDeposit(word)) return;
+        (address holder, uint32 asset, uint256 amount) = PublicData.unpackPayout(word);
+        // forge-lint: disable-start(unsafe-typecast) unpacked from 48 bits
+        if (PublicData.isReturn(word)) _ledgers[asset].pending -= uint80(amount);
+        else _ledgers[asset].inTree -= uint80(amount);
+        // forge-lint: disable-end(unsafe-typecast)
+        _credit(holder, asset, amount);
+    }
+
+    function _credit(address holder, uint32 asset, uint256 amount) private {
+        _ledgers[asset].credited += SafeCast.toUint80(amount);
         _credits[holder][asset] += amount;
         emit Credited(holder, asset, amount);
     }
@@ -529,6 +744,8 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
 
     function _freeze(FreezeReason reason, uint32 batch) private {
         frozen = true;
+        // forge-lint: disable-next-line(unsafe-typecast) seconds fit 40 bits for 34,000 years
+        frozenAt = uint40(block.timestamp);
         emit Frozen(reason, batch, queueHead);
     }
 
@@ -546,9 +763,26 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
 
     // ---- owner ----
 
+    function _requireSettable(address current, address next) private view {
+        require(current == address(0), AlreadySet(current));
+        require(next.code.length != 0, NotAContract(next));
+    }
+
     function _list(uint32 asset, address token, uint96 unitsPerLot) private {
         _assets[asset] = Asset(token, unitsPerLot);
         emit AssetListed(asset, token, unitsPerLot);
+    }
+
+    function _setCircuit(Circuit memory next) private {
+        require(next.blocks != 0, InvalidConfiguration("blocks"));
+        require(next.rows != 0, InvalidConfiguration("rows"));
+        require(next.operations != 0, InvalidConfiguration("operations"));
+        require(address(next.verifier).code.length != 0, InvalidConfiguration("verifier"));
+        bool local = block.chainid == 31337 || block.chainid == 1337;
+        require(local || !next.verifier.isDevelopmentKey(), DevelopmentKey(block.chainid));
+
+        _circuit = next;
+        emit CircuitChanged(next);
     }
 
     function _setOperator(address newOperator) private {

@@ -73,7 +73,7 @@ public sealed class VaultClientTests
 
     private static async Task SettleAsync(LocalVault vault, SealedBatch batch)
     {
-        BatchCalldata calldata = BatchCalldata.Of(batch, SettlementInput.Build(batch));
+        BatchCalldata calldata = BatchCalldata.Of(batch, SettlementInput.Build(batch), LocalVault.RequestDeposit);
         Address @operator = AnvilProcess.Key(LocalVault.OperatorKey).Address;
         foreach (byte[] data in (byte[][])[
             ProverBridge.Settlement.Vault.Commit(calldata), ProverBridge.Settlement.Vault.Prove(calldata.Batch, KnownKey.Forge(calldata.PublicInputs.AsSpan()).ToEvmWords()),

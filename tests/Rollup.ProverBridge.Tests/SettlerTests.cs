@@ -424,7 +424,7 @@ public sealed class SettlerTests(VaultChain chain) : IClassFixture<VaultChain>, 
     {
         IEthereum endpoint = ethereum ?? anvil.Client;
         return new Settler(queue ?? store, endpoint, new Vault(endpoint, vault.Address), wallet, verifyLocally ? Refusal : (_, _) => null,
-            window, 3, new ManualClock(DateTimeOffset.UnixEpoch), metrics, log);
+            window, LocalVault.RequestDeposit, 3, new ManualClock(DateTimeOffset.UnixEpoch), metrics, log);
     }
 
     private static string? Refusal(Proof proof, ReadOnlySpan<Fr> publics) => new Groth16Verifier(KnownKey.Key).Verify(proof, publics) is { IsValid: false } r ? r.Detail : null;

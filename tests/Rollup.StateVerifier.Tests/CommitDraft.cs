@@ -38,12 +38,17 @@ internal sealed class CommitDraft
     /// <summary>Where the words of operation place i start.</summary>
     public static int Place(int i) => PublicData.FixedWords + Operation.Words * i;
 
-    /// <summary>What the finalisation pays: withdrawals in order, then what was bounced.</summary>
-    public object[] Payouts => Numbers(
-    [
-        .. Words[Place(Honest.Profile.Operations)..Block(0)].Where(w => !w.IsZero),
-        .. Bounced.Select(words => Operation.TryDecode(words, out Operation operation) ? operation : throw new InvalidOperationException("These words are no operation.")).Where(o => o.Amount != 0).Select(o => new PublicWithdrawal(BatchFactory.OwnerOf(o.Account), o.Asset, o.Amount).Encode()),
-    ]);
+    /// <summary>What the finalisation moves.</summary>
+    public object[] Payouts
+    {
+        get
+        {
+            PublicData data = PublicData.TryDecode(Honest.Profile, Words, out string? problem) ?? throw new InvalidOperationException(problem);
+            IEnumerable<ConsumedOperation> consumed = Operations.Select((queued, i) => data.Operations[i] is { } published ? new ConsumedOperation(published, queued.Depositor, true)
+                : Operation.TryDecode(queued.Words, out Operation refused) ? new ConsumedOperation(refused, queued.Depositor, false) : throw new InvalidOperationException("These words are no operation."));
+            return Numbers(VaultMoves.Of(data.Withdrawals, consumed, LocalVault.RequestDeposit));
+        }
+    }
 
     public byte[] Encode() => VaultAbi.CommitBatch.Encode((object)new object[]
     {

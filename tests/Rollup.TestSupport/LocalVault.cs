@@ -12,6 +12,7 @@ namespace Rollup.TestSupport;
 public sealed class LocalVault
 {
     public const int OperatorKey = 1;
+    public const long RequestDeposit = 1_000_000;
     public const long EthUnitsPerLot = 1_000_000_000_000_000;
 
     private readonly AnvilProcess anvil;
@@ -45,7 +46,7 @@ public sealed class LocalVault
         object[] configuration =
         [
             new BatchFactory(profile).Root.ToBigInteger(), verifier, AnvilProcess.Key(OperatorKey).Address, cash, profile.Blocks, profile.Rows, profile.Operations,
-            7_200, 3_600, challengeWindow, 600_000, 2_000, 700_000,
+            7_200, 3_600, challengeWindow, 600_000, 2_000, 700_000, RequestDeposit,
         ];
         Address vault = (await deployer.DeployAsync([.. CompiledContracts.Vault.Code, .. VaultAbi.Constructor.EncodeArguments([configuration])])).Contract;
         await deployer.SendAsync(vault, VaultAbi.ListAsset, [BatchFactory.EthSpot, eth, EthUnitsPerLot]);

@@ -147,7 +147,7 @@ public sealed class VaultTwinTests
             Fr[] witness = Dishonest.Circuit.Witness(input.ToJson());
             Assert.Empty(Dishonest.Circuit.Failures(witness, limit: 3));
             Assert.Equal(input.PublicInputs.AsSpan(), witness.AsSpan(1, 4));
-            return (BatchCalldata.Of(batch, input), witness[1..5]);
+            return (BatchCalldata.Of(batch, input, LocalVault.RequestDeposit), witness[1..5]);
         }
 
         private static byte[] Prove(uint batch, Fr[] signals) => Vault.Prove(batch, KnownKey.Forge(signals).ToEvmWords());

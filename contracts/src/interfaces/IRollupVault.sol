@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
+import {IExits} from "./IExits.sol";
 import {IOracleCommittee} from "./IOracleCommittee.sol";
 import {ISettlementVerifier} from "./ISettlementVerifier.sol";
 
@@ -16,15 +17,32 @@ interface IRollupVault {
         ISettlementVerifier verifier;
         address operator;
         IERC20Metadata cashToken; // 6 decimals: one token unit is one quote atom
-        uint32 blocks; // K
-        uint32 rows; // N
-        uint32 operations; // L
+        uint16 blocks; // K
+        uint16 rows; // N
+        uint16 operations; // L
         uint64 proofDeadline; // seconds from a commit until anyone may freeze for want of its proof; no batch opens earlier than this ago
         uint64 operationDeadline; // seconds from queueing an operation until anyone may freeze for want of its batch
         uint64 challengeWindow; // seconds between commit and finalisation, for watchers
         uint64 maxEpoch; // milliseconds a batch may span
         uint64 clockTolerance; // milliseconds a batch may close ahead of the block's time
         uint64 verifierGas; // forwarded to the verifier: a malformed point burns all it gets
+        uint64 requestDeposit; // atoms that a forced request costs until its batch is final, below 2^48: against spam
+    }
+
+    /// @dev Which circuit batches are of.
+    struct Circuit {
+        ISettlementVerifier verifier;
+        uint16 blocks; // K
+        uint16 rows; // N
+        uint16 operations; // L
+        uint32 version; // part of the domain: what was signed for one version is not valid in another
+    }
+
+    /// @dev What the vault owes of an asset, in protocol units.
+    struct Ledger {
+        uint80 inTree; // to accounts, by the last final root
+        uint80 pending; // moved in by operations that no final batch has consumed
+        uint80 credited; // waiting for `claim`
     }
 
     enum BatchStatus {
@@ -72,8 +90,9 @@ interface IRollupVault {
 
     struct Operation {
         bytes32 prefix; // q_(i+1): the queue up to and with this operation
-        address depositor;
-        uint64 queuedAt; // seconds
+        address depositor; // or requester
+        uint40 queuedAt; // seconds
+        bool refunded; // after a freeze
     }
 
     struct Registration {
@@ -103,6 +122,12 @@ interface IRollupVault {
     event BatchFinalized(uint32 indexed batch, uint256 root);
     event Credited(address indexed owner, uint32 indexed asset, uint256 amount);
     event Claimed(address indexed owner, uint32 indexed asset, uint256 amount);
+    event Paused(bool paused);
+    event GuardianChanged(address indexed guardian);
+    event ExitsSet(address indexed exits);
+    event UpgradesSet(address indexed upgrades);
+    event CircuitChanged(Circuit circuit);
+    event Refunded(uint40 indexed index, address indexed depositor, uint32 asset, uint256 amount);
     event ChallengesSet(address indexed challenges);
     event CommitteeSet(address indexed committee);
     event DeadlineShortened(uint32 indexed batch, uint40 proveBy);
@@ -120,10 +145,18 @@ interface IRollupVault {
     error AssetAlreadyListed(uint256 asset);
     error AssetNotListed(uint256 asset);
 
+    error NotAContract(address given);
     error AlreadySet(address current);
+    error NotGuardian(address caller);
+    error NotUpgrades(address caller);
+    error BatchesPending(uint32 pending);
+    error NotExits(address caller);
+    error VaultPaused();
+    error NotFrozen();
+    error NotRefundable(uint256 index, uint256 from, uint256 to);
+    error AlreadyRefunded(uint256 index);
     error NotChallenges(address caller);
     error InvalidDeadline(uint256 until, uint256 earliest, uint256 latest);
-
     error VaultFrozen();
     error NothingOverdue();
 
@@ -153,6 +186,8 @@ interface IRollupVault {
     error PlaceNotEmpty(uint256 place);
     error BouncedCount(uint256 shown, uint256 expected);
     error ReceiptsFall(uint64 number, uint64 last);
+    error RequestBounced(uint256 place);
+    error PaidTooMuch(uint256 place, uint256 paid, uint256 amount);
     error WrongOperations(bytes32 prefix, bytes32 expected);
 
     error NotCommitted(uint256 batch, BatchStatus status);
@@ -173,6 +208,18 @@ interface IRollupVault {
     /// insurance fund.
     function deposit(uint32 account, uint32 asset, uint256 amount) external;
 
+    /// @notice Queues the demand that `account` be paid `amount` of `asset`, which its next batches must serve as far as the account can
+    /// bear it, if the caller owns the account; of another's account nothing is paid. Costs `requestDeposit` atoms, which come back by
+    /// `claim` once the batch is final.
+    function requestWithdrawal(uint32 account, uint32 asset, uint256 amount) external;
+
+    /// @notice Queues the demand that all derivatives of `account` be closed, by its owner; another's changes nothing. Deposit as above.
+    function requestClose(uint32 account) external;
+
+    /// @notice After a freeze: credits what an operation moved in that no final batch has consumed to whom it came from, once. Anyone.
+    /// @param words As queued.
+    function refund(uint40 index, uint256[5] calldata words) external;
+
     /// @notice Pays out all that is credited to `owner` in `asset`. Anyone may call, also after a freeze.
     function claim(address owner, uint32 asset) external;
 
@@ -190,11 +237,10 @@ interface IRollupVault {
     function proveBatch(uint32 batch, Proof calldata proof) external;
 
     /// @notice Makes the next batch final once it is proven and its challenge window is over. Anyone.
-    /// @param payouts The batch's nonzero row words in order, then one word of the same form for each bounced operation with an
-    /// amount, its depositor as owner.
+    /// @param payouts What the batch moves, spec 6.5: its nonzero row words in order, then what each operation moves, in queue order.
     function finalizeBatch(uint32 batch, uint256[] calldata payouts) external;
 
-    /// @notice Stops everything but claims, for good, if a proof or the queue's head is overdue. Anyone.
+    /// @notice Stops everything but claims, refunds and exits, for good, if a proof or the queue's head is overdue. Anyone.
     function freeze() external;
 
     /// @notice Freezes because a challenge was upheld. By `challenges` alone.
@@ -209,6 +255,33 @@ interface IRollupVault {
     function listAsset(uint32 asset, address token, uint96 unitsPerLot) external;
 
     function setOperator(address operator) external;
+
+    /// @notice Who may pause. 0: nobody.
+    function setGuardian(address guardian) external;
+
+    /// @notice Stops registrations, deposits and commits, or lets them go on. By the guardian; the owner may end a pause. Requests, proofs,
+    /// finality, claims, freeze, refunds and exits go on, and so do all deadlines.
+    function setPaused(bool paused) external;
+
+    /// @notice Names the contract of exits, which after a freeze credits owners with what accounts hold, once.
+    function setExits(IExits exits) external;
+
+    /// @notice Names the contract through which alone the circuit changes, after users had time to leave; once.
+    function setUpgrades(address upgrades) external;
+
+    // ---- upgrades ----
+
+    /// @notice Lets the next batch be of another circuit. The account root goes on. Not while batches wait for finality. By `upgrades`.
+    function upgradeCircuit(Circuit calldata circuit) external;
+
+    // ---- exits, after a freeze ----
+
+    /// @notice Credits `amount` of what accounts hold to `owner`. By the contract of exits.
+    function creditExit(address owner, uint32 asset, uint256 amount) external;
+
+    /// @notice Moves `atoms` of cash from `buyer`, who has approved the vault, to what accounts hold, and credits the buyer with `lots` of
+    /// `asset` out of it. By the contract of exits.
+    function exchange(address buyer, uint32 asset, uint256 lots, uint256 atoms) external;
 
     /// @notice Names the contract that may freeze the vault and shorten deadlines, once.
     function setChallenges(address challenges) external;
@@ -231,6 +304,20 @@ interface IRollupVault {
     function operations() external view returns (uint256);
     /// @notice n = 5 + 5L + N + 8K.
     function wordCount() external view returns (uint256);
+    function circuit() external view returns (Circuit memory);
+    function guardian() external view returns (address);
+    function paused() external view returns (bool);
+    /// @notice 0 until it is set.
+    function exits() external view returns (IExits);
+    /// @notice 0 until it is set.
+    function upgrades() external view returns (address);
+    function requestDeposit() external view returns (uint256);
+    /// @notice Seconds; 0 if the vault is not frozen.
+    function frozenAt() external view returns (uint40);
+    function ledger(uint32 asset) external view returns (Ledger memory);
+    /// @notice What accounts hold by the last final root, and what of the vault's balance is left for them after credits and pending
+    /// operations, in protocol units. Solvent: holdings >= liabilities.
+    function solvency(uint32 asset) external view returns (uint256 liabilities, uint256 holdings);
     function proofDeadline() external view returns (uint256);
     function operationDeadline() external view returns (uint256);
     function challengeWindow() external view returns (uint256);

@@ -19,6 +19,11 @@ library OperationQueue {
         return kind | account << ACCOUNT_AT | asset << ASSET_AT | amount << AMOUNT_AT;
     }
 
+    /// @notice Whether the operation moves nothing in and cannot be refused.
+    function isRequest(uint256 kind) internal pure returns (bool) {
+        return kind == Protocol.OPERATION_WITHDRAWAL_REQUEST || kind == Protocol.OPERATION_CLOSE_REQUEST;
+    }
+
     function unpack(uint256 word) internal pure returns (uint256 kind, uint256 account, uint256 asset, uint256 amount) {
         kind = word & (2 ** Protocol.WIDTH_OPERATION_KIND - 1);
         account = word >> ACCOUNT_AT & (2 ** Protocol.WIDTH_ACCOUNT - 1);

@@ -23,6 +23,8 @@ library PublicData {
     uint256 private constant ASSET_AT = Protocol.WIDTH_OWNER;
     uint256 private constant AMOUNT_AT = ASSET_AT + Protocol.WIDTH_INSTRUMENT;
     uint256 private constant PAYOUT_BITS = AMOUNT_AT + Protocol.WIDTH_AMOUNT;
+    uint256 private constant DEPOSIT = 1 << PAYOUT_BITS;
+    uint256 private constant RETURN = 2 << PAYOUT_BITS;
 
     /// @dev Times are Unix milliseconds.
     struct Header {
@@ -81,12 +83,34 @@ library PublicData {
         owner = address(uint160(word));
         // forge-lint: disable-next-line(unsafe-typecast) masked to 18 bits
         asset = uint32(word >> ASSET_AT & (2 ** Protocol.WIDTH_INSTRUMENT - 1));
-        amount = word >> AMOUNT_AT;
+        amount = word >> AMOUNT_AT & (2 ** Protocol.WIDTH_AMOUNT - 1);
     }
 
-    /// @notice Appends a payout to the hash that a batch's finalisation must reproduce; an empty list is 0.
+    /// @notice What an operation brings into an account: the form of a payout to nobody, marked.
+    function packDeposit(uint256 asset, uint256 amount) internal pure returns (uint256) {
+        return DEPOSIT | packPayout(address(0), asset, amount);
+    }
+
+    /// @notice What goes back to whom it came from without having been in an account: the form of a payout, marked.
+    function packReturn(address owner, uint256 asset, uint256 amount) internal pure returns (uint256) {
+        return RETURN | packPayout(owner, asset, amount);
+    }
+
+    function isDeposit(uint256 word) internal pure returns (bool) {
+        return word & DEPOSIT != 0;
+    }
+
+    function isReturn(uint256 word) internal pure returns (bool) {
+        return word & RETURN != 0;
+    }
+
+    /// @notice Appends a row's payout to the hash that a batch's finalisation must reproduce; an empty list is 0.
     function extendPayouts(bytes32 payouts, uint256 word) internal pure returns (bytes32) {
         require(word >> PAYOUT_BITS == 0, MalformedPayout(word));
+        return extendMoves(payouts, word);
+    }
+
+    function extendMoves(bytes32 payouts, uint256 word) internal pure returns (bytes32) {
         return keccak256(abi.encode(payouts, word));
     }
 }

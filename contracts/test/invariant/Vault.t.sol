@@ -24,7 +24,7 @@ contract VaultInvariantTest is Test {
     /// @dev Read by forge: what a run may call.
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
         targets = new FuzzSelector[](1);
-        bytes4[] memory selectors = new bytes4[](9);
+        bytes4[] memory selectors = new bytes4[](12);
         selectors[0] = VaultHandler.register.selector;
         selectors[1] = VaultHandler.deposit.selector;
         selectors[2] = VaultHandler.claim.selector;
@@ -34,6 +34,9 @@ contract VaultInvariantTest is Test {
         selectors[6] = VaultHandler.finalize.selector;
         selectors[7] = VaultHandler.wait.selector;
         selectors[8] = VaultHandler.abandon.selector;
+        selectors[9] = VaultHandler.request.selector;
+        selectors[10] = VaultHandler.refund.selector;
+        selectors[11] = VaultHandler.pause.selector;
         targets[0] = FuzzSelector(address(handler), selectors);
     }
 
@@ -46,8 +49,11 @@ contract VaultInvariantTest is Test {
     function invariant_holdingsAreWhatIsOwed() public view {
         for (uint256 i = 0; i < 2; i++) {
             uint32 asset = handler.ASSETS(i);
-            uint256 owed =
-                handler.inQueue(asset) + handler.inTree(asset) + handler.leaving(asset) + handler.creditsNow(asset);
+            IRollupVault.Ledger memory ledger = vault.ledger(asset);
+            vm.assertEq(ledger.inTree, handler.inTree(asset), "in the tree");
+            vm.assertEq(ledger.pending, handler.pending(asset), "pending");
+            vm.assertEq(ledger.credited, handler.creditsNow(asset), "credited");
+            uint256 owed = uint256(ledger.inTree) + ledger.pending + ledger.credited;
             uint256 held = handler.tokenOf(asset).balanceOf(address(vault));
             vm.assertEq(held, owed * vault.assets(asset).unitsPerLot + handler.donated(asset), "holdings of the asset");
         }
@@ -59,6 +65,9 @@ contract VaultInvariantTest is Test {
             vm.assertEq(
                 handler.claimed(asset) + handler.creditsNow(asset), handler.credited(asset), "paid and still credited"
             );
+            vm.assertLe(handler.claimed(asset), handler.deposited(asset), "paid and ever moved in");
+            (uint256 liabilities, uint256 holdings) = vault.solvency(asset);
+            vm.assertGe(holdings, liabilities, "solvent");
         }
     }
 
@@ -99,18 +108,20 @@ contract VaultInvariantTest is Test {
     function invariant_aFreezeLasts() public view {
         bool wasFrozen = handler.stateAtFreeze() != 0;
         vm.assertEq(vault.frozen(), wasFrozen, "frozen");
-        if (wasFrozen) vm.assertEq(handler.state(), handler.stateAtFreeze(), "state since the freeze");
+        if (!wasFrozen) return;
+        vm.assertEq(handler.state(), handler.stateAtFreeze(), "state since the freeze");
+        vm.assertEq(vault.lastFinal(), handler.finalAtFreeze(), "last final batch since the freeze");
     }
 
     /// @dev The invariants mean something only if the handler gets everywhere: a fixed random walk must.
     function test_handler_reachesEveryAction() public {
-        for (uint256 step = 0; step < 600; step++) {
+        for (uint256 step = 0; step < 640; step++) {
             uint256 seed = uint256(keccak256(abi.encode("walk", step)));
-            uint256 action = seed % 8;
+            uint256 action = seed % 10;
             if (step >= 500) action = 4 + step % 3; // credits gather,
-            if (step >= 530) action = 0; // the queue waits,
-            if (step >= 540) action = 8; // the operator goes away,
-            if (step >= 580) action = 2; // and claims are still paid
+            if (step >= 530) action = step % 2 == 0 ? 0 : 8; // the queue waits,
+            if (step >= 540) action = 10; // the operator goes away,
+            if (step >= 580) action = step % 2 == 0 ? 2 : 11; // and claims are still paid
             seed >>= 16;
             if (action == 0) handler.register(seed, seed >> 32);
             else if (action == 1) handler.deposit(seed, seed >> 32, seed >> 64, seed >> 96);
@@ -120,10 +131,27 @@ contract VaultInvariantTest is Test {
             else if (action == 5) handler.prove(seed);
             else if (action == 6) handler.finalize(seed);
             else if (action == 7) handler.wait(seed);
-            else handler.abandon(seed);
+            else if (action == 8) handler.request(seed, seed >> 32, seed >> 64, seed >> 96);
+            else if (action == 9) handler.pause(seed);
+            else if (action == 10) handler.abandon(seed);
+            else handler.refund(seed);
         }
-        string[10] memory actions = [
-            "register", "deposit", "claim", "claimFrozen", "commit", "withdraw", "bounce", "prove", "finalize", "freeze"
+        string[15] memory actions = [
+            "register",
+            "deposit",
+            "request",
+            "served",
+            "unserved",
+            "claim",
+            "claimFrozen",
+            "commit",
+            "withdraw",
+            "bounce",
+            "prove",
+            "finalize",
+            "pause",
+            "freeze",
+            "refund"
         ];
         for (uint256 i = 0; i < actions.length; i++) {
             vm.assertGe(handler.counts(bytes32(bytes(actions[i]))), 1, actions[i]);

@@ -21,26 +21,28 @@ contract VaultHandler is VaultFixture {
     address[3] private _actors = [address(0xa11c), address(0xb0b0), address(0xca01)];
 
     // The ledger, in protocol units.
-    mapping(uint256 asset => uint256) public inQueue; // moved in, not yet taken by a batch
-    mapping(uint256 asset => uint256) public inTree; // in accounts, after the last committed batch
-    mapping(uint256 asset => uint256) public leaving; // payouts of batches that are not final
-    mapping(uint256 asset => uint256) public credited; // payouts of final batches, ever
+    mapping(uint256 asset => uint256) public inTree; // in accounts, after the last final batch
+    mapping(uint256 asset => uint256) public deposited; // ever
+    mapping(uint256 asset => uint256) public credited; // ever
     mapping(uint256 asset => uint256) public claimed; // ever, as the claimants' balances rose
     mapping(uint256 asset => uint256) public donated; // token units sent to the vault past its functions
-    mapping(uint256 account => mapping(uint256 asset => uint256)) private _balances;
+    mapping(uint256 account => mapping(uint256 asset => uint256)) private _balances; // after the last committed batch
     mapping(uint256 account => address) private _owners;
     mapping(uint256 account => uint256) public activeFrom; // batch that takes the registration, 0 if none did
     uint32[] private _accounts; // those a committed batch has registered
     Queued[] private _queue;
-    mapping(uint256 batch => uint256[]) private _payouts;
+    mapping(uint256 index => bool) public refunded;
+    mapping(uint256 batch => uint256[]) private _moves;
     mapping(uint256 batch => uint256) public roots;
 
     bytes32 public stateAtFreeze;
+    uint32 public finalAtFreeze;
     mapping(bytes32 action => uint256) public counts;
 
     function setUp() public override {
         super.setUp();
         _fund(_actors[2]);
+        vault.setGuardian(guardian);
     }
 
     function theVault() external view returns (RollupVault) {
@@ -50,19 +52,19 @@ contract VaultHandler is VaultFixture {
     // ---- users ----
 
     function register(uint256 who, uint256 amount) external {
-        if (vault.frozen()) return;
+        if (vault.frozen() || vault.paused()) return;
         address user = _actors[who % 3];
         amount = who % 2 == 0 ? 0 : bound(amount, 1, 2 ** 40);
         uint32 account = vault.nextAccount();
         _queue.push(Queued(user, registrationWords(account, user, amount)));
         _register(user, amount);
-        inQueue[CASH] += amount;
+        deposited[CASH] += amount;
         _owners[account] = user;
         counts["register"]++;
     }
 
     function deposit(uint256 who, uint256 which, uint256 assetSeed, uint256 amount) external {
-        if (vault.frozen() || _accounts.length == 0) return;
+        if (vault.frozen() || vault.paused() || _accounts.length == 0) return;
         uint32 account = _accounts[which % _accounts.length];
         if (!vault.isActive(account)) return;
         address user = _actors[who % 3];
@@ -70,8 +72,37 @@ contract VaultHandler is VaultFixture {
         amount = bound(amount, 1, 2 ** 24);
         _queue.push(Queued(user, depositWords(account, asset, amount)));
         _deposit(user, account, asset, amount);
-        inQueue[asset] += amount;
+        deposited[asset] += amount;
         counts["deposit"]++;
+    }
+
+    /// @notice By the owner or by somebody else.
+    function request(uint256 who, uint256 which, uint256 assetSeed, uint256 amount) external {
+        if (vault.frozen() || _accounts.length == 0) return;
+        uint32 account = _accounts[which % _accounts.length];
+        if (!vault.isActive(account)) return;
+        address user = _actors[who % 3];
+        uint32 asset = ASSETS[assetSeed % 2];
+        bool closes = amount % 4 == 0;
+        amount = bound(amount, 1, 2 ** 24);
+        _queue.push(Queued(user, closes ? closeWords(user, account) : requestWords(user, account, asset, amount)));
+        vm.prank(user);
+        if (closes) vault.requestClose(account);
+        else vault.requestWithdrawal(account, asset, amount);
+        deposited[CASH] += REQUEST_DEPOSIT;
+        counts["request"]++;
+    }
+
+    function refund(uint256 which) external {
+        uint256 from = vault.batches(vault.lastFinal()).operationEnd;
+        if (!vault.frozen() || from == _queue.length) return;
+        uint256 index = bound(which, from, _queue.length - 1);
+        if (refunded[index]) return;
+        vault.refund(uint40(index), _queue[index].words);
+        refunded[index] = true;
+        (uint256 asset, uint256 amount) = movedIn(index);
+        credited[asset] += amount;
+        counts["refund"]++;
     }
 
     function claim(uint256 who, uint256 assetSeed) external {
@@ -99,20 +130,21 @@ contract VaultHandler is VaultFixture {
 
     /// @notice Takes what fits of the queue, refuses some of it, and withdraws from up to three accounts.
     function commit(uint256 seed) external {
-        if (vault.frozen()) return;
+        if (vault.frozen() || vault.paused()) return;
         uint32 batch = vault.lastCommitted() + 1;
         Draft memory draft = _draft();
         uint256 waiting = vault.queueTail() - vault.queueHead();
         uint256 count = waiting < OPERATIONS ? waiting : OPERATIONS;
         if (seed % 5 == 0 && count > 0) count--;
         for (uint256 row = 0; row < ROWS; row++) {
-            _withdrawSome(draft, batch, row, uint256(keccak256(abi.encode(seed, "row", row))));
+            _withdrawSome(draft, row, uint256(keccak256(abi.encode(seed, "row", row))));
         }
         for (uint256 i = 0; i < count; i++) {
             bool refused = uint256(keccak256(abi.encode(seed, "operation", i))) % 4 == 0;
             _take(draft, batch, _queue[vault.queueHead() + i], refused);
         }
         roots[batch] = draft.words[3];
+        _moves[batch] = _movesOf(draft);
         _commit(draft);
         counts["commit"]++;
     }
@@ -131,13 +163,25 @@ contract VaultHandler is VaultFixture {
         if (vault.frozen() || record.status != IRollupVault.BatchStatus.Proven) return;
         uint256 until = record.committedAt + CHALLENGE_WINDOW;
         if (block.timestamp < until) vm.warp(until + warpSeed % 60);
-        vault.finalizeBatch(batch, _payouts[batch]);
-        for (uint256 i = 0; i < _payouts[batch].length; i++) {
-            (, uint256 asset, uint256 amount) = PublicData.unpackPayout(_payouts[batch][i]);
-            leaving[asset] -= amount;
-            credited[asset] += amount;
+        vault.finalizeBatch(batch, _moves[batch]);
+        for (uint256 i = 0; i < _moves[batch].length; i++) {
+            uint256 word = _moves[batch][i];
+            (, uint256 asset, uint256 amount) = PublicData.unpackPayout(word);
+            if (PublicData.isDeposit(word)) inTree[asset] += amount;
+            else credited[asset] += amount;
+        }
+        for (uint256 i = 0; i < _moves[batch].length; i++) {
+            uint256 word = _moves[batch][i];
+            (, uint256 asset, uint256 amount) = PublicData.unpackPayout(word);
+            if (word >> 226 == 0) inTree[asset] -= amount;
         }
         counts["finalize"]++;
+    }
+
+    function pause(uint256 seed) external {
+        vm.prank(guardian);
+        vault.setPaused(seed % 4 == 0);
+        if (vault.paused()) counts["pause"]++;
     }
 
     // ---- time ----
@@ -152,6 +196,7 @@ contract VaultHandler is VaultFixture {
         if (vault.frozen() || seed % 16 != 0 || !hasWork) return;
         vm.warp(block.timestamp + OPERATION_DEADLINE + 1);
         vault.freeze();
+        finalAtFreeze = vault.lastFinal();
         stateAtFreeze = state();
         counts["freeze"]++;
     }
@@ -172,6 +217,21 @@ contract VaultHandler is VaultFixture {
         return _queue.length;
     }
 
+    /// @notice What an operation moved in.
+    function movedIn(uint256 index) public view returns (uint256 asset, uint256 amount) {
+        uint256 kind;
+        (kind,, asset, amount) = OperationQueue.unpack(_queue[index].words[0]);
+        if (kind >= Protocol.OPERATION_WITHDRAWAL_REQUEST) (asset, amount) = (CASH, REQUEST_DEPOSIT);
+    }
+
+    /// @notice Moved in by operations that no final batch has consumed and that are not refunded.
+    function pending(uint256 asset) external view returns (uint256 sum) {
+        for (uint256 i = vault.batches(vault.lastFinal()).operationEnd; i < _queue.length; i++) {
+            (uint256 of_, uint256 amount) = movedIn(i);
+            if (of_ == asset && !refunded[i]) sum += amount;
+        }
+    }
+
     function prefixAt(uint256 length) external view returns (bytes32 prefix) {
         for (uint256 i = 0; i < length; i++) {
             prefix = keccak256(abi.encode(prefix, _queue[i].depositor, _queue[i].words));
@@ -189,7 +249,7 @@ contract VaultHandler is VaultFixture {
 
     // ---- support ----
 
-    function _withdrawSome(Draft memory draft, uint32 batch, uint256 row, uint256 seed) private {
+    function _withdrawSome(Draft memory draft, uint256 row, uint256 seed) private {
         if (_accounts.length == 0 || seed % 3 == 0) return;
         uint32 account = _accounts[(seed >> 8) % _accounts.length];
         uint32 asset = ASSETS[(seed >> 40) % 2];
@@ -197,32 +257,29 @@ contract VaultHandler is VaultFixture {
         uint256 amount = bound(seed >> 48, 1, _balances[account][asset]);
         _withdraw(draft, row, _owners[account], asset, amount);
         _balances[account][asset] -= amount;
-        inTree[asset] -= amount;
-        _pay(batch, draft.words[_rowAt(row)]);
         counts["withdraw"]++;
     }
 
     function _take(Draft memory draft, uint32 batch, Queued memory operation, bool refused) private {
         (uint256 kind, uint256 account, uint256 asset, uint256 amount) = OperationQueue.unpack(operation.words[0]);
-        inQueue[asset] -= amount;
+        if (kind >= Protocol.OPERATION_WITHDRAWAL_REQUEST) {
+            uint256 had = operation.depositor == _owners[account] ? _balances[account][asset] : 0;
+            uint256 paid = had < amount ? had : amount;
+            _serve(draft, operation.words, paid);
+            _balances[account][asset] -= paid;
+            counts[paid == 0 ? bytes32("unserved") : bytes32("served")]++;
+            return;
+        }
         if (refused) {
             _bounce(draft, operation.words);
-            if (amount != 0) _pay(batch, PublicData.packPayout(operation.depositor, asset, amount));
             counts["bounce"]++;
             return;
         }
         _consume(draft, operation.words);
         _balances[account][asset] += amount;
-        inTree[asset] += amount;
         if (kind == Protocol.OPERATION_REGISTER) {
             _accounts.push(uint32(account));
             activeFrom[account] = batch;
         }
-    }
-
-    function _pay(uint32 batch, uint256 payout) private {
-        (, uint256 asset, uint256 amount) = PublicData.unpackPayout(payout);
-        _payouts[batch].push(payout);
-        leaving[asset] += amount;
     }
 }

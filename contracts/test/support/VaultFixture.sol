@@ -23,24 +23,27 @@ abstract contract VaultFixture is Test {
         uint256[5][] bounced;
     }
 
+    uint256 internal constant LEDGERS_SLOT = 14;
     uint256 internal constant GENESIS = 0xa11ce;
     uint256 internal constant START = 1_790_000_000; // seconds
     uint32 internal constant CASH = 0;
     uint32 internal constant ETHER = 7;
     uint96 internal constant ETHER_LOT = 1e15;
-    uint32 internal constant BLOCKS = 3;
-    uint32 internal constant ROWS = 3;
-    uint32 internal constant OPERATIONS = 2;
+    uint16 internal constant BLOCKS = 3;
+    uint16 internal constant ROWS = 3;
+    uint16 internal constant OPERATIONS = 2;
     uint64 internal constant PROOF_DEADLINE = 3 hours;
     uint64 internal constant OPERATION_DEADLINE = 24 hours;
     uint64 internal constant CHALLENGE_WINDOW = 30 minutes;
     uint64 internal constant MAX_EPOCH = 600_000; // milliseconds
     uint64 internal constant CLOCK_TOLERANCE = 15_000; // milliseconds
     uint64 internal constant VERIFIER_GAS = 500_000;
+    uint64 internal constant REQUEST_DEPOSIT = 3_000_000;
 
     address internal immutable operator = address(0x0b0e);
     address internal immutable alice = address(0xa11c);
     address internal immutable bob = address(0xb0b0);
+    address internal immutable guardian = address(0x94a2d);
     address internal immutable anyone = address(0xa9);
 
     MockVerifier internal verifier;
@@ -73,8 +76,18 @@ abstract contract VaultFixture is Test {
             challengeWindow: CHALLENGE_WINDOW,
             maxEpoch: MAX_EPOCH,
             clockTolerance: CLOCK_TOLERANCE,
-            verifierGas: VERIFIER_GAS
+            verifierGas: VERIFIER_GAS,
+            requestDeposit: REQUEST_DEPOSIT
         });
+    }
+
+    function _newVault(IRollupVault.Configuration memory config) internal returns (RollupVault made) {
+        made = new RollupVault(config);
+        address[2] memory users = [alice, bob];
+        for (uint256 i = 0; i < users.length; i++) {
+            vm.prank(users[i]);
+            cash.approve(address(made), type(uint256).max);
+        }
     }
 
     // ---- users ----
@@ -109,6 +122,20 @@ abstract contract VaultFixture is Test {
         words[1] = uint160(user);
         (words[2], words[3]) = Keys.key(account);
         words[4] = uint256(keccak256(abi.encode("view key", account))) % Field.R;
+    }
+
+    function requestWords(address requester, uint32 account, uint32 asset, uint256 amount)
+        internal
+        pure
+        returns (uint256[5] memory words)
+    {
+        words[0] = OperationQueue.pack(Protocol.OPERATION_WITHDRAWAL_REQUEST, account, asset, amount);
+        words[1] = uint160(requester);
+    }
+
+    function closeWords(address requester, uint32 account) internal pure returns (uint256[5] memory words) {
+        words[0] = OperationQueue.pack(Protocol.OPERATION_CLOSE_REQUEST, account, 0, 0);
+        words[1] = uint160(requester);
     }
 
     function depositWords(uint32 account, uint32 asset, uint256 amount)
@@ -163,6 +190,13 @@ abstract contract VaultFixture is Test {
         draft.words[1] += 1 << 160;
     }
 
+    /// @notice Appends a request of which the batch pays `paid`.
+    function _serve(Draft memory draft, uint256[5] memory words, uint256 paid) internal pure {
+        uint256 at = _operationAt(_operationCount(draft));
+        _consume(draft, words);
+        draft.words[at + 2] = paid;
+    }
+
     /// @notice Appends an operation that the batch refuses.
     function _bounce(Draft memory draft, uint256[5] memory words) internal pure {
         uint256[5][] memory bounced = new uint256[5][](draft.bounced.length + 1);
@@ -215,12 +249,55 @@ abstract contract VaultFixture is Test {
     }
 
     /// @notice Commits and proves a draft, waits for the challenge window and finalises it.
-    function _settle(Draft memory draft, uint256[] memory payouts) internal {
+    function _settle(Draft memory draft) internal {
+        uint256[] memory moves = _movesOf(draft);
         _commit(draft);
         uint32 batch = vault.lastCommitted();
         _prove(batch);
         vm.warp(vault.batches(batch).committedAt + CHALLENGE_WINDOW);
-        vault.finalizeBatch(batch, payouts);
+        vault.finalizeBatch(batch, moves);
+    }
+
+    /// @notice What `finalizeBatch` must bring for a draft that is not committed yet (spec 6.5).
+    function _movesOf(Draft memory draft) internal view returns (uint256[] memory moves) {
+        uint256[] memory found = new uint256[](draft.words.length);
+        uint256 length = 0;
+        for (uint256 row = 0; row < vault.rows(); row++) {
+            uint256 word = draft.words[_rowAt(row)];
+            if (word != 0) found[length++] = word;
+        }
+        uint256 bounces = 0;
+        for (uint256 i = 0; i < _operationCount(draft); i++) {
+            uint256 at = _operationAt(i);
+            bool bounced = draft.words[at] == 0;
+            (uint256 kind,, uint256 asset, uint256 amount) =
+                OperationQueue.unpack(bounced ? draft.bounced[bounces++][0] : draft.words[at]);
+            if (kind >= Protocol.OPERATION_WITHDRAWAL_REQUEST) {
+                address requester = address(uint160(draft.words[at + 1]));
+                uint256 paid = draft.words[at + 2];
+                if (paid != 0) found[length++] = PublicData.packPayout(requester, asset, paid);
+                found[length++] = 2 << 226 | PublicData.packPayout(requester, CASH, REQUEST_DEPOSIT);
+            } else if (amount != 0) {
+                address depositor = vault.queued(uint40(vault.queueHead() + i)).depositor;
+                found[length++] = bounced
+                    ? 2 << 226 | PublicData.packPayout(depositor, asset, amount)
+                    : 1 << 226 | PublicData.packPayout(address(0), asset, amount);
+            }
+        }
+        moves = new uint256[](length);
+        for (uint256 i = 0; i < length; i++) {
+            moves[i] = found[i];
+        }
+    }
+
+    /// @notice As if earlier batches had brought `amount` of `asset` into accounts.
+    function _endow(uint32 asset, uint256 amount) internal {
+        IRollupVault.Asset memory listed = vault.assets(asset);
+        if (listed.token != address(0)) TestToken(listed.token).mint(address(vault), amount * listed.unitsPerLot);
+        bytes32 slot = keccak256(abi.encode(uint256(asset), LEDGERS_SLOT));
+        uint256 before = vault.ledger(asset).inTree;
+        vm.store(address(vault), slot, bytes32(uint256(vm.load(address(vault), slot)) + amount));
+        vm.assertEq(vault.ledger(asset).inTree, before + amount, "slot of the ledgers");
     }
 
     /// @notice Registers `user` and brings the registration into a final root.
@@ -228,6 +305,6 @@ abstract contract VaultFixture is Test {
         account = _register(user, amount);
         Draft memory draft = _draft();
         _consume(draft, registrationWords(account, user, amount));
-        _settle(draft, new uint256[](0));
+        _settle(draft);
     }
 }

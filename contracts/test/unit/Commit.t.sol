@@ -41,7 +41,10 @@ contract CommitTest is VaultFixture {
         vm.assertEq(record.commitment, draft.commitment, "commitment");
         vm.assertEq(record.challenge, z, "challenge");
         vm.assertEq(record.evaluation, y, "evaluation");
-        vm.assertEq(record.payouts, keccak256(abi.encode(bytes32(0), draft.words[_rowAt(1)])), "payouts");
+        bytes32 payouts = keccak256(abi.encode(bytes32(0), draft.words[_rowAt(1)]));
+        payouts = keccak256(abi.encode(payouts, 1 << 226 | uint256(100) << 178)); // cash that two accounts take
+        payouts = keccak256(abi.encode(payouts, 1 << 226 | uint256(200) << 178));
+        vm.assertEq(record.payouts, payouts, "payouts");
         vm.assertEq(record.close, START * 1000, "close");
         vm.assertEq(record.committedAt, START, "committedAt");
         vm.assertEq(record.proveBy, START + PROOF_DEADLINE, "proveBy");
@@ -275,13 +278,13 @@ contract CommitTest is VaultFixture {
     }
 
     function test_commit_boundsTheBatchesThatWait() public {
-        // operator (160 bits), frozen (8), lastCommitted (32), lastFinal (32) share slot 4.
-        uint256 slot = uint160(operator) | uint256(4096) << 168;
-        vm.store(address(vault), bytes32(uint256(4)), bytes32(slot));
+        // operator (160 bits), frozen and paused (8 each), lastCommitted (32), lastFinal (32) share slot 8.
+        uint256 slot = uint160(operator) | uint256(4096) << 176;
+        vm.store(address(vault), bytes32(uint256(8)), bytes32(slot));
         vm.assertEq(vault.lastCommitted(), 4096, "slot of lastCommitted");
         Draft memory next = _draft();
         _expectRefused(next, abi.encodeWithSelector(IRollupVault.TooManyPendingBatches.selector, 4096));
-        vm.store(address(vault), bytes32(uint256(4)), bytes32(slot | uint256(1) << 200));
+        vm.store(address(vault), bytes32(uint256(8)), bytes32(slot | uint256(1) << 208));
         vm.assertEq(vault.lastFinal(), 1, "slot of lastFinal");
         next.words[1] = header(4097, START * 1000, START * 1000, 0, 0);
         _commit(next);
@@ -311,7 +314,14 @@ contract CommitTest is VaultFixture {
         bad.words[PublicData.OPERATIONS + at] ^= 1 << bit;
         (bytes32 prefix, bytes32 expected) = (_prefixOf(bad), vault.queuePrefix(2));
         vm.assume(bad.words[5] != 0 && bad.words[10] != 0); // a place is empty by its first word
-        _expectRefused(bad, abi.encodeWithSelector(IRollupVault.WrongOperations.selector, prefix, expected));
+        bytes memory reason = abi.encodeWithSelector(IRollupVault.WrongOperations.selector, prefix, expected);
+        uint256 word = bad.words[PublicData.OPERATIONS + at / 5 * 5];
+        if (at % 5 == 0 && word & 7 >= 3 && word & 7 <= 4) {
+            // Now a request, which says that it was paid the key.
+            uint256 key = bad.words[PublicData.OPERATIONS + at + 2];
+            reason = abi.encodeWithSelector(IRollupVault.PaidTooMuch.selector, at / 5, key, word >> 45);
+        }
+        _expectRefused(bad, reason);
         bad.words[PublicData.OPERATIONS + at] ^= 1 << bit;
         vm.assertEq(_prefixOf(bad), expected, "prefix of the words as they were");
         _commit(bad);

@@ -7,6 +7,7 @@ import {RollupVault} from "../../src/RollupVault.sol";
 import {TestToken} from "../../src/dev/TestToken.sol";
 import {IRollupVault} from "../../src/interfaces/IRollupVault.sol";
 import {ISettlementVerifier} from "../../src/interfaces/ISettlementVerifier.sol";
+import {Protocol} from "../../src/generated/Protocol.sol";
 import {Field} from "../../src/libraries/Field.sol";
 import {VaultFixture} from "../support/VaultFixture.sol";
 
@@ -26,6 +27,8 @@ contract DeploymentTest is VaultFixture {
         vm.assertEq(vault.maxEpoch(), MAX_EPOCH, "maxEpoch");
         vm.assertEq(vault.clockTolerance(), CLOCK_TOLERANCE, "clockTolerance");
         vm.assertEq(vault.verifierGas(), VERIFIER_GAS, "verifierGas");
+        vm.assertEq(vault.requestDeposit(), REQUEST_DEPOSIT, "requestDeposit");
+        vm.assertEq(vault.circuit().version, Protocol.CIRCUIT_VERSION, "version");
         vm.assertEq(vault.nextAccount(), 2, "nextAccount");
         vm.assertEq(vault.queuePrefix(0), 0, "q_0");
         vm.assertEq(vault.frozen(), false, "frozen");
@@ -93,6 +96,12 @@ contract DeploymentTest is VaultFixture {
         config = configuration();
         config.verifierGas = 0;
         _expectInvalid(config, "verifierGas");
+        config = configuration();
+        config.requestDeposit = 2 ** 48;
+        _expectInvalid(config, "requestDeposit");
+        config = configuration();
+        config.proofDeadline = 2 ** 32;
+        _expectInvalid(config, "proofDeadline");
         config = configuration();
         config.verifier = ISettlementVerifier(address(0xdead));
         _expectInvalid(config, "verifier");

@@ -25,13 +25,19 @@ contract GasTest is VaultFixture, GasSnapshots {
         vm.prank(bob);
         vault.register(words[2], words[3], words[4], 5_000_000);
         _snapshot("registerWithDeposit");
+        _deposit(bob, account, ETHER, 20); // the first of a token pays for slots that later ones find used
         _deposit(alice, account, ETHER, 25);
         _snapshot("deposit");
+        vm.prank(alice);
+        vault.requestWithdrawal(account, ETHER, 5);
+        _snapshot("requestWithdrawal");
+        vm.prank(alice);
+        vault.requestClose(account);
+        _snapshot("requestClose");
+        _endow(CASH, 400);
         Draft memory draft = _draft();
         _withdraw(draft, 0, alice, CASH, 400);
-        uint256[] memory payouts = new uint256[](1);
-        payouts[0] = draft.words[_rowAt(0)];
-        _settle(draft, payouts);
+        _settle(draft);
         _snapshot("finalizeWithWithdrawal");
         vault.claim(alice, CASH);
         _snapshot("claim");
@@ -73,9 +79,9 @@ contract GasTest is VaultFixture, GasSnapshots {
         string memory spec = vm.readFile("../spec/protocol.json");
         string memory key = string.concat(".profiles.", profile);
         IRollupVault.Configuration memory config = configuration();
-        config.blocks = uint32(vm.parseJsonUint(spec, string.concat(key, ".blocks")));
-        config.rows = uint32(vm.parseJsonUint(spec, string.concat(key, ".rows")));
-        config.operations = uint32(vm.parseJsonUint(spec, string.concat(key, ".operations")));
+        config.blocks = uint16(vm.parseJsonUint(spec, string.concat(key, ".blocks")));
+        config.rows = uint16(vm.parseJsonUint(spec, string.concat(key, ".rows")));
+        config.operations = uint16(vm.parseJsonUint(spec, string.concat(key, ".operations")));
         vault = new RollupVault(config);
         _commit(_draft()); // the first batch pays for slots that later ones find used
 

@@ -97,8 +97,8 @@ contract OperationsTest is VaultFixture {
     }
 
     function test_register_endsWithTheLastAccountNumber() public {
-        // queueHead (40 bits), queueTail (40), nextAccount (32) share slot 5.
-        vm.store(address(vault), bytes32(uint256(5)), bytes32(uint256(2 ** 24 - 1) << 80));
+        // frozenAt, queueHead, queueTail (40 bits each), nextAccount (32) share slot 9.
+        vm.store(address(vault), bytes32(uint256(9)), bytes32(uint256(2 ** 24 - 1) << 120));
         vm.assertEq(vault.nextAccount(), 2 ** 24 - 1, "slot of nextAccount");
         (uint256 x, uint256 y) = Keys.key(5);
         vm.startPrank(alice);
@@ -153,7 +153,7 @@ contract OperationsTest is VaultFixture {
         Draft memory draft = _draft();
         _bounce(draft, registrationWords(refused, alice, 0));
         _consume(draft, registrationWords(accepted, bob, 0));
-        _settle(draft, new uint256[](0));
+        _settle(draft);
         _expectNotActive(refused);
         _deposit(alice, accepted, CASH, 1);
     }

@@ -24,7 +24,7 @@ public delegate string? RefuseProof(Proof proof, ReadOnlySpan<Fr> publicInputs);
 /// </summary>
 /// <param name="revertAttempts">Reverts in a row, of one action, that time cannot mend, after which the batch is set aside: one may be the chain's reorganising under it.</param>
 public sealed class Settler(
-    JobStore store, IEthereum ethereum, Vault vault, Wallet wallet, RefuseProof refusal, long challengeWindow, int revertAttempts, TimeProvider clock, Metrics metrics, ILogger log)
+    JobStore store, IEthereum ethereum, Vault vault, Wallet wallet, RefuseProof refusal, long challengeWindow, long requestDeposit, int revertAttempts, TimeProvider clock, Metrics metrics, ILogger log)
 {
     private readonly Dictionary<(uint, string), (Bytes32 Hash, long Since)> pending = [];
     private readonly Dictionary<uint, BatchCalldata> calldata = [];
@@ -203,7 +203,7 @@ public sealed class Settler(
         byte[] file = store.SealedFile(job.Batch);
         try
         {
-            return calldata[job.Batch] = BatchCalldata.Of(SealedBatchFile.Read(file), ProvingService.InputOf(file));
+            return calldata[job.Batch] = BatchCalldata.Of(SealedBatchFile.Read(file), ProvingService.InputOf(file), requestDeposit);
         }
         catch (UnprovableBatchException error)
         {

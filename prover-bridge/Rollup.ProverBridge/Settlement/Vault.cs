@@ -16,8 +16,8 @@ public sealed record VaultBatch(Fr Root, Fr RiskRoot, Fr Commitment, long Commit
 /// <summary>Where the vault stands, all read at one block.</summary>
 public sealed record VaultState(Ethereum.Block Block, uint LastCommitted, uint LastFinal, bool IsFrozen);
 
-/// <summary>What never changes in a vault. Window in seconds.</summary>
-public sealed record VaultFacts(Fr Domain, int Blocks, int Rows, int Operations, long ChallengeWindow, Address Verifier, byte[] VerifierKey);
+/// <summary>What changes in a vault by an upgrade alone, or never. Window in seconds, deposit in atoms.</summary>
+public sealed record VaultFacts(Fr Domain, int Blocks, int Rows, int Operations, long ChallengeWindow, long RequestDeposit, Address Verifier, byte[] VerifierKey);
 
 /// <summary>The vault's contract (spec 6), as far as the operator needs it.</summary>
 public sealed class Vault(IEthereum ethereum, Address address)
@@ -31,7 +31,7 @@ public sealed class Vault(IEthereum ethereum, Address address)
         return new VaultFacts(
             Field(await AskAsync(VaultAbi.Domain, default, cancellation)), (int)(BigInteger)await AskAsync(VaultAbi.Blocks, default, cancellation),
             (int)(BigInteger)await AskAsync(VaultAbi.Rows, default, cancellation), (int)(BigInteger)await AskAsync(VaultAbi.Operations, default, cancellation),
-            (long)(BigInteger)await AskAsync(VaultAbi.ChallengeWindow, default, cancellation), verifier, [.. words.SelectMany(Word)]);
+            (long)(BigInteger)await AskAsync(VaultAbi.ChallengeWindow, default, cancellation), (long)(BigInteger)await AskAsync(VaultAbi.RequestDeposit, default, cancellation), verifier, [.. words.SelectMany(Word)]);
     }
 
     public async Task<Address> ReadOperatorAsync(CancellationToken cancellation) => (Address)await AskAsync(VaultAbi.Operator, default, cancellation);
@@ -102,7 +102,7 @@ public readonly record struct SettledPayoff(int Instrument, long Payoff);
 /// <summary>What the vault is given of one batch.</summary>
 /// <param name="Words">The public data d_1..d_n.</param>
 /// <param name="Bounced">Five words of each refused operation, in queue order.</param>
-/// <param name="Payouts">Withdrawals in row order, then the amounts of refused operations to their depositors, each as one word (spec 6.5).</param>
+/// <param name="Payouts">What it moves when it is final (<see cref="VaultMoves"/>, spec 6.5).</param>
 /// <param name="PublicInputs">C, y, z, riskRoot.</param>
 /// <param name="Settled">The instruments that its risk rows flag settled.</param>
 public sealed record BatchCalldata(
@@ -110,13 +110,13 @@ public sealed record BatchCalldata(
     ImmutableArray<ImmutableArray<Fr>> Bounced, ImmutableArray<Fr> Payouts, ImmutableArray<Fr> PublicInputs,
     ImmutableArray<SettledPayoff> Settled)
 {
-    public static BatchCalldata Of(SealedBatch batch, SettlementInput input)
+    /// <param name="requestDeposit">Atoms, of the vault.</param>
+    public static BatchCalldata Of(SealedBatch batch, SettlementInput input, long requestDeposit)
     {
         SealedOperation[] bounced = [.. batch.Operations.Where(o => o.Block is null)];
-        IEnumerable<PublicWithdrawal> payouts = input.Data.Withdrawals
-            .Concat(bounced.Select(o => new PublicWithdrawal(o.Depositor, o.Operation.Asset, o.Operation.Amount)));
+        IEnumerable<ConsumedOperation> consumed = batch.Operations.Select((o, i) => new ConsumedOperation(input.Data.Operations[i] ?? o.Operation, o.Depositor, o.Block is not null));
         return new BatchCalldata(batch.Header.Batch, batch.NewRoot, input.Words, input.Commitment, input.RiskRoot, batch.RiskInputs,
-            [.. bounced.Select(o => (ImmutableArray<Fr>)[.. o.Operation.Encode()])], [.. payouts.Where(p => p.Amount != 0).Select(p => p.Encode())], input.PublicInputs,
+            [.. bounced.Select(o => (ImmutableArray<Fr>)[.. o.Operation.Encode()])], [.. VaultMoves.Of(input.Data.Withdrawals, consumed, requestDeposit)], input.PublicInputs,
             [.. batch.RiskRows.Where(r => (r.Flags & InstrumentFlags.Settled) != 0).Select(r => new SettledPayoff(r.Id, r.Base))]);
     }
 }
