@@ -7,12 +7,12 @@ import {ISettlementVerifier} from "../../src/interfaces/ISettlementVerifier.sol"
 import {Groth16Verifier} from "../fixtures/FixtureVerifier.sol";
 import {ForgedProof} from "../support/ForgedProof.sol";
 import {GasSnapshots} from "../support/GasSnapshots.sol";
-import {VaultFixture} from "../support/VaultFixture.sol";
+import {ExitsFixture} from "../support/ExitsFixture.sol";
 
 /// @dev Gas of whole transactions, with their data, compared exactly with bench/gas.json.
 /// forge-config: default.isolate = true
 /// forge-config: long.isolate = true
-contract GasTest is VaultFixture, GasSnapshots {
+contract GasTest is ExitsFixture, GasSnapshots {
     uint256[] private none;
 
     function test_gas_users() public {
@@ -41,6 +41,28 @@ contract GasTest is VaultFixture, GasSnapshots {
         _snapshot("finalizeWithWithdrawal");
         vault.claim(alice, CASH);
         _snapshot("claim");
+    }
+
+    /// @dev Cash and one spot asset, and of the first exit of each; the verifier is a stand-in: the check of a proof with nine inputs takes some 245,000 more.
+    function test_gas_exit() public {
+        uint32 account = _registerFinal(alice, 1000);
+        _endow(ETHER, 50);
+        _deposit(alice, account, CASH, 5);
+        _freeze();
+        vault.refund(1, depositWords(account, CASH, 5));
+        _snapshot("refund");
+        _registerExit(Holder(account, alice, 1000, 60_000, 30));
+        _snapshot("registerExitWithoutProof");
+        _endWindow();
+        exits.payExit(_claim(Holder(account, alice, 1000, 60_000, 30)));
+        _snapshot("payExit");
+    }
+
+    function test_gas_freeze() public {
+        _register(alice, 0);
+        vm.warp(block.timestamp + OPERATION_DEADLINE + 1);
+        vault.freeze();
+        _snapshot("freeze");
     }
 
     function test_gas_commitDev() public {
