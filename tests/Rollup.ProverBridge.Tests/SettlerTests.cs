@@ -405,6 +405,9 @@ public sealed class SettlerTests(VaultChain chain) : IClassFixture<VaultChain>, 
         var expected = new VaultExpectation(10, Fr.One, CircuitProfile.Dev, KnownKey.Key, default);
         foreach (Address address in (Address[])[vault.Address, await VerifierAsync()])
             await other.RpcAsync("anvil_setCode", address.ToString(), Hex.Format(await anvil.Client.GetCodeAsync(address)));
+        // The vault's slot of the circuit: the verifier and its places.
+        string circuit = (await anvil.RpcAsync("eth_getStorageAt", vault.Address.ToString(), "0x2", "latest")).GetString()!;
+        await other.RpcAsync("anvil_setStorageAt", vault.Address.ToString(), "0x" + new string('0', 63) + "2", circuit);
         var halted = await Assert.ThrowsAsync<SettlementHaltedException>(() => SettlementService.CheckAsync(other.Client, new Vault(other.Client, vault.Address), expected, default));
         Assert.Contains("development key, and chain 10 is not a local one", halted.Message, StringComparison.Ordinal);
     }
