@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Runs every test of the repository and ends with the line "N passed, N failed[, N skipped]".
 # usage: tests/run.sh [--long]     --long runs the long tests instead: Category=Long, forge profile "long", *.long.mjs
+# FORGE_PROFILE=ci: more runs of fuzzing and invariants (contracts/foundry.toml).
 # .NET: all of Rollup.sln (already built). Solidity: contracts/test. Node: every tracked *.test.mjs (node:test).
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 case "${1:-}" in
-  "") filter='Category!=Long' profile=default pattern='*.test.mjs' ;;
+  "") filter='Category!=Long' profile=${FORGE_PROFILE:-default} pattern='*.test.mjs' ;;
   --long) filter='Category=Long' profile=long pattern='*.long.mjs' ;;
-  *) sed -n '2,4s/^# //p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,5s/^# //p' "$0" >&2; exit 2 ;;
 esac
 results="$PWD/TestResults"
 rm -rf "$results"

@@ -24,7 +24,7 @@ contract VaultInvariantTest is Test {
     /// @dev Read by forge: what a run may call.
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
         targets = new FuzzSelector[](1);
-        bytes4[] memory selectors = new bytes4[](12);
+        bytes4[] memory selectors = new bytes4[](15);
         selectors[0] = VaultHandler.register.selector;
         selectors[1] = VaultHandler.deposit.selector;
         selectors[2] = VaultHandler.claim.selector;
@@ -37,6 +37,9 @@ contract VaultInvariantTest is Test {
         selectors[9] = VaultHandler.request.selector;
         selectors[10] = VaultHandler.refund.selector;
         selectors[11] = VaultHandler.pause.selector;
+        selectors[12] = VaultHandler.registerExit.selector;
+        selectors[13] = VaultHandler.payExit.selector;
+        selectors[14] = VaultHandler.buyWithheld.selector;
         targets[0] = FuzzSelector(address(handler), selectors);
     }
 
@@ -115,28 +118,49 @@ contract VaultInvariantTest is Test {
 
     /// @dev The invariants mean something only if the handler gets everywhere: a fixed random walk must.
     function test_handler_reachesEveryAction() public {
-        for (uint256 step = 0; step < 640; step++) {
+        for (uint256 step = 0; step < 680; step++) {
             uint256 seed = uint256(keccak256(abi.encode("walk", step)));
             uint256 action = seed % 10;
             if (step >= 500) action = 4 + step % 3; // credits gather,
             if (step >= 530) action = step % 2 == 0 ? 0 : 8; // the queue waits,
             if (step >= 540) action = 10; // the operator goes away,
-            if (step >= 580) action = step % 2 == 0 ? 2 : 11; // and claims are still paid
+            if (step >= 580) action = step % 2 == 0 ? 2 : 11; // claims are still paid, operations refunded,
+            if (step >= 600) action = step % 2 == 0 ? 12 : 13; // exits registered, withheld spot bought,
+            if (step >= 620) action = step % 4 == 0 ? 12 : 14; // and paid, once each
             seed >>= 16;
-            if (action == 0) handler.register(seed, seed >> 32);
-            else if (action == 1) handler.deposit(seed, seed >> 32, seed >> 64, seed >> 96);
-            else if (action == 2) handler.claim(seed, seed >> 32);
-            else if (action == 3) handler.donate(seed, seed >> 32);
-            else if (action == 4) handler.commit(seed);
-            else if (action == 5) handler.prove(seed);
-            else if (action == 6) handler.finalize(seed);
-            else if (action == 7) handler.wait(seed);
-            else if (action == 8) handler.request(seed, seed >> 32, seed >> 64, seed >> 96);
-            else if (action == 9) handler.pause(seed);
-            else if (action == 10) handler.abandon(seed);
-            else handler.refund(seed);
+            if (action == 0) {
+                handler.register(seed, seed >> 32);
+            } else if (action == 1) {
+                handler.deposit(seed, seed >> 32, seed >> 64, seed >> 96);
+            } else if (action == 2) {
+                handler.claim(seed, seed >> 32);
+            } else if (action == 3) {
+                handler.donate(seed, seed >> 32);
+            } else if (action == 4) {
+                handler.commit(seed);
+            } else if (action == 5) {
+                handler.prove(seed);
+            } else if (action == 6) {
+                handler.finalize(seed);
+            } else if (action == 7) {
+                handler.wait(seed);
+            } else if (action == 8) {
+                handler.request(seed, seed >> 32, seed >> 64, seed >> 96);
+            } else if (action == 9) {
+                handler.pause(seed);
+            } else if (action == 10) {
+                handler.abandon(seed);
+            } else if (action == 11) {
+                handler.refund(seed);
+            } else if (action == 12) {
+                handler.registerExit(seed, seed >> 32, int256(uint256(uint32(seed >> 64))) - 2 ** 31, seed >> 96);
+            } else if (action == 13) {
+                handler.buyWithheld(seed, seed >> 32);
+            } else {
+                handler.payExit(seed);
+            }
         }
-        string[15] memory actions = [
+        string[19] memory actions = [
             "register",
             "deposit",
             "request",
@@ -151,7 +175,11 @@ contract VaultInvariantTest is Test {
             "finalize",
             "pause",
             "freeze",
-            "refund"
+            "refund",
+            "registerExit",
+            "buyWithheld",
+            "payExit",
+            "payTwice"
         ];
         for (uint256 i = 0; i < actions.length; i++) {
             vm.assertGe(handler.counts(bytes32(bytes(actions[i]))), 1, actions[i]);

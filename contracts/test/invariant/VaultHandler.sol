@@ -4,14 +4,15 @@ pragma solidity ^0.8.28;
 import {RollupVault} from "../../src/RollupVault.sol";
 import {TestToken} from "../../src/dev/TestToken.sol";
 import {Protocol} from "../../src/generated/Protocol.sol";
+import {IExits} from "../../src/interfaces/IExits.sol";
 import {IRollupVault} from "../../src/interfaces/IRollupVault.sol";
 import {OperationQueue} from "../../src/libraries/OperationQueue.sol";
 import {PublicData} from "../../src/libraries/PublicData.sol";
-import {VaultFixture} from "../support/VaultFixture.sol";
+import {ExitsFixture} from "../support/ExitsFixture.sol";
 
 /// @title Random users and an operator whose batches are honest, beside a ledger of what the vault should owe.
 /// @dev Actions do nothing where they cannot succeed; whatever they do attempt must succeed (fail_on_revert).
-contract VaultHandler is VaultFixture {
+contract VaultHandler is ExitsFixture {
     struct Queued {
         address depositor;
         uint256[5] words;
@@ -35,6 +36,10 @@ contract VaultHandler is VaultFixture {
     mapping(uint256 batch => uint256[]) private _moves;
     mapping(uint256 batch => uint256) public roots;
 
+    Holder[] private _holders; // registered exits
+    mapping(uint256 account => bool) private _leaves;
+    mapping(uint256 index => bool) private _left;
+    mapping(uint256 asset => uint256) private _before;
     bytes32 public stateAtFreeze;
     uint32 public finalAtFreeze;
     mapping(bytes32 action => uint256) public counts;
@@ -124,6 +129,66 @@ contract VaultHandler is VaultFixture {
         amount = bound(amount, 1, 2 ** 30);
         tokenOf(asset).mint(address(vault), amount);
         donated[asset] += amount;
+    }
+
+    // ---- exits ----
+
+    /// @notice Claims that the tree may or may not bear: the proof is a stand-in's, so whatever it says has to be paid pro rata.
+    function registerExit(uint256 who, uint256 which, int256 equity, uint256 lots) external {
+        if (!vault.frozen() || _accounts.length == 0) return;
+        uint32 account = _accounts[which % _accounts.length];
+        if (_leaves[account]) return;
+        int256 most = 2 ** 26;
+        lots = bound(lots, 0, 2 ** 14);
+        Holder memory holder = Holder(account, _actors[who % 3], equity % most, lots * 2000, lots);
+        _registerExit(holder);
+        _holders.push(holder);
+        _leaves[account] = true;
+        counts[block.timestamp < exits.windowEnd() ? bytes32("registerExit") : bytes32("registerLate")]++;
+    }
+
+    function payExit(uint256 which) external {
+        if (_holders.length == 0) return;
+        uint256 index = which % _holders.length;
+        Holder memory holder = _holders[index];
+        uint256[7] memory shown = _claim(holder);
+        if (_left[index]) {
+            bytes32 hash = keccak256(abi.encode(shown));
+            vm.expectRevert(abi.encodeWithSelector(IExits.WrongClaim.selector, hash, bytes32(uint256(1))));
+            exits.payExit(shown);
+            counts["payTwice"]++;
+            return;
+        }
+        if (block.timestamp < exits.windowEnd()) vm.warp(exits.windowEnd() + which % 60);
+        for (uint256 i = 0; i < 2; i++) {
+            _before[ASSETS[i]] = vault.credits(holder.owner, ASSETS[i]);
+        }
+        exits.payExit(shown);
+        _left[index] = true;
+        for (uint256 i = 0; i < 2; i++) {
+            uint256 paid = vault.credits(holder.owner, ASSETS[i]) - _before[ASSETS[i]];
+            uint256 most = i == 1 ? holder.etherLots : holder.equity > 0 ? uint256(holder.equity) : 0;
+            vm.assertLe(paid, most, "at most the claim");
+            credited[ASSETS[i]] += paid;
+            inTree[ASSETS[i]] -= paid;
+        }
+        counts["payExit"]++;
+    }
+
+    function buyWithheld(uint256 who, uint256 lots) external {
+        if (!vault.frozen() || block.timestamp >= exits.windowEnd()) return;
+        uint256 most = exits.withheld(ETHER);
+        if (most > inTree[ETHER]) most = inTree[ETHER];
+        if (most == 0) return;
+        lots = bound(lots, 1, most);
+        exits.setMark(ETHER, "risk inputs");
+        vm.prank(_actors[who % 3]);
+        exits.buyWithheld(ETHER, lots);
+        deposited[CASH] += lots * 2000;
+        inTree[CASH] += lots * 2000;
+        inTree[ETHER] -= lots;
+        credited[ETHER] += lots;
+        counts["buyWithheld"]++;
     }
 
     // ---- operator ----

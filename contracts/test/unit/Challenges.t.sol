@@ -1122,6 +1122,7 @@ contract ChallengeReceiptsTest is ChallengesFixture {
 
 /// @dev Gas of whole transactions, with their data.
 /// forge-config: default.isolate = true
+/// forge-config: ci.isolate = true
 /// forge-config: long.isolate = true
 contract ChallengesGasTest is ChallengesFixture, GasSnapshots {
     function test_gas_challengeUnproven() public {

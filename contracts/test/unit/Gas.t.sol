@@ -11,6 +11,7 @@ import {ExitsFixture} from "../support/ExitsFixture.sol";
 
 /// @dev Gas of whole transactions, with their data, compared exactly with bench/gas.json.
 /// forge-config: default.isolate = true
+/// forge-config: ci.isolate = true
 /// forge-config: long.isolate = true
 contract GasTest is ExitsFixture, GasSnapshots {
     uint256[] private none;

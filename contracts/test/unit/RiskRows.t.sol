@@ -242,6 +242,7 @@ contract RiskRowsTest is Test {
 
 /// @dev Gas of whole transactions, with their data.
 /// forge-config: default.isolate = true
+/// forge-config: ci.isolate = true
 /// forge-config: long.isolate = true
 contract RiskRowsGasTest is GasSnapshots {
     RiskRows private immutable rows = new RiskRows();

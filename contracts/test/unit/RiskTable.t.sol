@@ -124,6 +124,7 @@ contract RiskTableTest is Test {
 
 /// @dev Gas of whole transactions, with their data.
 /// forge-config: default.isolate = true
+/// forge-config: ci.isolate = true
 /// forge-config: long.isolate = true
 contract RiskTableGasTest is GasSnapshots {
     function test_gas_fiveOptionsOfATableOf98() public {
