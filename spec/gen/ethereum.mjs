@@ -117,4 +117,19 @@ const keystore = {
   json: JSON.parse(await stored.encrypt("correct horse Ünicode", { scrypt: { N: 1024, r: 8, p: 2 }, iv: `${hex(14)}ffff`, salt: hex(32), uuid: hex(16) })),
 };
 
-writeFileSync(new URL("../vectors/ethereum.json", import.meta.url), JSON.stringify({ abi, rlp, transactions, signatures, eip712, checksummed, keystore }, null, 1) + "\n");
+// Hashes of receipts (spec 10.5) in domains (spec 4.1), and of what an oracle committee signs (spec 10.6).
+const R = 21888242871839275222246405745257275088548364400416034343698204186575808495617n;
+const hashOf = (types, values) => keccak256(defaultAbiCoder.encode(types, values));
+const receipts = [1, 31337, 137].map((chainId, i) => {
+  const vault = ethers.utils.getAddress(hex(20)), version = 2 + i, number = (BigInt(hex(8)) >> BigInt(1 + 20 * i)).toString(), time = (1790000000000 + below(1000000)).toString();
+  const domain = (BigInt(hashOf(["string", "uint256", "address", "uint256"], ["rollup-settlement", chainId, vault, version])) % R).toString();
+  const orderHash = hex(32), previous = hex(32), batch = below(1000000), riskInputsHash = hex(32), riskRoot = (BigInt(hex(32)) % R).toString();
+  return {
+    chainId, vault, version, domain, number, orderHash, time, previous,
+    hash: hashOf(["string", "uint256", "uint64", "bytes32", "uint64", "bytes32"], ["rollup-receipt", domain, number, orderHash, time, previous]),
+    batch, riskInputsHash, riskRoot,
+    attested: hashOf(["string", "uint256", "uint32", "bytes32", "uint256", "uint64"], ["rollup-risk-inputs", domain, batch, riskInputsHash, riskRoot, time]),
+  };
+});
+
+writeFileSync(new URL("../vectors/ethereum.json", import.meta.url), JSON.stringify({ abi, rlp, transactions, signatures, eip712, checksummed, keystore, receipts }, null, 1) + "\n");

@@ -875,6 +875,28 @@ contract ChallengeReceiptsTest is ChallengesFixture {
         _challengeDouble(first, SEQUENCER, second, OTHER, "");
     }
 
+    /// @dev spec/vectors/ethereum.json, made by ethers: the sequencer's C# is held to the same.
+    function test_hashesAreThoseOfTheVectors() public {
+        string memory file = vm.readFile("../spec/vectors/ethereum.json");
+        for (uint256 i = 0; i < 3; i++) {
+            string memory at = string(abi.encodePacked(".receipts[", bytes1(uint8(48 + i)), "]."));
+            vm.chainId(vm.parseJsonUint(file, string.concat(at, "chainId")));
+            Challenges.Configuration memory config = challengesConfiguration();
+            config.vault = IRollupVault(vm.parseJsonAddress(file, string.concat(at, "vault")));
+            vm.etch(address(config.vault), address(vault).code);
+            Challenges other = new Challenges(config);
+            Challenges.Receipt memory receipt = Challenges.Receipt({
+                version: uint32(vm.parseJsonUint(file, string.concat(at, "version"))),
+                number: uint64(vm.parseJsonUint(file, string.concat(at, "number"))),
+                orderHash: vm.parseJsonBytes32(file, string.concat(at, "orderHash")),
+                time: uint64(vm.parseJsonUint(file, string.concat(at, "time"))),
+                previous: vm.parseJsonBytes32(file, string.concat(at, "previous"))
+            });
+            vm.assertEq(other.domainOf(receipt.version), vm.parseJsonUint(file, string.concat(at, "domain")), "domain");
+            vm.assertEq(other.receiptHash(receipt), vm.parseJsonBytes32(file, string.concat(at, "hash")), "hash");
+        }
+    }
+
     /// @dev An upgrade changes the domain, and ends nothing that was signed before.
     function test_doubleReceipt_ofAnyVersion() public {
         vm.assertEq(challenges.domainOf(VERSION), vault.domain(), "this version's domain");

@@ -38,6 +38,30 @@ contract OracleCommitteeTest is Test {
         vm.assertEq(committee.members()[4], vm.addr(secrets[4]), "the last member");
     }
 
+    /// @dev spec/vectors/ethereum.json, made by ethers.
+    function test_whatIsSignedIsThatOfTheVectors() public view {
+        string memory file = vm.readFile("../spec/vectors/ethereum.json");
+        for (uint256 i = 0; i < 3; i++) {
+            string memory at = string(abi.encodePacked(".receipts[", bytes1(uint8(48 + i)), "]."));
+            bytes32 hash = vm.parseJsonBytes32(file, string.concat(at, "attested"));
+            bytes memory signatures;
+            for (uint256 j = 0; j < 3; j++) {
+                (uint8 v, bytes32 r, bytes32 s) = vm.sign(secrets[j], hash);
+                signatures = abi.encodePacked(signatures, r, s, v);
+            }
+            uint64 time = uint64(vm.parseJsonUint(file, string.concat(at, "time")));
+            committee.requireAttested(
+                vm.parseJsonUint(file, string.concat(at, "domain")),
+                uint32(vm.parseJsonUint(file, string.concat(at, "batch"))),
+                vm.parseJsonBytes32(file, string.concat(at, "riskInputsHash")),
+                vm.parseJsonUint(file, string.concat(at, "riskRoot")),
+                time,
+                time,
+                signatures
+            );
+        }
+    }
+
     function test_fewerDoNot() public {
         bytes memory three = _sign(_pick(0, 1, 2));
         bytes memory two = new bytes(130);
