@@ -64,6 +64,9 @@ public static class VaultAbi
     /// <summary>What accounts hold by the last final root, and what of the vault's balance is left for them, in protocol units.</summary>
     public static readonly AbiFunction Solvency = AbiFunction.Parse("solvency(uint32 asset)(uint256,uint256)");
 
+    /// <summary>The contract by which the vault is left once it is frozen (<see cref="ExitsAbi"/>); 0 until it is set.</summary>
+    public static readonly AbiFunction Exits = AbiFunction.Parse("exits()(address)");
+
     /// <summary>q_index of spec 6.2.</summary>
     public static readonly AbiFunction QueuePrefix = AbiFunction.Parse("queuePrefix(uint40 index)(bytes32)");
 

@@ -10,18 +10,21 @@ namespace Rollup.Circuits;
 /// </summary>
 public sealed class ExitInput
 {
-    private readonly int account, slots;
+    // Input values of the circuit besides those of a slot's bucket, and those of one.
+    private const int FixedValues = 5 + Bound.Positions / 4 + 1 + 3 * Depth.Account + 7 + 3 * Bound.Positions;
+    private const int SlotValues = 3 * Depth.RiskBuckets + Bound.RowsPerBucket * RiskRowEncoding.Elements;
+
+    private readonly int account;
     private readonly AccountIdentity identity;
     private readonly LeafContents contents;
     private readonly ImmutableArray<Fr> path;
     private readonly RiskTree risk;
 
-    private ExitInput(int account, AccountIdentity identity, LeafContents contents, ImmutableArray<Fr> path, RiskTree risk, int slots)
+    private ExitInput(int account, AccountIdentity identity, LeafContents contents, ImmutableArray<Fr> path, RiskTree risk)
     {
-        (this.account, this.identity, this.contents, this.path, this.risk, this.slots) = (account, identity, contents, path, risk, slots);
+        (this.account, this.identity, this.contents, this.path, this.risk) = (account, identity, contents, path, risk);
         if (account is < 0 or >= 1 << Width.Account) throw new ArgumentException($"Account {account} is outside 0..2^{Width.Account}-1.", nameof(account));
         if (identity.Owner == default) throw new ArgumentException($"Account {account} has no owner: nobody can leave with it.", nameof(identity));
-        if (contents.Positions.Length > slots) throw new ArgumentException($"Account {account} has {contents.Positions.Length} positions, where the circuit takes {slots}.", nameof(contents));
         Root = QuadTree.RootFrom(contents.Hash(identity), (ulong)account, path.AsSpan());
         Equity = contents.Cash + Value(spot: false);
         SpotValue = Value(spot: true);
@@ -43,10 +46,14 @@ public sealed class ExitInput
     /// <summary>Builds the input.</summary>
     /// <param name="path">The account's siblings, three a level, from the leaf upward.</param>
     /// <param name="risk">The table that values it.</param>
-    /// <param name="slots">Slots that the circuit's instance opens; all of a leaf's in <c>circuits/main/exit.circom</c>.</param>
-    /// <exception cref="ArgumentException">The account has no owner, holds what the table does not list, or more than the circuit takes; the message says what.</exception>
-    public static ExitInput Build(int account, AccountIdentity identity, LeafContents contents, ImmutableArray<Fr> path, RiskTree risk, int slots = Bound.Positions) =>
-        new(account, identity, contents, path, risk, slots);
+    /// <exception cref="ArgumentException">The account has no owner, holds what the table does not list, or is worth more than the circuit takes; the message says what.</exception>
+    public static ExitInput Build(int account, AccountIdentity identity, LeafContents contents, ImmutableArray<Fr> path, RiskTree risk) => new(account, identity, contents, path, risk);
+
+    /// <summary>How many slots of a leaf an instance of the circuit opens: all of them in <c>circuits/main/exit.circom</c>.</summary>
+    /// <param name="values">Input values of the instance.</param>
+    /// <exception cref="ArgumentException">No instance has so many.</exception>
+    public static int SlotsOf(int values) => Math.DivRem(values - FixedValues, SlotValues) is (>= 0 and <= Bound.Positions and var slots, 0)
+        ? slots : throw new ArgumentException($"A circuit of {values} input values is no instance of the circuit of exits.", nameof(values));
 
     /// <summary>The account root that the path leads to.</summary>
     public Fr Root { get; }
@@ -60,9 +67,12 @@ public sealed class ExitInput
     /// <summary>In the circuit's order: root, riskRoot, accountOwner, equity, spotValue, p0..p3.</summary>
     public ImmutableArray<Fr> PublicInputs { get; }
 
-    /// <summary>The circuit's input.</summary>
-    public CircuitInput ToCircuitInput()
+    /// <summary>The input of an instance of the circuit.</summary>
+    /// <param name="slots">Slots that it opens.</param>
+    /// <exception cref="ArgumentException">The account has more positions.</exception>
+    public CircuitInput ToCircuitInput(int slots = Bound.Positions)
     {
+        if (contents.Positions.Length > slots) throw new ArgumentException($"Account {account} has {contents.Positions.Length} positions, where the circuit takes {slots}.", nameof(slots));
         var input = new CircuitInput();
         string[] publics = ["root", "riskRoot", "accountOwner", "equity", "spotValue"];
         for (int i = 0; i < publics.Length; i++) input.Add(publics[i], PublicInputs[i]);

@@ -18,7 +18,6 @@ public sealed unsafe class WitnessLibrary : IDisposable
 
     private readonly nint handle;
     private readonly delegate* unmanaged<uint, ulong*, uint*, ulong*, ulong*, ulong, int*, uint*, byte*, uint, int> calculate;
-    private readonly int inputs;
 
     private WitnessLibrary(nint handle, string path)
     {
@@ -30,11 +29,14 @@ public sealed unsafe class WitnessLibrary : IDisposable
         if (describe(prime, &wires, &values) is var status and not 0) throw new ProverException(ProverFault.NotStarted, $"{path} cannot be used: {Reason(status)}.");
         for (int i = 0; i < 4; i++)
             if (prime[i] != (ulong)((Fr.Modulus >> (64 * i)) & ulong.MaxValue)) throw new ProverException(ProverFault.NotStarted, $"{path} is of another curve than BN254.");
-        (WireCount, inputs) = ((int)wires, (int)values);
+        (WireCount, InputCount) = ((int)wires, (int)values);
     }
 
     /// <summary>Values of a witness, the constant one included.</summary>
     public int WireCount { get; }
+
+    /// <summary>Values that the circuit is given.</summary>
+    public int InputCount { get; }
 
     /// <summary>Loads a library.</summary>
     /// <param name="path">The library.</param>
@@ -135,7 +137,7 @@ public sealed unsafe class WitnessLibrary : IDisposable
         103 => "the circuit called what is no function of its kind",
         104 => "the circuit reached code that it must not reach",
         107 => $"Not enough values for input signal {signal}",
-        108 => $"Not all inputs have been set: {given} values of {inputs}",
+        108 => $"Not all inputs have been set: {given} values of {InputCount}",
         _ => $"the generator stopped with code {status}",
     };
 

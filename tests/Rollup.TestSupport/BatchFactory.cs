@@ -50,6 +50,9 @@ public sealed class BatchFactory
 
     public AccountIdentity Identity(int account) => accounts[account].Identity;
 
+    /// <summary>The account's siblings, three a level, from the leaf upward.</summary>
+    public ImmutableArray<Fr> Path(int account) => [.. tree.Path((ulong)account)];
+
     public OrderSlots Slots(int account) => accounts[account].Slots;
 
     /// <summary>The key of a test account: the same for the same number.</summary>

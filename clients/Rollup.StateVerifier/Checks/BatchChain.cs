@@ -34,6 +34,7 @@ public sealed class BatchChain(VaultParameters parameters, VaultEvents events, I
     private readonly QuadTree tree = VaultParameters.GenesisTree();
     private readonly Dictionary<int, RegisteredAccount> registered = [];
     private readonly Dictionary<int, PublishedLeaf> leaves = [];
+    private readonly SortedDictionary<int, Int128> held = new() { [0] = 0 };
     private Fr root = parameters.GenesisRoot;
     private long lastClose;
     private int consumed;
@@ -56,9 +57,26 @@ public sealed class BatchChain(VaultParameters parameters, VaultEvents events, I
     /// <summary>The last final leaf of each wanted account that was touched.</summary>
     public IReadOnlyDictionary<int, PublishedLeaf> FinalLeaves => leaves;
 
+    /// <summary>The account's siblings under the root of the last batch appended, three a level, from the leaf upward.</summary>
+    public ImmutableArray<Fr> PathOf(int account) => [.. tree.Path((ulong)account)];
+
+    /// <summary>
+    /// What accounts hold after the newest final batch, by asset, in atoms or lots: what its and earlier batches took off the queue, less what they paid. Sums are proven to change by nothing else.
+    /// </summary>
+    public IReadOnlyDictionary<int, Int128> FinalHoldings => held;
+
     /// <summary>Checks the next batch.</summary>
     /// <exception cref="CheckFailedException">A check fails; nothing after it can be judged, so the chain must not be used further.</exception>
-    public BatchReport Append(BatchEvents batch, BatchEvidence evidence)
+    public BatchReport Append(BatchEvents batch, BatchEvidence evidence) => Append(batch, evidence, judge: true);
+
+    /// <summary>
+    /// Takes the next final batch as the vault took it, to leave by it: its data must lead to its root, and the risk inputs of the last final batch to its risk root. What
+    /// else is wrong with a final batch was to be objected to in time; nothing of it keeps an owner from leaving.
+    /// </summary>
+    /// <exception cref="CheckFailedException">A check fails.</exception>
+    public BatchReport Rebuild(BatchEvents batch, BatchEvidence evidence) => Append(batch, evidence, judge: false);
+
+    private BatchReport Append(BatchEvents batch, BatchEvidence evidence, bool judge)
     {
         CommitCall call = CommitCall.From(parameters, batch, evidence);
         L1Block block = CheckBlock(batch, evidence.CommitBlock);
@@ -68,23 +86,31 @@ public sealed class BatchChain(VaultParameters parameters, VaultEvents events, I
         PublicData data = CheckHeader(batch, call, block);
         int bounced = CheckOperations(batch, data, call.Bounced);
         CheckTree(batch, data);
-        RiskInputs risk = CheckRisk(batch, call);
-        CheckRecord(batch, evidence.Record, call, data, z, y);
-        if (batch.Proven is not null) ProofCall.Verify(verifier, batch, evidence.Proof, [call.Commitment, y, z, call.RiskRoot]);
+        RiskInputs? risk = judge || batch.Batch == parameters.LastFinal ? CheckRisk(batch, call, judge) : null;
+        if (judge) CheckRecord(batch, evidence.Record, call, data, z, y);
+        if (judge && batch.Proven is not null) ProofCall.Verify(verifier, batch, evidence.Proof, [call.Commitment, y, z, call.RiskRoot]);
 
         root = data.NewRoot;
         lastClose = data.Header.Close;
-        var report = new BatchReport(data.Header, batch.Status, batch.Proven is not null, bounced, data.Withdrawals.Count(w => w.Amount != 0),
+        var report = new BatchReport(data.Header, batch.Status, judge && batch.Proven is not null, bounced, data.Withdrawals.Count(w => w.Amount != 0),
             data.Blocks.DistinctBy(b => b.Account).Count(), root, call.RiskRoot, block);
         if (batch.Status == BatchStatus.Final)
         {
             (LastFinal, FinalRiskInputs) = (report, risk);
+            foreach (Operation operation in data.Operations.OfType<Operation>()) Hold(operation.Asset, Moved(operation));
+            foreach (PublicWithdrawal withdrawal in data.Withdrawals) Hold(withdrawal.Asset, -withdrawal.Amount);
             foreach (PublicBlock published in data.Blocks)
                 if (wanted.Contains(published.Account)) leaves[published.Account] = new PublishedLeaf(batch.Batch, published.Leaf, published.Cipher);
         }
 
         return report;
     }
+
+    // What a withdrawal request is paid stands in place of the key's x (spec 5.1.2).
+    private static long Moved(Operation operation) => operation.Kind != OperationKind.WithdrawalRequest ? operation.Amount
+        : operation.KeyX.TryToUInt64(out ulong paid) ? -checked((long)paid) : throw new InvalidOperationException("A request in a batch that is proven is paid less than 2^48.");
+
+    private void Hold(int asset, long change) => held[asset] = held.GetValueOrDefault(asset) + change;
 
     private static CheckFailedException Fail(Check check, BatchEvents batch, string problem, object? expected = null, object? found = null) =>
         new(check, problem, batch.Batch, Text(expected), Text(found));
@@ -164,12 +190,12 @@ public sealed class BatchChain(VaultParameters parameters, VaultEvents events, I
         if (tree.Root != data.NewRoot) throw Fail(Check.Tree, batch, "the published leaves do not lead to its new root", tree.Root, data.NewRoot);
     }
 
-    private RiskInputs CheckRisk(BatchEvents batch, CommitCall call)
+    private RiskInputs CheckRisk(BatchEvents batch, CommitCall call, bool judge)
     {
         if (!RiskInputs.TryDecode(call.RiskInputs, out RiskInputs inputs, out string problem)) throw Fail(Check.Risk, batch, $"its risk inputs are malformed: {problem}");
         if (inputs.Batch != batch.Batch) throw Fail(Check.Risk, batch, "its risk inputs are for another batch", batch.Batch, inputs.Batch);
         ImmutableArray<RiskRow> rows = RiskRows.From(inputs);
-        foreach (RiskRow row in rows.Where(r => (r.Flags & InstrumentFlags.Settled) != 0)) CheckSettled(batch, row);
+        foreach (RiskRow row in rows.Where(r => judge && (r.Flags & InstrumentFlags.Settled) != 0)) CheckSettled(batch, row);
         Fr riskRoot = new RiskTree(rows).Root;
         return riskRoot == call.RiskRoot ? inputs : throw Fail(Check.Risk, batch, "its risk inputs do not give its risk root", riskRoot, call.RiskRoot);
     }

@@ -53,6 +53,9 @@ public enum Check
 
     /// <summary>The account's leaf does not open with the view key, or its contents are not under the root.</summary>
     Leaf = 26,
+
+    /// <summary>The vault counts what accounts hold differently, or has less than that.</summary>
+    Solvency = 27,
 }
 
 /// <summary>Something that must hold does not: which check, at which batch, what was expected and what was found.</summary>

@@ -15,20 +15,22 @@ public static class HistoryCheck
     /// <summary>Runs every check that does not concern a single account.</summary>
     /// <param name="accounts">The accounts whose leaves are wanted.</param>
     /// <param name="onBatch">Gets each batch as soon as it is checked.</param>
+    /// <param name="judge">Otherwise only final batches are taken, by <see cref="BatchChain.Rebuild"/>: for who leaves a frozen vault.</param>
     /// <exception cref="CheckFailedException">A check fails.</exception>
     /// <exception cref="ChainReorganisedException"/>
     public static async Task<VerifiedHistory> RunAsync(
-        IVaultSource source, Pins pins, AccountQuery accounts, IProgress<ReadProgress>? progress = null, Action<BatchReport>? onBatch = null, CancellationToken cancellation = default)
+        IVaultSource source, Pins pins, AccountQuery accounts, IProgress<ReadProgress>? progress = null, Action<BatchReport>? onBatch = null, bool judge = true, CancellationToken cancellation = default)
     {
         VaultSnapshot snapshot = await source.ReadSnapshotAsync(progress, cancellation);
         VaultParameters parameters = VaultParameters.From(snapshot, pins);
         VaultEvents events = VaultEvents.From(snapshot, parameters);
         var chain = new BatchChain(parameters, events, accounts.Candidates(events));
-        await foreach ((BatchEvents batch, BatchEvidence evidence) in ReadBatchesAsync(source, snapshot, events, cancellation))
+        BatchEvents[] batches = [.. events.Batches.Where(b => judge || b.Status == BatchStatus.Final)];
+        await foreach ((BatchEvents batch, BatchEvidence evidence) in ReadBatchesAsync(source, snapshot, batches, cancellation))
         {
-            BatchReport report = chain.Append(batch, evidence);
+            BatchReport report = judge ? chain.Append(batch, evidence) : chain.Rebuild(batch, evidence);
             onBatch?.Invoke(report);
-            progress?.Report(new ReadProgress("batches", batch.Batch, (ulong)events.Batches.Count));
+            progress?.Report(new ReadProgress("batches", batch.Batch, (ulong)batches.Length));
         }
 
         await source.ConfirmAsync(snapshot, cancellation);
@@ -37,13 +39,13 @@ public static class HistoryCheck
 
     /// <summary>What L1 says about each batch, in order; nothing of it is checked.</summary>
     public static async IAsyncEnumerable<(BatchEvents Batch, BatchEvidence Evidence)> ReadBatchesAsync(
-        IVaultSource source, VaultSnapshot snapshot, VaultEvents events, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+        IVaultSource source, VaultSnapshot snapshot, IReadOnlyList<BatchEvents> batches, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
     {
         var ahead = new Queue<Task<BatchEvidence>>();
         int next = 0;
-        foreach (BatchEvents batch in events.Batches)
+        foreach (BatchEvents batch in batches)
         {
-            for (; next < events.Batches.Count && ahead.Count < ReadAhead; next++) ahead.Enqueue(source.ReadBatchAsync(snapshot, events.Batches[next], cancellation));
+            for (; next < batches.Count && ahead.Count < ReadAhead; next++) ahead.Enqueue(source.ReadBatchAsync(snapshot, batches[next], cancellation));
             yield return (batch, await ahead.Dequeue());
         }
     }

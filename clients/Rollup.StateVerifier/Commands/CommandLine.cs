@@ -41,6 +41,19 @@ public static class CommandLine
         });
         var folder = new Option<string>("--out") { Description = "A new folder for the copy.", Required = true };
 
+        var provingKey = new Option<string?>("--proving-key") { Description = "The .zkey file of the circuit of exits." };
+        var provingKeyHash = new Option<Bytes32?>("--proving-key-sha256")
+        {
+            Description = "SHA-256 that the proving key must have, as it was published.",
+            CustomParser = argument => Parse<Bytes32?>(argument, text => Bytes32.Parse(text.StartsWith("0x", StringComparison.Ordinal) ? text : $"0x{text}")),
+        };
+        var circuit = new Option<string?>("--circuit") { Description = "The circuit's .wasm file. Its native witness library is made beside it once, with the C compiler of this machine." };
+        var keystore = new Option<string?>("--keystore") { Description = "Encrypted wallet file that pays the transaction; it need not be the owner's." };
+        var passwordFile = new Option<string?>("--password-file") { Description = "File with the wallet's password (mode 600); without it the terminal asks." };
+        var prepare = new Option<string?>("--prepare") { Description = "Write the exit to a new file, to be sent by anybody." };
+        var send = new Option<string?>("--send") { Description = "Register the exit of a prepared file." };
+        var pay = new Option<string?>("--pay") { Description = "Credit the owner with the share of a prepared file's exit, when the window of registrations is over." };
+
         Option[] source = [rpc, vault, fromBlock, finalized];
         Option[] pins = [chainId, keyHash];
         SourceArguments Source(ParseResult p) => new(p.GetValue(rpc), p.GetValue(vault), p.GetValue(fromBlock), p.GetValue(finalized), p.GetValue(data));
@@ -58,15 +71,24 @@ public static class CommandLine
         var fetch = Make("fetch", "Save what L1 answers, to be verified without it (--data).", [.. source, folder]);
         fetch.SetAction((p, cancellation) => RunAsync(p, s => s.FetchAsync(Source(p), p.GetRequiredValue(folder), cancellation)));
 
+        var exit = Make("exit", "Leave a frozen vault: rebuild the account from L1 alone, prove what it is worth by the last final batch, and register it.",
+            [.. source, .. pins, key, account, provingKey, provingKeyHash, circuit, prepare, keystore, passwordFile, send, pay]);
+        exit.SetAction((p, cancellation) => RunAsync(p, s => s.ExitAsync(Source(p), PinsOf(p), p.GetValue(key), p.GetValue(account), new ExitArguments(
+            p.GetValue(provingKey), p.GetValue(provingKeyHash), p.GetValue(circuit), p.GetValue(keystore), p.GetValue(passwordFile), p.GetValue(prepare), p.GetValue(send), p.GetValue(pay)), cancellation)));
+
+        var solvency = Make("solvency", "Count what accounts hold of each asset from the published data, and compare it with what the vault counts and has.", [.. source, .. pins, json]);
+        solvency.SetAction((p, cancellation) => RunAsync(p, s => s.SolvencyAsync(Source(p), PinsOf(p), cancellation)));
+
         string codes = string.Join(", ", Enum.GetValues<Check>().Select(c => $"{(int)c} {c.Name()}"));
         return new RootCommand(
             $"""
             Verifies a rollup from L1 alone: the chain of roots, the published data, the risk tables, the operations, every proof, and one owner's balance.
             Believes nothing that the operator says; takes L1's own history as the endpoint tells it.
 
-            Exit codes: 0 every check holds, 2 usage, 3 endpoint unreachable, 4 malformed answer, 5 malformed copy, 6 chain reorganised while reading;
+            Exit codes: 0 every check holds, 2 usage, 3 endpoint unreachable, 4 malformed answer, 5 malformed copy, 6 chain reorganised while reading,
+            7 no exit, or not like this, 8 not sent;
             a check that fails: {codes}.
-            """) { verify, batches, fetch };
+            """) { verify, batches, fetch, exit, solvency };
     }
 
     private static Command Make(string name, string description, Option[] options)

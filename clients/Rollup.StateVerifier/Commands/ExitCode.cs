@@ -3,6 +3,7 @@ using Rollup.Ethereum;
 using Rollup.StateVerifier.Accounts;
 using Rollup.StateVerifier.Chain;
 using Rollup.StateVerifier.Checks;
+using Rollup.StateVerifier.Exits;
 
 namespace Rollup.StateVerifier.Commands;
 
@@ -15,13 +16,17 @@ internal static class ExitCode
     public const int MalformedAnswer = 4;
     public const int MalformedCopy = 5;
     public const int Reorganised = 6;
+    public const int NoExit = 7;
+    public const int NotSent = 8;
     public const int Cancelled = 130;
 
     /// <summary>The code and name of a failure that is to be expected; null for a defect of this program.</summary>
     public static (int Code, string Name)? Of(Exception e) => e switch
     {
         CheckFailedException failed => ((int)failed.Check, failed.Check.Name()),
-        UsageException or KeyFileException or FieldPathException => (Usage, "usage"),
+        UsageException or KeyFileException or KeystoreException or SecretFileException or FieldPathException => (Usage, "usage"),
+        NoExitException => (NoExit, "no-exit"),
+        FeeTooHighException or TransactionPendingException => (NotSent, "not-sent"),
         EthereumUnreachableException => (Unreachable, "unreachable"),
         EthereumException => (MalformedAnswer, "malformed-answer"),
         SavedCopyException => (MalformedCopy, "malformed-copy"),

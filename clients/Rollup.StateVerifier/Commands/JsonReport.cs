@@ -37,6 +37,18 @@ internal static class JsonReport
         };
     }
 
+    public static JsonNode Of(VerifiedHistory history, IReadOnlyList<AssetSolvency> assets) => new JsonObject
+    {
+        ["chainId"] = history.Snapshot.ChainId,
+        ["vault"] = history.Parameters.Vault.ToString(),
+        ["head"] = Block(history.Snapshot.Head),
+        ["lastFinal"] = history.Parameters.LastFinal,
+        ["assets"] = new JsonArray([.. assets.Select(a => (JsonNode)new JsonObject
+        {
+            ["asset"] = a.Asset, ["accountsHold"] = Text(a.Held), ["vaultCounts"] = a.Liabilities.ToString(CultureInfo.InvariantCulture), ["vaultHas"] = a.Holdings.ToString(CultureInfo.InvariantCulture),
+        })]),
+    };
+
     public static JsonNode Of(Exception failure, (int Code, string Name) exit)
     {
         var failed = failure as CheckFailedException;

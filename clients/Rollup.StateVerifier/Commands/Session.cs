@@ -1,14 +1,26 @@
+using System.Globalization;
+using System.Numerics;
 using System.Text.Json.Nodes;
+using Rollup.Circuits;
+using Rollup.Crypto.Settlement;
 using Rollup.Ethereum;
+using Rollup.Groth16;
 using Rollup.Protocol;
 using Rollup.StateVerifier.Accounts;
 using Rollup.StateVerifier.Chain;
 using Rollup.StateVerifier.Checks;
+using Rollup.StateVerifier.Exits;
 
 namespace Rollup.StateVerifier.Commands;
 
 /// <summary>Where the vault's history comes from: an endpoint and a vault, or a saved copy.</summary>
 internal sealed record SourceArguments(string? Rpc, string? Vault, ulong FromBlock, bool Finalized, string? Data);
+
+/// <summary>One asset, in atoms of cash or lots.</summary>
+/// <param name="Held">What accounts hold by the data of final batches.</param>
+/// <param name="Liabilities">The same as the vault counts it.</param>
+/// <param name="Holdings">What the vault has for them: its balance less claims and what is queued.</param>
+internal sealed record AssetSolvency(int Asset, Int128 Held, BigInteger Liabilities, BigInteger Holdings);
 
 /// <summary>Runs the commands, with all that they share: source, progress, output, failures.</summary>
 internal sealed class Session(TextWriter output, TextWriter errors, bool isTerminal, bool json) : IDisposable
@@ -27,7 +39,7 @@ internal sealed class Session(TextWriter output, TextWriter errors, bool isTermi
     {
         var query = new AccountQuery(keyFile is null ? null : KeyFile.Load(keyFile), account);
         var batches = new List<BatchReport>();
-        VerifiedHistory history = await HistoryCheck.RunAsync(Open(from), pins, query, progress, batches.Add, cancellation);
+        VerifiedHistory history = await HistoryCheck.RunAsync(Open(from), pins, query, progress, batches.Add, cancellation: cancellation);
         progress.Dispose();
         var statements = AccountStatement.Of(history, query);
         Warn(history, pins, from);
@@ -42,7 +54,7 @@ internal sealed class Session(TextWriter output, TextWriter errors, bool isTermi
         return GuardAsync(
             async () =>
             {
-                VerifiedHistory history = await HistoryCheck.RunAsync(Open(from), pins, new AccountQuery(), progress, batches.Add, cancellation);
+                VerifiedHistory history = await HistoryCheck.RunAsync(Open(from), pins, new AccountQuery(), progress, batches.Add, cancellation: cancellation);
                 progress.Dispose();
                 Warn(history, pins, from);
                 if (json) WriteJson(JsonReport.Of(history, batches, []));
@@ -62,7 +74,7 @@ internal sealed class Session(TextWriter output, TextWriter errors, bool isTermi
         VaultSnapshot snapshot = await source.ReadSnapshotAsync(progress, cancellation);
         await copy.WriteAsync(snapshot, cancellation);
         VaultEvents events = VaultEvents.From(snapshot, VaultParameters.From(snapshot, new Pins()));
-        await foreach ((BatchEvents batch, BatchEvidence evidence) in HistoryCheck.ReadBatchesAsync(source, snapshot, events, cancellation))
+        await foreach ((BatchEvents batch, BatchEvidence evidence) in HistoryCheck.ReadBatchesAsync(source, snapshot, events.Batches, cancellation))
         {
             await copy.WriteAsync(evidence, cancellation);
             progress.Report(new ReadProgress("batches", batch.Batch, (ulong)events.Batches.Count));
@@ -73,25 +85,100 @@ internal sealed class Session(TextWriter output, TextWriter errors, bool isTermi
         output.WriteLine($"saved {events.Batches.Count} batches and {events.Operations.Count} operations, as of block {snapshot.Head.Number}, in {folder}");
     });
 
+    /// <summary><c>exit</c>: proves what an account is worth in the frozen vault, and saves or sends it; or sends what was saved.</summary>
+    public Task<int> ExitAsync(SourceArguments from, Pins pins, string? keyFile, int? account, ExitArguments arguments, CancellationToken cancellation) => GuardAsync(async () =>
+    {
+        (EthereumClient client, Address vault) = Connect(from);
+        if (arguments.Bundle() is { } file)
+        {
+            await SendAsync(client, vault, ExitBundle.Load(file), arguments, cancellation);
+            return;
+        }
+
+        ProvingFiles files = arguments.Proving();
+        var query = new AccountQuery(keyFile is null ? null : KeyFile.Load(keyFile), account);
+        ExitContract contract = await ExitContract.FindAsync(client, vault, cancellation);
+        VerifiedHistory history = await HistoryCheck.RunAsync(Source(client, vault, from), pins, query, progress, judge: false, cancellation: cancellation);
+        ExitInput input = Exit.Of(history, query, out int leaving, out LeafContents contents);
+        if (await contract.StatusAsync(leaving, cancellation) is not ExitStatus.Open and var status)
+            throw new NoExitException($"The exit of account {leaving} is {TextReport.Name(status)} already.");
+        (uint version, VerifyingKey key) = await contract.VersionOfAsync(files.ProvingKey, cancellation);
+        if (DevKeys.IsDevelopment(key) && !DevKeys.IsLocalChain(history.Snapshot.ChainId))
+            throw new NoExitException($"{files.ProvingKey} is a development key, and chain {history.Snapshot.ChainId} is no local one.");
+        Proof proof = await ExitProver.ProveAsync(input, files, key, progress, errors, cancellation);
+        progress.Dispose();
+        var bundle = new ExitBundle(history.Snapshot.ChainId, vault, version, proof, input.PublicInputs);
+        TextReport.Write(output, leaving, input, contents, history);
+        if (arguments.Prepare is { } path)
+        {
+            bundle.Save(path);
+            output.WriteLine($"prepared in {path}: whoever sends it (exit --send), it pays the owner");
+        }
+
+        if (arguments.Keystore is not null) await SendAsync(client, vault, bundle, arguments, cancellation);
+    });
+
+    /// <summary><c>solvency</c>: what accounts hold by asset, counted from the data of final batches, beside what the vault counts and has.</summary>
+    public Task<int> SolvencyAsync(SourceArguments from, Pins pins, CancellationToken cancellation) => GuardAsync(async () =>
+    {
+        (EthereumClient client, Address vault) = Connect(from);
+        VerifiedHistory history = await HistoryCheck.RunAsync(Source(client, vault, from), pins, new AccountQuery(), progress, judge: false, cancellation: cancellation);
+        var assets = new List<AssetSolvency>();
+        foreach ((int asset, Int128 held) in history.Chain.FinalHoldings)
+        {
+            object[] answer = await client.CallAsync(vault, VaultAbi.Solvency, [asset], history.Snapshot.Head.Number, cancellation);
+            assets.Add(new AssetSolvency(asset, held, (BigInteger)answer[0], (BigInteger)answer[1]));
+        }
+
+        progress.Dispose();
+        if (json) WriteJson(JsonReport.Of(history, assets));
+        else TextReport.Write(output, history, assets);
+        if (assets.FirstOrDefault(a => a.Liabilities != (BigInteger)a.Held) is { } miscounted)
+            throw new CheckFailedException(Check.Solvency, $"the vault counts what accounts hold of asset {miscounted.Asset} differently", null, Convert.ToString(miscounted.Held, CultureInfo.InvariantCulture), miscounted.Liabilities.ToString(CultureInfo.InvariantCulture));
+        if (assets.FirstOrDefault(a => a.Holdings < a.Liabilities) is { } missing)
+            throw new CheckFailedException(Check.Solvency, $"the vault has less of asset {missing.Asset} than accounts hold", null, missing.Liabilities.ToString(CultureInfo.InvariantCulture), missing.Holdings.ToString(CultureInfo.InvariantCulture));
+    });
+
+    private async Task SendAsync(EthereumClient client, Address vault, ExitBundle bundle, ExitArguments arguments, CancellationToken cancellation)
+    {
+        ExitContract contract = await ExitContract.FindAsync(client, vault, cancellation);
+        await contract.CheckAsync(bundle, cancellation);
+        bool pays = arguments.Pay is not null;
+        ExitStatus status = await contract.StatusAsync(bundle.Account, cancellation);
+        if (status != (pays ? ExitStatus.Registered : ExitStatus.Open))
+            throw new NoExitException($"The exit of account {bundle.Account} is {(status == ExitStatus.Open ? "not registered: send it first" : $"{TextReport.Name(status)} already")}.");
+        ulong end = await contract.WindowEndAsync(cancellation), now = (await client.GetBlockAsync(BlockTag.Latest, cancellation))!.Timestamp;
+        if (pays && now < end) throw new NoExitException($"The window of registrations ends at {TextReport.Time(end)}; shares are known then.");
+        using var wallet = new Wallet(client, arguments.Key());
+        TransactionReceipt receipt = await contract.SendAsync(wallet, pays ? bundle.Pay() : bundle.Register(), cancellation);
+        output.WriteLine($"the exit of account {bundle.Account} is {(pays ? "paid: its share is credited to the owner, claim it from the vault" : "registered")}, in transaction {receipt.TransactionHash} of block {receipt.BlockNumber}");
+        if (!pays) output.WriteLine(now < end ? $"registrations share alike until {TextReport.Time(end)}; from then on have it paid (exit --pay)" : "the window is over: it is paid from what the others leave (exit --pay)");
+    }
+
     private IVaultSource Open(SourceArguments from)
     {
         if (from.Data is not null)
             return from.Rpc is null && from.Vault is null ? new SavedCopy(from.Data) : throw new UsageException("--data takes the place of --rpc and --vault: give one or the other.");
         if (from.Rpc is null || from.Vault is null) throw new UsageException("Give --rpc and --vault, or --data.");
-        EthereumClient client;
-        Address vault;
+        (EthereumClient client, Address vault) = Connect(from);
+        return Source(client, vault, from);
+    }
+
+    private static ChainSource Source(EthereumClient client, Address vault, SourceArguments from) => new(client, vault, from.FromBlock, from.Finalized ? BlockTag.Finalized : BlockTag.Latest);
+
+    private (EthereumClient Client, Address Vault) Connect(SourceArguments from)
+    {
+        if (from.Rpc is null || from.Vault is null) throw new UsageException("Give --rpc and --vault.");
         try
         {
-            client = new EthereumClient(new Uri(from.Rpc));
+            var client = new EthereumClient(new Uri(from.Rpc));
             owned.Add(client);
-            vault = Eip55.Parse(from.Vault);
+            return (client, Eip55.Parse(from.Vault));
         }
         catch (Exception e) when (e is FormatException or ArgumentException)
         {
             throw new UsageException($"--rpc or --vault: {e.Message}");
         }
-
-        return new ChainSource(client, vault, from.FromBlock, from.Finalized ? BlockTag.Finalized : BlockTag.Latest);
     }
 
     private void Warn(VerifiedHistory history, Pins pins, SourceArguments from)
@@ -99,7 +186,7 @@ internal sealed class Session(TextWriter output, TextWriter errors, bool isTermi
         if (history.Parameters.IsDevelopmentKey)
             errors.WriteLine("WARNING: the verifying key is a development key. Somebody knows its secret and can forge proofs: what is shown below is worth nothing off a test chain.");
         if (pins.KeyHash is null) errors.WriteLine($"note: the verifying key is taken from L1 as it is; pin it with --vkey-hash {history.Parameters.KeyHash} once you trust its circuit.");
-        if (history.Parameters.IsFrozen) errors.WriteLine("WARNING: the vault is frozen: only what is credited already is still paid.");
+        if (history.Parameters.IsFrozen) errors.WriteLine("WARNING: the vault is frozen: what is credited is paid, and who holds anything leaves with exit.");
         long age = DateTimeOffset.UtcNow.ToUnixTimeSeconds() - (long)Math.Min(history.Snapshot.Head.Timestamp, long.MaxValue / 2);
         if (from.Data is null && age > 3600) errors.WriteLine($"WARNING: the endpoint's head is {age / 60} minutes old: it may hide what came later.");
     }

@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Numerics;
+using Rollup.Circuits;
+using Rollup.Crypto.Settlement;
 using Rollup.Ethereum;
 using Rollup.Protocol;
 using Rollup.StateVerifier.Accounts;
@@ -37,6 +39,24 @@ internal static class TextReport
         if (failure?.Batch is { } failed) output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{failed,7}  FAILED {failure.Check.Name()}; later batches cannot be judged"));
     }
 
+    /// <summary>One line an asset.</summary>
+    public static void Write(TextWriter output, VerifiedHistory history, IReadOnlyList<AssetSolvency> assets)
+    {
+        output.WriteLine($"after batch {history.Parameters.LastFinal}, as of L1 block {history.Snapshot.Head.Number}; atoms of cash (asset 0), lots of others");
+        output.WriteLine($"{"ASSET",7}{"ACCOUNTS HOLD",26}{"VAULT HAS",26}{"MORE",26}");
+        foreach (AssetSolvency a in assets)
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{a.Asset,7}{a.Held,26}{a.Holdings,26}{a.Holdings - a.Held,26}"));
+    }
+
+    /// <summary>What an account leaves with.</summary>
+    public static void Write(TextWriter output, int account, ExitInput exit, LeafContents contents, VerifiedHistory history)
+    {
+        output.WriteLine($"account {account} at batch {history.Chain.LastFinal!.Header.Batch}, the last final one: {contents.Positions.Length} positions, {Usd(exit.Equity)} USD besides spot, {Usd(exit.SpotValue)} USD of spot");
+        output.WriteLine(exit.Equity >= 0 ? "  claims the former in cash, and all of its spot"
+            : exit.Equity + exit.SpotValue > 0 ? $"  claims no cash, and of its spot the share that is not withheld for the debt: {Usd(exit.Equity + exit.SpotValue)} of {Usd(exit.SpotValue)} USD"
+            : "  owes more than its spot is worth: it has no claim");
+    }
+
     private static void Write(TextWriter output, AccountStatement s)
     {
         output.WriteLine();
@@ -63,7 +83,7 @@ internal static class TextReport
         return string.Create(CultureInfo.InvariantCulture, $"{(atoms < 0 ? "-" : "")}{magnitude / Scale.AtomsPerUsd}.{(int)(magnitude % Scale.AtomsPerUsd):D6}");
     }
 
-    public static string Name(BatchStatus status) => status.ToString().ToLowerInvariant();
+    public static string Name<T>(T status) where T : struct, Enum => status.ToString().ToLowerInvariant();
 
     public static string Time(Timestamp time) => Time(DateTimeOffset.FromUnixTimeMilliseconds(time.Milliseconds));
 

@@ -60,10 +60,12 @@ public sealed class ExitTests
         static string Refusal(Action build) => Assert.Throws<ArgumentException>(build).Message;
         LeafContents contents = Leaf(5, new Position(9, 1));
         Assert.Contains("holds instrument 9, which the risk table does not list", Refusal(() => Build(contents)), StringComparison.Ordinal);
-        Assert.Contains("4 positions, where the circuit takes 3", Refusal(() => Build(Leaf(5, new(1, 1), new(2, 1), new(3, 1), new(17, 1)))), StringComparison.Ordinal);
+        Assert.Contains("4 positions, where the circuit takes 3", Refusal(() => Build(Leaf(5, new(1, 1), new(2, 1), new(3, 1), new(17, 1))).ToCircuitInput(Slots)), StringComparison.Ordinal);
         Assert.Contains("short of instrument 1, whose row says spot", Refusal(() => Build(Leaf(5, new Position(Spot, -1)))), StringComparison.Ordinal);
         Assert.Contains("Account 0 has no owner", Refusal(() => ExitInput.Build(0, AccountIdentity.Reserved, contents, [.. new Fr[36]], new RiskTree(Rows))), StringComparison.Ordinal);
         Assert.Contains("Account 16777216 is outside", Refusal(() => ExitInput.Build(1 << 24, BatchFactory.IdentityOf(2), contents, [.. new Fr[36]], new RiskTree(Rows))), StringComparison.Ordinal);
+        Assert.Equal(Slots, ExitInput.SlotsOf(Build(Borrower).ToCircuitInput(Slots).Signals.Sum(s => s.Value.Elements.Count())));
+        Assert.Contains("413 input values is no instance", Refusal(() => ExitInput.SlotsOf(413)), StringComparison.Ordinal);
         RiskRow worthless = BatchFactory.Linear(Spot, InstrumentKind.Spot, 2, 1, 2);
         Assert.Contains("is worth 5 and -3 atoms", Refusal(() => Build(Leaf(5, new Position(Spot, 3)), [worthless])), StringComparison.Ordinal);
     }
@@ -169,7 +171,7 @@ public sealed class ExitTests
                 foreach (string name in (string[])["meta", "market"]) Set(json, name, Get(json, name, 1, Eth), 2, Put % 16);
                 break;
             case "stale table":
-                JsonObject other = Build(Borrower, [BatchFactory.Linear(Sol, InstrumentKind.Perpetual, 3, 160_000, 0), .. Rows.Where(r => r.Id != Sol)]).ToCircuitInput().ToJson();
+                JsonObject other = Build(Borrower, [BatchFactory.Linear(Sol, InstrumentKind.Perpetual, 3, 160_000, 0), .. Rows.Where(r => r.Id != Sol)]).ToCircuitInput(Slots).ToJson();
                 Set(json, "riskRoot", Get(other, "riskRoot"));
                 break;
         }
@@ -251,7 +253,7 @@ public sealed class ExitTests
 
     [Fact]
     public void Every_signal_of_a_valid_witness_is_constrained() =>
-        EverySignalIsConstrained(ExitThree, Build(Borrower).ToCircuitInput(), Build(Leaf(600, new Position(Btc, -40))).ToCircuitInput());
+        EverySignalIsConstrained(ExitThree, Build(Borrower).ToCircuitInput(Slots), Build(Leaf(600, new Position(Btc, -40))).ToCircuitInput(Slots));
 
     [Fact]
     public void The_instance_of_the_tests_has_the_committed_number_of_constraints() => HasCommittedConstraints("exit_three", ExitThree);
@@ -265,10 +267,10 @@ public sealed class ExitTests
         RiskRow[] rows = [.. Enumerable.Range(0, Bound.Positions).Select(i => i % 3 == 0
             ? BatchFactory.Linear(16 * i + i, InstrumentKind.Spot, 2, 1_000 + i, 0) : BatchFactory.Linear(16 * i + i, InstrumentKind.Perpetual, 2, 50_000 + i, 7 * i - 40)).Where(r => r.Id != 0)];
         rows = [.. rows, BatchFactory.Linear(16 * 9_999 + 3, InstrumentKind.Call, 1, 77, 0)];
-        ExitInput spread = Build(Leaf(-9_876_543_210, [.. rows.Select((r, i) => new Position(r.Id, r.Kind == InstrumentKind.Spot || i % 2 == 0 ? 100 + i : -100 - i))]), rows, Bound.Positions);
+        ExitInput spread = Build(Leaf(-9_876_543_210, [.. rows.Select((r, i) => new Position(r.Id, r.Kind == InstrumentKind.Spot || i % 2 == 0 ? 100 + i : -100 - i))]), rows);
         Assert.Equal(Bound.Positions, rows.Select(r => r.Id / Bound.RowsPerBucket).Distinct().Count());
-        Accepted(spread, whole);
-        Accepted(Build(Borrower, slots: Bound.Positions), whole);
+        Accepted(whole, spread.ToCircuitInput(), spread.PublicInputs);
+        Accepted(whole, Build(Borrower).ToCircuitInput(), Build(Borrower).PublicInputs);
         RefusedAt(whole, Add(spread.ToCircuitInput().ToJson(), "market", BigInteger.One << 36, 15, 3), "enabled * (path.root - riskRoot) === 0", Equity);
     }
 

@@ -35,21 +35,21 @@ internal static class ExitWorld
     public static LeafContents Borrower { get; } = Leaf(-5_000_000_123, new(Spot, 90_000), new(Eth, 1_900), new(Put, -333));
 
     /// <summary>The input of an account that stands beside a neighbour.</summary>
-    public static ExitInput Build(LeafContents contents, IEnumerable<RiskRow>? rows = null, int slots = Slots, int account = Account)
+    public static ExitInput Build(LeafContents contents, IEnumerable<RiskRow>? rows = null, int account = Account)
     {
         var tree = new QuadTree(Depth.Account);
         AccountIdentity identity = IdentityOf(account);
         tree.Set((ulong)Neighbour, Leaf(1, new Position(Sol, -5)).Hash(IdentityOf(Neighbour)));
         tree.Set((ulong)account, contents.Hash(identity));
-        var input = ExitInput.Build(account, identity, contents, [.. tree.Path((ulong)account)], new RiskTree(rows ?? Rows), slots);
+        var input = ExitInput.Build(account, identity, contents, [.. tree.Path((ulong)account)], new RiskTree(rows ?? Rows));
         Assert.Equal(tree.Root, input.Root);
         return input;
     }
 
     /// <summary>The circuit takes the honest input, and its public signals are those that C# computes.</summary>
-    public static JsonObject Accepted(ExitInput input, CompiledCircuit? circuit = null) => Accepted(circuit ?? ExitThree, input.ToCircuitInput(), input.PublicInputs);
+    public static JsonObject Accepted(ExitInput input) => Accepted(ExitThree, input.ToCircuitInput(Slots), input.PublicInputs);
 
-    /// <inheritdoc cref="Accepted(ExitInput, CompiledCircuit?)"/>
+    /// <inheritdoc cref="Accepted(ExitInput)"/>
     public static JsonObject Accepted(CompiledCircuit circuit, CircuitInput input, ImmutableArray<Fr> publics)
     {
         JsonObject json = input.ToJson();

@@ -18,7 +18,7 @@ public sealed class VerifierContractTests
     public Task The_contract_takes_a_proof_of_an_exit_for_its_own_inputs_alone()
     {
         ExitInput input = ExitWorld.Build(ExitWorld.Borrower);
-        return ProvesAsync(Repository.PathOf("circuits", "test", "exit_three.circom"), input.ToCircuitInput(), input.PublicInputs, publics: 9);
+        return ProvesAsync(Repository.PathOf("circuits", "test", "exit_three.circom"), input.ToCircuitInput(ExitWorld.Slots), input.PublicInputs, publics: 9);
     }
 
     [AnvilFact]
