@@ -26,7 +26,7 @@ var retry = new Command("retry", "Take a batch up again that was set aside or wa
 retry.SetAction(arguments => Guard(() => JobsCommand.Retry(BridgeConfiguration.Load(arguments.GetRequiredValue(configuration)), arguments.GetValue(batch), Console.Out)));
 var jobs = new Command("jobs", "Look into the queue; works beside a running bridge.") { list, show, retry };
 
-var profile = new Option<string>("--profile") { Description = "dev, demo, standard or options; or the path of a .circom file.", Required = true };
+var profile = new Option<string>("--profile") { Description = "dev, demo, standard or options; exit or row; or the path of a .circom file.", Required = true };
 var repository = new Option<string?>("--repository") { Description = "Checkout with circuits/compile.mjs; found by itself inside one." };
 var dev = new Command("dev", "Compile a circuit and make development keys for it (cached). For local chains only. Prints the files as JSON.") { profile, repository };
 dev.SetAction((arguments, cancellation) => GuardAsync(async () =>

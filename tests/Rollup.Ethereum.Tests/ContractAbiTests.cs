@@ -18,6 +18,13 @@ public sealed class ContractAbiTests
     }
 
     [Fact]
+    public void The_exits_are_the_contracts()
+    {
+        Assert.Contains("function payExit(uint256[7])()", Used(typeof(ExitsAbi)));
+        Assert.Empty(Used(typeof(ExitsAbi)).Except(Declared(CompiledContracts.Exits)));
+    }
+
+    [Fact]
     public void The_tokens_are_the_test_tokens()
     {
         string[] declared = Declared(CompiledContracts.TestToken);
