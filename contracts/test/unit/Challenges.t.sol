@@ -698,6 +698,7 @@ contract ChallengeRowTest is ChallengesFixture {
 
     /// @dev A row is refuted if and only if it differs.
     /// forge-config: default.fuzz.runs = 64
+    /// forge-config: ci.fuzz.runs = 1000
     /// forge-config: long.fuzz.runs = 1000
     function testFuzz_oneChangedBit(uint256 which, uint256 element, uint256 bit) public {
         uint256[3] memory ids = [uint256(3), 7, 22];
@@ -1045,6 +1046,7 @@ contract ChallengeReceiptsTest is ChallengesFixture {
         _challengeContradicted(left, SEQUENCER, batch, previous, links, "");
     }
 
+    /// forge-config: ci.fuzz.runs = 1000
     /// forge-config: long.fuzz.runs = 1000
     function testFuzz_contradictedReceipt_anyPlace(uint256 at, uint256 count, uint64 number) public {
         count = bound(count, 1, 40);

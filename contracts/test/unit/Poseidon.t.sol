@@ -46,6 +46,7 @@ contract PoseidonTest is Test {
     }
 
     /// forge-config: default.fuzz.runs = 16
+    /// forge-config: ci.fuzz.runs = 64
     /// forge-config: long.fuzz.runs = 64
     function testFuzz_reducesAndLeavesItsInputs(uint256 a, uint256 b, uint256 c, uint256 d) public view {
         uint256 tables = _load();
