@@ -58,6 +58,7 @@ function BUS_MARKET() { return 7; }
 function BUS_POSITION() { return 8; }
 function BUS_FORCED() { return 9; }
 function BUS_FUND() { return 10; }
+function BUS_REQUEST() { return 11; }
 function SCALE_ATOMS_PER_USD() { return 1000000; }
 function SCALE_FEE_RATE_DENOMINATOR() { return 1000000; }
 function SCALE_MAINTENANCE_WEIGHT() { return 4; }

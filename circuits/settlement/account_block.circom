@@ -49,6 +49,10 @@ template AccountBlock() {
     signal input counterMultiplicity;   // deleveragings of other blocks that close some of its positions
     signal input positionMultiplicity[P]; // 1 where a forced row closes some of an old position
     signal input derivativeLots;        // sum of the sizes held other than spot
+    signal input requested;             // 1 if an L1 request names the block,
+    signal input requestPays;           // if it is paid something,
+    signal input short;                 // if it is its owner's and paid less than asked: 0 where there is no ServedRequest,
+    signal input close;                 // if it is its owner's, to close: likewise
     signal input mends;                 // 1 if the block may end below its requirement: a bit, 0 where there is no Relief
 
     signal output rootOut;
@@ -62,7 +66,8 @@ template AccountBlock() {
     signal output cashChange;
     signal output equity;               // cash + sum of group margins: what health asks to be >= 0
     signal output markEquity;           // cash + sum of E[g][0]
-    signal output touched;              // signed rows, operations, and deleveragings of others that name the block
+    signal output ownMoney;             // cash + value of what is held other than spot
+    signal output touched;              // signed rows, operations that change something, and closings of others that name the block
     signal output oldSize[P];
     signal output oldMinus[P];
     signal output newSize[P];
@@ -186,7 +191,15 @@ template AccountBlock() {
     multiplicityRange[1].in <== keyMultiplicity[1];
     multiplicityRange[2].in <== accountMultiplicity;
     multiplicityRange[3].in <== counterMultiplicity;
-    touched <== keyMultiplicity[0] + keyMultiplicity[1] + accountMultiplicity + counterMultiplicity;
+    touched <== keyMultiplicity[0] + keyMultiplicity[1] + accountMultiplicity + counterMultiplicity + requestPays;
+    component requestBit[4];
+    for (var i = 0; i < 4; i++) { requestBit[i] = Bit(); }
+    requestBit[0].in <== requested;
+    requestBit[1].in <== requestPays;
+    requestBit[2].in <== short;
+    requestBit[3].in <== close;
+    // Without a request nothing is authorised; the other bits only ask more of the block.
+    (1 - requested) * close === 0;
     component fundBit = Bit();
     fundBit.in <== fundMultiplicity;
     component positionBit[P];
@@ -210,15 +223,17 @@ template AccountBlock() {
         packed += derivative[i] * 2 ** (84 * i);
     }
     packedDerivative <== packed;
+    ownMoney <== newCash - 2 ** 63 + derivative[0] - 2 ** 83;
     component withdrawsNothing = IsZero();
-    withdrawsNothing.in <== keyMultiplicity[1];
-    component ownMoney = Range(85);
-    ownMoney.in <== (1 - withdrawsNothing.out) * (newCash - 2 ** 63 + derivative[0] - 2 ** 83);
+    withdrawsNothing.in <== keyMultiplicity[1] + requestPays;
+    component ownMoneyRange = Range(85);
+    ownMoneyRange.in <== (1 - withdrawsNothing.out) * ownMoney;
     mends * (1 - withdrawsNothing.out) === 0;
 
     word <== used + isNew * 2 + group[0] * 2 ** 2 + group[1] * 2 ** 6 + keyMultiplicity[0] * 2 ** 10
         + keyMultiplicity[1] * 2 ** 18 + accountMultiplicity * 2 ** 26 + groupMargin[0] * 2 ** 34 + groupMargin[1] * 2 ** 100
-        + derivativeLots * 2 ** 166 + positionBits * 2 ** 214 + fundMultiplicity * 2 ** 230 + counterMultiplicity * 2 ** 231;
+        + derivativeLots * 2 ** 166 + positionBits * 2 ** 214 + fundMultiplicity * 2 ** 230 + counterMultiplicity * 2 ** 231
+        + requested * 2 ** 239 + requestPays * 2 ** 240 + short * 2 ** 241 + close * 2 ** 242;
 }
 
 // spec 5.5, the block's side of both identities:
@@ -300,6 +315,10 @@ template BlockFacts(number) {
     signal input counterMultiplicity;
     signal input newCash;
     signal input positionMultiplicity[P];
+    signal input requested;
+    signal input requestFlags;
+    signal input shortAsset;
+    signal input shortFloor;
     signal output sum;
 
     var total = 0;
@@ -364,7 +383,14 @@ template BlockFacts(number) {
     component counter = Fraction();
     counter.numerator <== -counterMultiplicity;
     counter.denominator <== gamma - (BUS_FORCED() + 2 * alpha[1] + block);
-    total += fund.out + counter.out;
+    signal ownerAt3 <== owner * alpha[3];
+    signal flagsAt4 <== requestFlags * alpha[4];
+    signal shortAssetAt5 <== shortAsset * alpha[5];
+    signal shortFloorAt6 <== shortFloor * alpha[6];
+    component request = Fraction();
+    request.numerator <== -requested;
+    request.denominator <== gamma - (BUS_REQUEST() + accountAt1 + block + ownerAt3 + flagsAt4 + shortAssetAt5 + shortFloorAt6);
+    total += fund.out + counter.out + request.out;
 
     // slots: + old root, - new root
     signal oldSlots <== oldOrderRoot * alpha[1];

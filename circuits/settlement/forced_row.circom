@@ -5,13 +5,15 @@ include "../lib/fraction.circom";
 include "../lib/protocol.circom";
 include "market.circom";
 
-// spec 5.8. A change that nobody signed: liquidation, deleveraging or conversion of some or all of one old position.
+// spec 5.8, 5.9. A change that nobody signed: liquidation, deleveraging or conversion of some or all of one old position; with `closing`,
+// the first two at the request of the account's owner.
 // Statement: at most the old size is closed, against its sign; a liquidation is priced within the row's bound of the mark and its fee
 // within the rate; a deleveraging is priced at the mark or better for the block, against an old position of the opposite sign, which
 // bears at most its share, by lots, of the deficit; a conversion takes the whole position of a settled instrument that is not spot at
 // its base. That the old sizes and the deficit are those of the blocks named, and that the blocks may be forced, is the facts' part.
 template ForcedRow() {
     signal input kindBit[2];            // 1 liquidation, 2 deleverage, 3 conversion
+    signal input closing;               // 1: of a close request
     signal input block;
     signal input counterBlock;
     signal input instrument;
@@ -41,8 +43,9 @@ template ForcedRow() {
     signal output counterCash;
     signal output converted;            // cash that a conversion makes
 
-    component bit[3];
-    for (var i = 0; i < 3; i++) { bit[i] = Bit(); }
+    component bit[4];
+    for (var i = 0; i < 4; i++) { bit[i] = Bit(); }
+    bit[3].in <== closing;
     bit[0].in <== kindBit[0];
     bit[1].in <== kindBit[1];
     bit[2].in <== oldNegative;
@@ -51,6 +54,7 @@ template ForcedRow() {
     isDeleverage <== kindBit[1] - isConversion;
     forces <== isLiquidation + isDeleverage;
     enabled <== forces + isConversion;
+    (1 - forces) * closing === 0;
     sign <== 1 - 2 * oldNegative;
 
     component blockRange[2];
@@ -83,9 +87,12 @@ template ForcedRow() {
     marketWord.funding <== funding;
     marketWord.priceBound <== priceBound;
     market <== marketWord.market;
-    forces * unpacked.flags === 0;
+    // What is settled or delisted still has counterparties, at its mark: the bound of such a row is 0.
+    (forces - closing) * unpacked.flags === 0;
     // Sizes of spot do not sum to zero: converting it would make cash.
     isConversion * (1 - unpacked.settled + unpacked.isSpot) === 0;
+    closing * (unpacked.isSpot + fee) === 0;
+    closing * deficit === 0;
 
     // fill < 2^44, prices and bound < 2^36: products below 2^81; quote < 2^84.
     signal fundingPart <== (funding - 2 ** 35) * fill;
@@ -93,10 +100,11 @@ template ForcedRow() {
     signal allowance <== priceBound * fill;
     // In the block's favour: a seller above, a buyer below the mark base + F.
     signal gain <== sign * (quote - basePart - fundingPart);
-    signal leeway <== isLiquidation * allowance;
+    signal closesAgainst <== isDeleverage * closing;
+    signal leeway <== (isLiquidation + closesAgainst) * allowance;
     component priced = Range(86);
     priced.in <== forces * gain + leeway;
-    // One lot against one counterparty could else carry the whole deficit. gain < 2^85 and, where the facts hold, deficit < 2^85.
+    // One lot against one counterparty could else carry the whole deficit; without a deficit the account gains nothing. |gain| < 2^85 and, where the facts hold, deficit < 2^85.
     signal lotsOfDeficit <== deficit * fill;
     signal lotsOfGain <== gain * oldMagnitude;
     component share = Range(131);
@@ -115,7 +123,7 @@ template ForcedRow() {
     counterCash <== -isDeleverage * flow;
 
     word[0] <== kindBit[0] + 2 * kindBit[1] + block * 2 ** 2 + counterBlock * 2 ** 10 + instrument * 2 ** 18 + oldNegative * 2 ** 36
-        + oldMagnitude * 2 ** 37 + counterMagnitude * 2 ** 81 + fill * 2 ** 125 + fee * 2 ** 170;
+        + oldMagnitude * 2 ** 37 + counterMagnitude * 2 ** 81 + fill * 2 ** 125 + fee * 2 ** 170 + closing * 2 ** 230;
     word[1] <== quote + meta * 2 ** 84 + market * 2 ** 95;
     word[2] <== deficit;
 }
@@ -128,6 +136,7 @@ template ForcedFacts() {
     signal input isDeleverage;
     signal input isConversion;
     signal input forces;
+    signal input closing;
     signal input sign;
     signal input block;
     signal input counterBlock;
@@ -151,7 +160,9 @@ template ForcedFacts() {
     signal counterSize <== -sign * counterMagnitude;
     signal sizeAt3 <== oldSize * alpha[3];
     signal counterSizeAt3 <== counterSize * alpha[3];
-    signal deleverageAt1 <== isDeleverage * alpha[1];
+    // The block's role: 0 liquidated, 1 deleveraged, 3 closed.
+    signal role <== isDeleverage + closing * (3 - isDeleverage);
+    signal roleAt1 <== role * alpha[1];
     signal borne <== isDeleverage * deficit;
     signal borneAt3 <== borne * alpha[3];
     signal metaAt2 <== meta * alpha[2];
@@ -183,7 +194,7 @@ template ForcedFacts() {
     component forced[2];
     for (var i = 0; i < 2; i++) { forced[i] = Fraction(); }
     forced[0].numerator <== forces;
-    forced[0].denominator <== gamma - (BUS_FORCED() + deleverageAt1 + blockAt2 + borneAt3);
+    forced[0].denominator <== gamma - (BUS_FORCED() + roleAt1 + blockAt2 + borneAt3);
     forced[1].numerator <== isDeleverage;
     forced[1].denominator <== gamma - (BUS_FORCED() + 2 * alpha[1] + counterAt2);
     component row = Fraction();

@@ -184,7 +184,7 @@ template ReliefMargin() {
     var P = BOUND_POSITIONS();
     var G = BOUND_GROUPS();
     var J = BOUND_SCENARIOS() \ 3;
-    signal input relief;
+    signal input shrinks;               // 1 if the block must not hold more of anything than before
     signal input muPower[G];
     signal input rho;
     signal input delta;
@@ -237,6 +237,6 @@ template ReliefMargin() {
     }
     polesPlus <== plusSum;
     polesMinus <== minusSum;
-    relief * (keptPlusSum - newPolesPlus) === 0;
-    relief * (keptMinusSum - newPolesMinus) === 0;
+    shrinks * (keptPlusSum - newPolesPlus) === 0;
+    shrinks * (keptMinusSum - newPolesMinus) === 0;
 }

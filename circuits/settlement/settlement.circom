@@ -8,6 +8,7 @@ include "../lib/protocol.circom";
 include "account_block.circom";
 include "signed_row.circom";
 include "relief.circom";
+include "request.circom";
 include "forced_row.circom";
 include "operation.circom";
 include "bind_data.circom";
@@ -89,6 +90,8 @@ template Settlement(K, N, L, B, U, R) {
     signal input counterMultiplicity[K];
     signal input positionMultiplicity[K][P];
     signal input derivativeLots[K];
+    signal input requested[K];
+    signal input requestPays[K];
 
     // Relief of the first R blocks.
     signal input relief[R];
@@ -102,6 +105,16 @@ template Settlement(K, N, L, B, U, R) {
     signal input reliefDerivativeLots[R];
     signal input forcedMultiplicity[R][2];
     signal input payment[R];
+
+    // Requests of the first R blocks that are not served in full, or close.
+    signal input requestShort[R];
+    signal input requestClose[R];
+    signal input requestAsset[R];
+    signal input requestFloor[R];
+    signal input requestByHealth[R];
+    signal input requestIdle[R];
+    signal input closings[R];
+    signal input positionMore[R][P];
 
     // Rows.
     signal input rowKindBit[N][2];
@@ -136,6 +149,7 @@ template Settlement(K, N, L, B, U, R) {
 
     // Forced rows.
     signal input forcedKindBit[U][2];
+    signal input forcedClosing[U];
     signal input forcedBlock[U];
     signal input forcedCounterBlock[U];
     signal input forcedInstrument[U];
@@ -153,7 +167,7 @@ template Settlement(K, N, L, B, U, R) {
     signal input forcedPriceBound[U];
 
     // Operations.
-    signal input opKindBit[L][2];
+    signal input opKind[L][4];
     signal input opAccount[L];
     signal input opAsset[L];
     signal input opAmount[L];
@@ -162,8 +176,13 @@ template Settlement(K, N, L, B, U, R) {
     signal input opKeyY[L];
     signal input opViewKeyHash[L];
     signal input opBlock[L];
+    signal input opActualOwner[L];
+    signal input opUsesMarket[L];
     signal input opMeta[L];
-    signal input opMarket[L];
+    signal input opIndex[L];
+    signal input opBase[L];
+    signal input opFunding[L];
+    signal input opPriceBound[L];
 
     // Opened risk rows.
     signal input bucket[B];
@@ -208,7 +227,17 @@ template Settlement(K, N, L, B, U, R) {
         blocks[k].counterMultiplicity <== counterMultiplicity[k];
         blocks[k].positionMultiplicity <== positionMultiplicity[k];
         blocks[k].derivativeLots <== derivativeLots[k];
-        if (k < R) { blocks[k].mends <== mends[k]; } else { blocks[k].mends <== 0; }
+        blocks[k].requested <== requested[k];
+        blocks[k].requestPays <== requestPays[k];
+        if (k < R) {
+            blocks[k].mends <== mends[k];
+            blocks[k].short <== requestShort[k];
+            blocks[k].close <== requestClose[k];
+        } else {
+            blocks[k].mends <== 0;
+            blocks[k].short <== 0;
+            blocks[k].close <== 0;
+        }
     }
     newRoot === blocks[K - 1].rootOut;
 
@@ -240,6 +269,27 @@ template Settlement(K, N, L, B, U, R) {
         reliefs[k].fundEnabled <== fundEnabled;
         reliefs[k].fundCash <== fundCash;
         payments += payment[k];
+    }
+
+    // --- Requests.
+    component served[R];
+    for (var k = 0; k < R; k++) {
+        // A batch never closes more rows of one block than it has, nor against more blocks than there are others.
+        served[k] = ServedRequest(U < K - 1 ? U : K - 1);
+        served[k].short <== requestShort[k];
+        served[k].close <== requestClose[k];
+        served[k].asset <== requestAsset[k];
+        served[k].floor <== requestFloor[k];
+        served[k].byHealth <== requestByHealth[k];
+        served[k].idle <== requestIdle[k];
+        served[k].equity <== blocks[k].equity;
+        served[k].ownMoney <== blocks[k].ownMoney;
+        served[k].slack <== reliefNewSlack[k];
+        served[k].newId <== newId[k];
+        served[k].derivativeLots <== derivativeLots[k];
+        served[k].busy <== blocks[k].touched + forcedMultiplicity[k][0] + forcedMultiplicity[k][1] + payment[k];
+        served[k].closings <== closings[k];
+        served[k].more <== positionMore[k];
     }
 
     // --- Signed rows.
@@ -287,6 +337,7 @@ template Settlement(K, N, L, B, U, R) {
     for (var i = 0; i < U; i++) {
         forcedRows[i] = ForcedRow();
         forcedRows[i].kindBit <== forcedKindBit[i];
+        forcedRows[i].closing <== forcedClosing[i];
         forcedRows[i].block <== forcedBlock[i];
         forcedRows[i].counterBlock <== forcedCounterBlock[i];
         forcedRows[i].instrument <== forcedInstrument[i];
@@ -309,17 +360,20 @@ template Settlement(K, N, L, B, U, R) {
     component operations[L];
     for (var i = 0; i < L; i++) {
         operations[i] = Operation();
-        operations[i].kindBit <== opKindBit[i];
+        operations[i].kind <== opKind[i];
         operations[i].account <== opAccount[i];
         operations[i].asset <== opAsset[i];
         operations[i].amount <== opAmount[i];
         operations[i].owner <== opOwner[i];
         operations[i].keyX <== opKeyX[i];
-        operations[i].keyY <== opKeyY[i];
-        operations[i].viewKeyHash <== opViewKeyHash[i];
         operations[i].block <== opBlock[i];
+        operations[i].actualOwner <== opActualOwner[i];
+        operations[i].usesMarket <== opUsesMarket[i];
         operations[i].meta <== opMeta[i];
-        operations[i].market <== opMarket[i];
+        operations[i].index <== opIndex[i];
+        operations[i].base <== opBase[i];
+        operations[i].funding <== opFunding[i];
+        operations[i].priceBound <== opPriceBound[i];
     }
 
     // --- The fee row: exactly the sum of the fees, to account 0.
@@ -392,7 +446,7 @@ template Settlement(K, N, L, B, U, R) {
     }
 
     // --- First challenge (5.7): everything that is not already fixed by C and riskRoot.
-    var h1Length = 4 + K * (2 + G * J) + R * (7 + G * J) + 9 * N + 3 * U + 2 * L + B;
+    var h1Length = 4 + K * (2 + G * J) + R * (7 + G * J) + 9 * N + 3 * U + 3 * L + B;
     component h1 = Sponge(TAG_CHALLENGE_1(), h1Length);
     h1.in[0] <== CIRCUIT_VERSION();
     h1.in[1] <== C;
@@ -408,7 +462,7 @@ template Settlement(K, N, L, B, U, R) {
         }
     }
     for (var k = 0; k < R; k++) {
-        h1.in[at] <== reliefs[k].word;
+        h1.in[at] <== reliefs[k].word + served[k].word * 2 ** 78;
         h1.in[at + 1] <== reliefDerivative[k];
         h1.in[at + 2] <== reliefDerivativeLots[k];
         at += 3;
@@ -435,8 +489,9 @@ template Settlement(K, N, L, B, U, R) {
     }
     for (var i = 0; i < L; i++) {
         h1.in[at] <== operations[i].absorbed;
-        h1.in[at + 1] <== opMarket[i];
-        at += 2;
+        h1.in[at + 1] <== operations[i].market;
+        h1.in[at + 2] <== opActualOwner[i];
+        at += 3;
     }
     for (var b = 0; b < B; b++) { h1.in[at] <== buckets[b].word; at += 1; }
 
@@ -561,7 +616,17 @@ template Settlement(K, N, L, B, U, R) {
         blockFacts[k].fundMultiplicity <== fundMultiplicity[k];
         blockFacts[k].counterMultiplicity <== counterMultiplicity[k];
         blockFacts[k].newCash <== newCash[k];
-        blockFacts[k].positionMultiplicity <== positionMultiplicity[k];
+        for (var j = 0; j < P; j++) { blockFacts[k].positionMultiplicity[j] <== positionMultiplicity[k][j] + (k < R ? positionMore[k][j] : 0); }
+        blockFacts[k].requested <== requested[k];
+        if (k < R) {
+            blockFacts[k].requestFlags <== requestPays[k] + 2 * requestShort[k] + 4 * requestClose[k];
+            blockFacts[k].shortAsset <== requestAsset[k];
+            blockFacts[k].shortFloor <== requestFloor[k];
+        } else {
+            blockFacts[k].requestFlags <== requestPays[k];
+            blockFacts[k].shortAsset <== 0;
+            blockFacts[k].shortFloor <== 0;
+        }
         facts += blockFacts[k].sum;
     }
 
@@ -572,12 +637,14 @@ template Settlement(K, N, L, B, U, R) {
     signal reliefDerivativeTerm[R];
     signal reliefLotsTerm[R];
     component paid[R];
-    component named[R][2];
+    component named[R][3];
     signal deficitAt3[R];
+    signal shrinks[R];
     for (var k = 0; k < R; k++) {
         var number = k + 1;
         reliefMargins[k] = ReliefMargin();
-        reliefMargins[k].relief <== relief[k];
+        shrinks[k] <== relief[k] + requestClose[k] - relief[k] * requestClose[k];
+        reliefMargins[k].shrinks <== shrinks[k];
         reliefMargins[k].muPower <== margins[k].groupPower;
         reliefMargins[k].rho <== rho;
         reliefMargins[k].delta <== delta;
@@ -611,6 +678,10 @@ template Settlement(K, N, L, B, U, R) {
             named[k][i].denominator <== gamma - (BUS_FORCED() + i * (alpha[1] + deficitAt3[k]) + number * alpha[2]);
             facts += named[k][i].out;
         }
+        named[k][2] = Fraction();
+        named[k][2].numerator <== -closings[k];
+        named[k][2].denominator <== gamma - (BUS_FORCED() + 3 * alpha[1] + number * alpha[2]);
+        facts += named[k][2].out;
     }
 
     component forcedFacts[U];
@@ -622,6 +693,7 @@ template Settlement(K, N, L, B, U, R) {
         forcedFacts[i].isDeleverage <== forcedRows[i].isDeleverage;
         forcedFacts[i].isConversion <== forcedRows[i].isConversion;
         forcedFacts[i].forces <== forcedRows[i].forces;
+        forcedFacts[i].closing <== forcedClosing[i];
         forcedFacts[i].sign <== forcedRows[i].sign;
         forcedFacts[i].block <== forcedBlock[i];
         forcedFacts[i].counterBlock <== forcedCounterBlock[i];
@@ -667,19 +739,24 @@ template Settlement(K, N, L, B, U, R) {
         operationFacts[i] = OperationFacts();
         operationFacts[i].alpha <== alpha;
         operationFacts[i].gamma <== gamma;
-        operationFacts[i].isRegistration <== opKindBit[i][0];
-        operationFacts[i].enabled <== operations[i].enabled;
-        operationFacts[i].usesMarket <== operations[i].usesMarket;
+        operationFacts[i].isRegistration <== opKind[i][0];
+        operationFacts[i].named <== operations[i].named;
+        operationFacts[i].isRequest <== operations[i].isRequest;
+        operationFacts[i].usesMarket <== opUsesMarket[i];
         operationFacts[i].account <== opAccount[i];
         operationFacts[i].asset <== opAsset[i];
-        operationFacts[i].amount <== opAmount[i];
+        operationFacts[i].moved <== operations[i].moved;
         operationFacts[i].owner <== opOwner[i];
         operationFacts[i].keyX <== opKeyX[i];
         operationFacts[i].keyY <== opKeyY[i];
         operationFacts[i].viewKeyHash <== opViewKeyHash[i];
         operationFacts[i].block <== opBlock[i];
+        operationFacts[i].actualOwner <== opActualOwner[i];
+        operationFacts[i].flags <== operations[i].flags;
+        operationFacts[i].shortAsset <== operations[i].shortAsset;
+        operationFacts[i].shortFloor <== operations[i].shortFloor;
         operationFacts[i].meta <== opMeta[i];
-        operationFacts[i].market <== opMarket[i];
+        operationFacts[i].market <== operations[i].market;
         facts += operationFacts[i].sum;
     }
 

@@ -21,6 +21,7 @@ public sealed class SettlementInput
     private readonly ImmutableArray<SealedBlock> blocks;
     private readonly ImmutableArray<BlockMargin> margins;
     private readonly ImmutableArray<BlockRelief> reliefs;
+    private readonly ImmutableArray<BlockRequest> requests;
     private readonly ImmutableArray<int> traded;
     private readonly ImmutableArray<int> opened;
 
@@ -40,12 +41,13 @@ public sealed class SettlementInput
         RequireChainOfRoots();
         margins = [.. blocks.Select(Margin)];
         reliefs = [.. blocks.Take(profile.Reliefs).Select(Relief)];
+        requests = [.. blocks.Select((block, k) => Request(block, k))];
         traded = [.. batch.Rows.Select(MarketRow).OfType<RiskRow>().Select(r => r.Id), .. batch.Forced.Select(f => f.Instrument),
-            .. batch.Operations.Where(o => o.Block is not null && o.Operation.Asset != 0).Select(o => Row(o.Operation.Asset).Id)];
+            .. batch.Operations.Select(MarketRow).OfType<RiskRow>().Select(r => r.Id)];
         opened = OpenedBuckets();
 
         Data = new PublicData(profile, batch.Domain, batch.Header, batch.OldRoot, batch.NewRoot, batch.RankingRoot,
-            [.. batch.Operations.Select(o => o.Block is null ? null : o.Operation)],
+            [.. batch.Operations.Select(o => o.Block is null ? null : o.Operation.Served(o.Paid))],
             [.. batch.Rows.Select(Withdrawal), .. Enumerable.Repeat(default(PublicWithdrawal), profile.Rows - batch.Rows.Length)],
             [.. blocks.Select(Publish)]);
         Words = [.. Data.Encode()];
@@ -105,6 +107,7 @@ public sealed class SettlementInput
         input.Add("rankingRoot", batch.RankingRoot);
         AddBlocks(input);
         AddReliefs(input);
+        AddRequests(input);
         AddRows(input);
         AddForced(input);
         AddOperations(input);
@@ -145,11 +148,11 @@ public sealed class SettlementInput
             Element(batch.Rows.Count(r => r.Block == k && r.Request.Kind != RowKind.Withdrawal)),
             Element(batch.Rows.Count(r => r.Block == k && r.Request.Kind == RowKind.Withdrawal))]));
         Add(input, "accountMultiplicity", blocks.Select((_, k) => k), k => Element(
-            batch.Operations.Count(o => o.Block == k) + (batch.FeeBlock == k ? 1 : 0)));
+            batch.Operations.Count(o => o.Block == k && !o.Operation.IsRequest) + (batch.FeeBlock == k ? 1 : 0)));
         Add(input, "fundMultiplicity", blocks.Select((_, k) => k), k => Element(batch.FundBlock == k ? 1 : 0));
         Add(input, "counterMultiplicity", blocks.Select((_, k) => k), k => Element(batch.Forced.Count(f => f.CounterBlock == k)));
         Add(input, "positionMultiplicity", blocks.Select((block, k) => (block, k)), b => Slots(b.block.Old, p => batch.Forced.Count(
-            f => f.Instrument == p.Instrument && (f.Block == b.k || f.CounterBlock == b.k))));
+            f => f.Instrument == p.Instrument && (f.Block == b.k || f.CounterBlock == b.k)) - MoreClosings(b.k, p)));
         Add(input, "derivativeLots", blocks, b => Element(DerivativeLots(b.New)));
     }
 
@@ -157,7 +160,7 @@ public sealed class SettlementInput
     {
         Add(input, "relief", reliefs, r => Element(r.IsNeeded ? 1 : 0));
         Add(input, "mends", reliefs, r => Element(r.Mends ? 1 : 0));
-        Add(input, "reliefLost", reliefs.Select((r, k) => (r, block: blocks[k])), b => Slots(b.block.Old, p => b.r.IsNeeded
+        Add(input, "reliefLost", reliefs.Select((r, k) => (r, block: blocks[k], closes: requests[k].Closes)), b => Slots(b.block.Old, p => b.r.IsNeeded || b.closes
             ? Math.Abs(p.Size) - Math.Abs(b.block.New.Positions.FirstOrDefault(n => n.Instrument == p.Instrument).Size) : 0));
         Add(input, "reliefPacked", reliefs, r => Array(r.Equity, e => Array(e.Chunk(3), v => Element(RiskRowEncoding.Pack(v[0], v[1], v[2])))));
         Add(input, "reliefElement", reliefs, r => Array(r.Worst, s => OneHot(Bound.Scenarios / 3, s / 3)));
@@ -167,9 +170,24 @@ public sealed class SettlementInput
         Add(input, "reliefDerivative", reliefs, r => Element(RiskRowEncoding.Pack(r.Derivative[0], r.Derivative[1], r.Derivative[2])));
         Add(input, "reliefDerivativeLots", reliefs, r => Element(r.DerivativeLots));
         Add(input, "forcedMultiplicity", reliefs.Select((_, k) => k), k => new SignalValue([
-            Element(batch.Forced.Count(f => f.Block == k && f.Kind == ForcedKind.Liquidation)),
-            Element(batch.Forced.Count(f => f.Block == k && f.Kind == ForcedKind.Deleverage))]));
+            Element(batch.Forced.Count(f => f.Block == k && f.Kind == ForcedKind.Liquidation && !f.Closing)),
+            Element(batch.Forced.Count(f => f.Block == k && f.Kind == ForcedKind.Deleverage && !f.Closing))]));
         Add(input, "payment", reliefs.Select((_, k) => blocks[k].Payment), p => Element(p));
+    }
+
+    private void AddRequests(CircuitInput input)
+    {
+        Add(input, "requested", requests, r => Element(r.Operation is null ? 0 : 1));
+        Add(input, "requestPays", requests, r => Element(r.Operation?.Paid > 0 ? 1 : 0));
+        ImmutableArray<BlockRequest> first = [.. requests.Take(profile.Reliefs)];
+        Add(input, "requestShort", first, r => Element(r.IsShort ? 1 : 0));
+        Add(input, "requestClose", first, r => Element(r.Closes ? 1 : 0));
+        Add(input, "requestAsset", first, r => Element(r.IsShort ? r.Operation!.Operation.Asset : 0));
+        Add(input, "requestFloor", first, r => Element(r.IsShort && r.Market is { } row ? 2 * row.Index : 0));
+        Add(input, "requestByHealth", first, r => Element(r.ByHealth ? 1 : 0));
+        Add(input, "requestIdle", first, r => Element(r.IsIdle ? 1 : 0));
+        Add(input, "closings", first.Select((_, k) => k), k => Element(batch.Forced.Count(f => f.Block == k && f.Closing)));
+        Add(input, "positionMore", first.Select((_, k) => k), k => Slots(blocks[k].Old, p => MoreClosings(k, p)));
     }
 
     private void AddForced(CircuitInput input)
@@ -177,6 +195,7 @@ public sealed class SettlementInput
         SealedForcedRow?[] places = [.. batch.Forced, .. Enumerable.Repeat<SealedForcedRow?>(null, profile.Forced - batch.Forced.Length)];
         RiskRow? Market(SealedForcedRow? f) => f is null ? null : Row(f.Instrument);
         Add(input, "forcedKindBit", places, f => new SignalValue([Element((int)(f?.Kind ?? 0) & 1), Element((int)(f?.Kind ?? 0) >> 1)]));
+        Add(input, "forcedClosing", places, f => Element(f?.Closing == true ? 1 : 0));
         Add(input, "forcedBlock", places, f => Element(f?.Block + 1 ?? 0));
         Add(input, "forcedCounterBlock", places, f => Element(f?.CounterBlock + 1 ?? 0));
         Add(input, "forcedInstrument", places, f => Element(f?.Instrument ?? 0));
@@ -186,7 +205,7 @@ public sealed class SettlementInput
         Add(input, "forcedFill", places, f => Element(f?.Fill ?? 0));
         Add(input, "forcedQuote", places, f => Element(f?.Quote ?? 0));
         Add(input, "forcedFee", places, f => Element(f?.Fee ?? 0));
-        Add(input, "forcedDeficit", places, f => Element(f?.Kind == ForcedKind.Deleverage ? -Worth(batch.Blocks[f.Block].Old).Value : 0));
+        Add(input, "forcedDeficit", places, f => Element(f is { Kind: ForcedKind.Deleverage, Closing: false } ? -Worth(batch.Blocks[f.Block].Old).Value : 0));
         Add(input, "forcedMeta", places, f => Element(Market(f) is { } row ? RiskRowEncoding.Meta(row) : Fr.Zero));
         Add(input, "forcedIndex", places, f => Element(Market(f)?.Index ?? 0));
         Add(input, "forcedBase", places, f => Element(Market(f) is { } row ? RiskRowEncoding.Biased(row.Base) : 0));
@@ -236,17 +255,22 @@ public sealed class SettlementInput
         var none = new SealedOperation(new Operation(OperationKind.None, 0, 0, 0, default, Fr.Zero, Fr.Zero, Fr.Zero), default, null);
         SealedOperation[] places = [.. batch.Operations.Select(o => o.Block is null ? none : o),
             .. Enumerable.Repeat(none, profile.Operations - batch.Operations.Length)];
-        Add(input, "opKindBit", places, o => new SignalValue([Element((int)o.Operation.Kind & 1), Element((int)o.Operation.Kind >> 1)]));
+        Add(input, "opKind", places, o => OneHot(4, (int)o.Operation.Kind - 1));
         Add(input, "opAccount", places, o => Element(o.Operation.Account));
         Add(input, "opAsset", places, o => Element(o.Operation.Asset));
         Add(input, "opAmount", places, o => Element(o.Operation.Amount));
         Add(input, "opOwner", places, o => Element(o.Operation.Owner.ToField()));
-        Add(input, "opKeyX", places, o => Element(o.Operation.KeyX));
+        Add(input, "opKeyX", places, o => Element(o.Operation.Served(o.Paid).KeyX));
         Add(input, "opKeyY", places, o => Element(o.Operation.KeyY));
         Add(input, "opViewKeyHash", places, o => Element(o.Operation.ViewKeyHash));
         Add(input, "opBlock", places, o => Element(o.Block + 1 ?? 0));
-        Add(input, "opMeta", places, o => Element(o.Operation.Asset == 0 ? Fr.Zero : RiskRowEncoding.Meta(Row(o.Operation.Asset))));
-        Add(input, "opMarket", places, o => Element(o.Operation.Asset == 0 ? Fr.Zero : RiskRowEncoding.Market(Row(o.Operation.Asset))));
+        Add(input, "opActualOwner", places, o => Element(o.Block is { } block ? batch.Blocks[block].Identity.Owner.ToField() : Fr.Zero));
+        Add(input, "opUsesMarket", places, o => Element(MarketRow(o) is null ? 0 : 1));
+        Add(input, "opMeta", places, o => Element(MarketRow(o) is { } row ? RiskRowEncoding.Meta(row) : Fr.Zero));
+        Add(input, "opIndex", places, o => Element(MarketRow(o)?.Index ?? 0));
+        Add(input, "opBase", places, o => Element(MarketRow(o) is { } row ? RiskRowEncoding.Biased(row.Base) : 0));
+        Add(input, "opFunding", places, o => Element(MarketRow(o) is { } row ? RiskRowEncoding.Biased(row.Funding) : 0));
+        Add(input, "opPriceBound", places, o => Element(MarketRow(o)?.PriceBound ?? 0));
     }
 
     private void AddBuckets(CircuitInput input)
@@ -280,6 +304,9 @@ public sealed class SettlementInput
     // Spec 5.8: E of the old leaf per group and scenario, and where each group's least stands; all 0 if the block needs no relief.
     private sealed record BlockRelief(bool IsNeeded, bool Mends, Int128[][] Equity, int[] Worst, Int128[] Derivative, long DerivativeLots);
 
+    // Spec 5.9: the request that names a block, and what the block shows of it.
+    private sealed record BlockRequest(SealedOperation? Operation, bool IsShort, bool Closes, bool ByHealth, bool IsIdle, RiskRow? Market);
+
     // Spec 5.5: E per group and scenario, m = its minimum, u = E - m; and x, the value of what is held other than spot.
     private BlockMargin Margin(SealedBlock block, int k)
     {
@@ -308,7 +335,29 @@ public sealed class SettlementInput
 
     private bool NeedsRelief(SealedBlock block, int k) => block.Payment > 0 || IsForced(k) || !Worth(block.New).IsHealthy;
 
-    private bool IsForced(int k) => batch.Forced.Any(f => f.Block == k && f.Kind != ForcedKind.Conversion);
+    private bool IsForced(int k) => batch.Forced.Any(f => f.Block == k && f.Kind != ForcedKind.Conversion && !f.Closing);
+
+    private BlockRequest Request(SealedBlock block, int k)
+    {
+        SealedOperation? request = batch.Operations.FirstOrDefault(o => o.Block == k && o.Operation.IsRequest);
+        if (request is null) return new BlockRequest(null, false, false, false, false, null);
+        bool isOwner = request.Operation.Owner == block.Identity.Owner, isShort = IsShort(request);
+        Int128 ownMoney = OwnMoney(block.New);
+        bool closes = isOwner && request.Operation.Kind == OperationKind.CloseRequest;
+        bool isIdle = closes && ownMoney < 0 && !batch.Forced.Any(f => f.Block == k && f.Closing);
+        // What is spot is limited by own money only if there is none; cash by whichever is less.
+        bool byHealth = isShort && (request.Operation.Asset == 0 ? Worth(block.New).Health <= ownMoney : ownMoney >= 0);
+        return new BlockRequest(request, isShort, closes, byHealth, isIdle, MarketRow(request));
+    }
+
+    /// <summary>Whether a withdrawal request of the account's owner is paid less than it asks.</summary>
+    private bool IsShort(SealedOperation o) => o.Operation.Kind == OperationKind.WithdrawalRequest && o.Paid < o.Operation.Amount
+        && o.Block is { } block && batch.Blocks[block].Identity.Owner == o.Operation.Owner;
+
+    // Rows that close a position of block k beyond the first.
+    private int MoreClosings(int k, Position position) => Math.Max(0, batch.Forced.Count(f => f.Block == k && f.Closing && f.Instrument == position.Instrument) - 1);
+
+    private Int128 OwnMoney(LeafContents contents) => contents.Cash + Derivative(contents)[0];
 
     private PortfolioMargin Worth(LeafContents contents) => PortfolioMargin.Of(contents.Cash, contents.Positions.Select(p => (Row(p.Instrument), p.Size)));
 
@@ -355,6 +404,11 @@ public sealed class SettlementInput
         RowKind.Withdrawal when row.Request.Instrument != 0 => Row(row.Request.Instrument),
         _ => null,
     };
+
+    // A request reads the row if it is paid, or if health is what limits it: what moves nothing need not be listed.
+    private RiskRow? MarketRow(SealedOperation o) => o.Block is { } block && o.Operation.Asset != 0 && (!o.Operation.IsRequest || o.Paid > 0
+        || (IsShort(o) && OwnMoney(batch.Blocks[block].New) >= 0 && batch.Blocks[block].New.Positions.Any(p => p.Instrument == o.Operation.Asset)))
+        ? Row(o.Operation.Asset) : null;
 
     private RiskRow Row(int id) => risk[id] ?? throw new ArgumentException($"Batch {batch.Header.Batch}: instrument {id} has no row in its risk table.");
 

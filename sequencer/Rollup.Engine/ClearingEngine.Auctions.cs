@@ -93,7 +93,8 @@ public sealed partial class ClearingEngine
         if (legs.Length == 0) return RejectCode.NoAuction;
         if (bid.Orders.Length != legs.Length) return RejectCode.Malformed;
         if (AccountOf(bid.Orders[0].Request.Account) is not { } bidder) return RejectCode.UnknownAccount;
-        if (bidder.IsBarred || bidder == distress.Account || _distressed.ContainsKey(bidder.Id)) return RejectCode.Liquidating;
+        if (bidder.Bar is var bar and not RejectCode.None) return bar;
+        if (bidder == distress.Account || _distressed.ContainsKey(bidder.Id)) return RejectCode.Liquidating;
         for (int i = 0; i < legs.Length; i++)
             if (CheckBid(time, bidder, bid.Orders, i, legs[i]) is var code and not RejectCode.None) return code;
 

@@ -39,6 +39,14 @@ public sealed partial class ClearingEngine
         if (_ledger.Fits(usage) != RejectCode.None) return;
         _ledger.Touch(account);
         if (needsRelief) _ledger.TakeRelief(account);
+        ConvertWhole(account, holding);
+    }
+
+    /// <summary>Converts a position of an account with a block, if it has room for the forced row.</summary>
+    private void ConvertWhole(Account account, Holding holding)
+    {
+        Market market = holding.Market;
+        long size = holding.Size, cash = size * market.Long[0];
         _ledger.Forced(_ledger.AddForced(ForcedKind.Conversion, account, null, market)).Fill = Math.Abs(size);
         account.Change(holding, -size, cash);
         account.Release(holding);

@@ -75,11 +75,11 @@ public sealed partial class ClearingEngine
         return fills;
     }
 
-    /// <summary>The first in the ranking that can take lots and stays healthy.</summary>
-    private DeleverageFill? FindCounterparty(DeleverageLeg leg, long lots, ref Usage usage)
+    /// <summary>The first in the ranking, from a place on, that can take lots and stays healthy.</summary>
+    private DeleverageFill? FindCounterparty(DeleverageLeg leg, long lots, ref Usage usage, int first = 0)
     {
         Market market = leg.Holding.Market;
-        for (int rank = 0; rank < leg.Ranked.Count; rank++)
+        for (int rank = first; rank < leg.Ranked.Count; rank++)
         {
             Account counter = _accounts[leg.Ranked[rank].Account]!;
             Holding held = counter.Find(market)!;

@@ -160,7 +160,7 @@ public sealed partial class ClearingEngine
             blocks = [.. blocks, new SealedBlock(0, _feeAccount.Identity, false, _feeAccount.Leaf, _feeAccount.Leaf, [.. _tree.Path(0)])];
         var batch = new SealedBatch(
             _config.Profile.Name, _config.Domain, header, oldRoot, _tree.Root, [.. _riskInputs], _rows,
-            [.. _ledger.Operations.Select(o => new SealedOperation(o.Queued.Operation, o.Queued.Depositor, o.Account is null ? null : blockOf[o.Account]))],
+            [.. _ledger.Operations.Select(o => new SealedOperation(o.Queued.Operation, o.Queued.Depositor, o.Account is null ? null : blockOf[o.Account], o.Paid))],
             blocks, rows, hasFees ? blockOf[_feeAccount] : null, forced, fundBlock, _ledger.RankingRoot);
         _ledger.Clear();
         return batch;
@@ -186,7 +186,7 @@ public sealed partial class ClearingEngine
 
     private static SealedForcedRow SealForced(ForcedState row, Dictionary<Account, int> blockOf) => new(
         row.Kind, blockOf[row.Account], row.Counter is null ? null : blockOf[row.Counter], row.Market.Id,
-        row.Account.OldSize(row.Market), row.Counter?.OldSize(row.Market) ?? 0, row.Fill, row.Quote, row.Fee);
+        row.Account.OldSize(row.Market), row.Counter?.OldSize(row.Market) ?? 0, row.Fill, row.Quote, row.Fee, row.Closing);
 
     private SealedBlock SealBlock(Account account)
     {

@@ -56,7 +56,7 @@ public sealed partial class ClearingEngine
         {
             Account account = distress.Account;
             if (account.HasActed || !IsPermitted(RiskActions.Liquidate, account)) continue;
-            CancelOrders(account);
+            CancelOrders(account, RejectCode.Liquidating);
             if (IsUncovered(account) && account.HasDerivatives)
             {
                 if (isOpening) Deleverage(account);
@@ -70,10 +70,10 @@ public sealed partial class ClearingEngine
         }
     }
 
-    private void CancelOrders(Account account)
+    private void CancelOrders(Account account, RejectCode reason)
     {
         for (int slot = 0; account.OpenOrders > 0 && slot < account.SlotCount; slot++)
-            if (account.Slot((byte)slot) is { Market: { } market } state) CloseOrder(market, state.Order, RejectCode.Liquidating);
+            if (account.Slot((byte)slot) is { Market: { } market } state) CloseOrder(market, state.Order, reason);
     }
 
     /// <summary>Whether closing the account at the mark leaves more debt than the fund has: then the other side of its positions bears it.</summary>
@@ -137,7 +137,7 @@ public sealed partial class ClearingEngine
         for (int i = 0; i < _ledger.ForcedCount; i++)
         {
             ForcedState row = _ledger.Forced(i);
-            if (row.Kind != ForcedKind.Liquidation) continue;
+            if (row.Kind != ForcedKind.Liquidation || row.Closing) continue;
             ofAll += row.Quote;
             if (row.Account == account) ofAccount += row.Quote;
         }
@@ -194,31 +194,33 @@ public sealed partial class ClearingEngine
         CommitLegs(account, legs);
         if (_plan.Fees > 0) _ledger.Touch(_feeAccount);
         _ledger.Fees += _plan.Fees;
-        foreach (ForcedLeg leg in legs)
-        {
-            long remaining = leg.Filled;
-            foreach (PlanStep step in leg.Steps)
-            {
-                if (step.CloseReason != RejectCode.None) CloseOrder(leg.Market, step.Order, step.CloseReason);
-                else
-                {
-                    remaining -= step.Lots;
-                    Fill(leg.Market, step, new EngineEvent
-                    {
-                        Kind = EventKind.Filled,
-                        Reason = RejectCode.Liquidating,
-                        Account = AccountId.From(account.Id),
-                        IsSell = leg.Sign > 0,
-                        Remaining = Lots.From(remaining),
-                    });
-                }
-            }
-        }
-
+        foreach (ForcedLeg leg in legs) FillBook(account, leg, RejectCode.Liquidating);
         if (legs.Sum(leg => leg.Fee) is var fee and > 0)
             Emit() = new EngineEvent { Kind = EventKind.LiquidationFee, Account = AccountId.From(account.Id), Amount = fee };
         ReleaseLegs(account, legs);
         return true;
+    }
+
+    /// <summary>What a leg's plan does to the book; the account's own balances have changed already.</summary>
+    private void FillBook(Account account, ForcedLeg leg, RejectCode reason)
+    {
+        long remaining = leg.Filled;
+        foreach (PlanStep step in leg.Steps)
+        {
+            if (step.CloseReason != RejectCode.None) CloseOrder(leg.Market, step.Order, step.CloseReason);
+            else
+            {
+                remaining -= step.Lots;
+                Fill(leg.Market, step, new EngineEvent
+                {
+                    Kind = EventKind.Filled,
+                    Reason = reason,
+                    Account = AccountId.From(account.Id),
+                    IsSell = leg.Sign > 0,
+                    Remaining = Lots.From(remaining),
+                });
+            }
+        }
     }
 
     /// <summary>Plans one leg against the book, best price and earliest order first; makers' balances change on trial.</summary>
@@ -238,7 +240,9 @@ public sealed partial class ClearingEngine
                 if (leg.Filled == leg.Lots) return;
                 ref Order maker = ref book[at];
                 if (maker.Expiry <= time) leg.Steps.Add(new PlanStep { Order = at, CloseReason = RejectCode.Expired });
-                else if (maker.Account.IsBarred) leg.Steps.Add(new PlanStep { Order = at, CloseReason = RejectCode.Liquidating });
+                else if (maker.Account.Bar is var bar and not RejectCode.None) leg.Steps.Add(new PlanStep { Order = at, CloseReason = bar });
+                // Of who is liquidated no order is left.
+                else if (maker.Account == account) leg.Steps.Add(new PlanStep { Order = at, CloseReason = RejectCode.RequestServed });
                 else if (!TryFill(account, leg, at, ref maker)) return;
             }
         }

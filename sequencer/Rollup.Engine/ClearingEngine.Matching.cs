@@ -107,7 +107,7 @@ public sealed partial class ClearingEngine
                 if (_plan.Filled == order.Size) return RejectCode.None;
                 ref Order maker = ref book[at];
                 if (maker.Expiry <= order.Time) _plan.Close(at, RejectCode.Expired);
-                else if (maker.Account.IsBarred) _plan.Close(at, RejectCode.Liquidating);
+                else if (maker.Account.Bar is var bar and not RejectCode.None) _plan.Close(at, bar);
                 else if (maker.Account == order.Account)
                 {
                     if (order.Flags.SelfTrade != SelfTradePrevention.CancelTaker) _plan.Close(at, RejectCode.SelfTrade);

@@ -6,7 +6,7 @@ using Rollup.Protocol;
 namespace Rollup.Engine;
 
 // Operations of the vault's queue. The chain has taken them in already: what the engine cannot accept it bounces, with a reason.
-// It rejects only what is not the queue's next operation, and what does not fit this batch but fits a later one.
+// It rejects only what is not the queue's next operation, and what does not fit this batch but fits a later one. Requests it never bounces.
 public sealed partial class ClearingEngine
 {
     private RejectCode Operation(long time, QueuedOperation queued)
@@ -15,6 +15,7 @@ public sealed partial class ClearingEngine
         if (queued.Index != _nextOperation) return RejectCode.OperationOutOfOrder;
         if (!IsWellFormed(queued)) return RejectCode.Malformed;
         if (_ledger.IsOperationsFull) return RejectCode.BatchOperationsFull;
+        if (queued.Operation.IsRequest) return Serve(time, queued);
         RejectCode full = queued.Operation.Kind == OperationKind.Register
             ? Register(queued, out RejectCode bounce)
             : Deposit(queued, out bounce);
@@ -22,7 +23,7 @@ public sealed partial class ClearingEngine
 
         Operation operation = queued.Operation;
         bool accepted = bounce == RejectCode.None;
-        _ledger.AddOperation(queued, accepted ? AccountOf(operation.Account) : null);
+        _ledger.AddOperation(queued, accepted ? AccountOf(operation.Account) : null, 0);
         _nextOperation++;
         Emit() = new EngineEvent
         {
@@ -38,9 +39,9 @@ public sealed partial class ClearingEngine
     private static bool IsWellFormed(QueuedOperation queued)
     {
         Operation o = queued.Operation;
-        return o.Kind is OperationKind.Register or OperationKind.Deposit && queued.Index < 1L << Width.OperationIndex
+        return o.Kind != OperationKind.None && Enum.IsDefined(o.Kind) && queued.Index < 1L << Width.OperationIndex
             && o.Account is >= 0 and < 1 << Width.Account && o.Asset is >= 0 and < 1 << Width.Instrument && o.Amount is >= 0 and < 1L << Width.Amount
-            && (o.Kind == OperationKind.Deposit || o.Asset == 0);
+            && (o.Kind is OperationKind.Deposit or OperationKind.WithdrawalRequest || o.Asset == 0);
     }
 
     private RejectCode Register(QueuedOperation queued, out RejectCode bounce)
@@ -69,7 +70,8 @@ public sealed partial class ClearingEngine
         else if (o.Asset != 0 && (market = MarketOf(o.Asset)) is null) bounce = RejectCode.UnknownInstrument;
         else if (market is { IsSpot: false }) bounce = RejectCode.NotWithdrawable;
         // It waits: no operation touches an account in the batch that liquidates it.
-        else if (account.IsBarred || (account == _fundAccount && _ledger.Deleverages)) return RejectCode.Liquidating;
+        else if (account.Bar is var bar and not RejectCode.None) return bar;
+        else if (account == _fundAccount && _ledger.Deleverages) return RejectCode.Liquidating;
         else return market is null ? DepositCash(account, o.Amount, out bounce) : DepositSpot(account, market, queued, out bounce);
         return RejectCode.None;
     }

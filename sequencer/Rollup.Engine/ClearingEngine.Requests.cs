@@ -15,7 +15,8 @@ public sealed partial class ClearingEngine
         if (verified.Key.X != account.Identity.KeyX || verified.Key.Y != account.Identity.KeyY) return RejectCode.NotOwner;
         if (request.Nonce == 0) return RejectCode.Malformed;
         if (request.Expiry <= time) return RejectCode.Expired;
-        if ((account.IsBarred || IsAuctioned(account)) && (request.Kind != RowKind.Cancel || request.Flags != 0)) return RejectCode.Liquidating;
+        RejectCode bar = account.Bar == RejectCode.None && IsAuctioned(account) ? RejectCode.Liquidating : account.Bar;
+        if (bar != RejectCode.None && (request.Kind != RowKind.Cancel || request.Flags != 0)) return bar;
         return request.Kind switch
         {
             RowKind.Order => Place(time, account, verified),

@@ -11,7 +11,7 @@ namespace Rollup.Engine;
 // The whole state as bytes: canonical, so that equal states have equal snapshots whatever led to them.
 public sealed partial class ClearingEngine
 {
-    private const uint SnapshotVersion = 4;
+    private const uint SnapshotVersion = 5;
 
     /// <summary>
     /// The state as bytes, from which <see cref="Restore"/> continues as if nothing had happened. Versioned, not checksummed: that is the host's.

@@ -23,9 +23,11 @@ public sealed record SealedBatch(
     ImmutableArray<SealedOperation> Operations, ImmutableArray<SealedBlock> Blocks, ImmutableArray<SealedRow> Rows, int? FeeBlock,
     ImmutableArray<SealedForcedRow> Forced, int? FundBlock, Fr RankingRoot);
 
+/// <param name="Operation">As it stands in the queue.</param>
 /// <param name="Depositor">Whom a bounce pays.</param>
-/// <param name="Block">Index of the block that takes it, or null if the operation is refused (bounced).</param>
-public sealed record SealedOperation(Operation Operation, Address Depositor, int? Block);
+/// <param name="Block">Index of the block that takes it, or null if the operation is refused (bounced); a request (spec 5.9) is never refused.</param>
+/// <param name="Paid">Atoms or lots that a withdrawal request is paid; else 0.</param>
+public sealed record SealedOperation(Operation Operation, Address Depositor, int? Block, long Paid = 0);
 
 /// <param name="IsNew">The old leaf is empty and a registration of this batch creates the account.</param>
 /// <param name="Path">36 siblings, three a level, from the leaf upward.</param>
@@ -42,8 +44,9 @@ public sealed record SealedBlock(int Account, AccountIdentity Identity, bool IsN
 /// <param name="Fill">Lots closed, 1..|old size|.</param>
 /// <param name="Quote">Atoms at the clean price for all of <paramref name="Fill"/>; of a conversion 0.</param>
 /// <param name="Fee">Atoms that a liquidation pays to the insurance fund; else 0.</param>
+/// <param name="Closing">Whether a close request of the account's owner authorises it (spec 5.9), not what the account lacks.</param>
 public sealed record SealedForcedRow(
-    ForcedKind Kind, int Block, int? CounterBlock, int Instrument, long OldSize, long CounterOldSize, long Fill, Int128 Quote, long Fee);
+    ForcedKind Kind, int Block, int? CounterBlock, int Instrument, long OldSize, long CounterOldSize, long Fill, Int128 Quote, long Fee, bool Closing = false);
 
 /// <param name="R8X">EdDSA signature (R8, S) over the request's message.</param>
 /// <param name="Block">Index of its account's block.</param>

@@ -14,7 +14,7 @@ public sealed class SealedBatchFormatException(string message, Exception? inner 
 
 /// <summary>
 /// The file by which a sealed batch reaches the prover bridge: one line of canonical JSON,
-/// <c>{"format":"rollup-sealed-batch","version":2,"sha256":...,"batch":{...}}</c>. sha256 is the digest of the bytes of the
+/// <c>{"format":"rollup-sealed-batch","version":3,"sha256":...,"batch":{...}}</c>. sha256 is the digest of the bytes of the
 /// <c>batch</c> value. Field elements, addresses and bytes are 0x and lower-case digits of full length; cash and quotes, which may
 /// exceed 2^53, are decimal strings; kinds and flags are the numbers of spec/protocol.json. A batch has exactly one encoding.
 /// The file holds the view keys of its accounts: only its owner may read it.
@@ -22,7 +22,7 @@ public sealed class SealedBatchFormatException(string message, Exception? inner 
 public static class SealedBatchFile
 {
     /// <summary>Version of the layout; another one is refused.</summary>
-    public const int Version = 2;
+    public const int Version = 3;
 
     /// <summary>Longest file accepted: about 20,000 risk rows beside a batch of the largest profile.</summary>
     public const int MaxBytes = 16 << 20;
@@ -143,6 +143,7 @@ public static class SealedBatchFile
         Write(writer, "viewKeyHash", operation.ViewKeyHash);
         writer.WriteString("depositor", sealedOperation.Depositor.ToString());
         Write(writer, "block", sealedOperation.Block);
+        writer.WriteNumber("paid", sealedOperation.Paid);
     }
 
     private static void WriteBlock(Utf8JsonWriter writer, SealedBlock block)
@@ -210,6 +211,7 @@ public static class SealedBatchFile
         writer.WriteNumber("fill", row.Fill);
         writer.WriteString("quote", row.Quote.ToString(CultureInfo.InvariantCulture));
         writer.WriteNumber("fee", row.Fee);
+        writer.WriteBoolean("closing", row.Closing);
     }
 
     private static void Write(Utf8JsonWriter writer, string name, in Fr value) => writer.WriteString(name, value.ToHex());

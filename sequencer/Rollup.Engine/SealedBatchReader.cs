@@ -69,7 +69,7 @@ internal static class SealedBatchReader
             new Operation(kind, (int)operation.Integer("account", 0, MaxAccount), (int)operation.Integer("asset", 0, MaxInstrument),
                 operation.Integer("amount", 0, (1L << Width.Amount) - 1), operation.Address("owner"),
                 operation.Element("keyX"), operation.Element("keyY"), operation.Element("viewKeyHash")),
-            operation.Address("depositor"), (int?)operation.IntegerOrNull("block", 0, blocks - 1));
+            operation.Address("depositor"), (int?)operation.IntegerOrNull("block", 0, blocks - 1), operation.Integer("paid", 0, (1L << Width.Amount) - 1));
         operation.Close();
         return result;
     }
@@ -136,7 +136,7 @@ internal static class SealedBatchReader
         var result = new SealedForcedRow(
             kind, (int)row.Integer("block", 0, blocks - 1), (int?)row.IntegerOrNull("counterBlock", 0, blocks - 1), (int)row.Integer("instrument", 1, MaxInstrument),
             row.Integer("oldSize", -MaxSize, MaxSize), row.Integer("counterOldSize", -MaxSize, MaxSize), row.Integer("fill", 1, MaxSize),
-            row.BigInteger("quote", 0, (Int128.One << Width.Quote) - 1), row.Integer("fee", 0, (1L << Width.Fee) - 1));
+            row.BigInteger("quote", 0, (Int128.One << Width.Quote) - 1), row.Integer("fee", 0, (1L << Width.Fee) - 1), row.Boolean("closing"));
         row.Close();
         return result;
     }

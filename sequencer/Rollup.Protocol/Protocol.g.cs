@@ -83,6 +83,7 @@ public static class Bus
     public const int Position = 8;
     public const int Forced = 9;
     public const int Fund = 10;
+    public const int Request = 11;
 }
 
 /// <summary>The <c>scales</c> of spec/protocol.json.</summary>
@@ -191,6 +192,7 @@ public enum RejectCode
     NothingToConvert = 49,
     WithdrawalsWait = 50,
     NoAuction = 51,
+    RequestServed = 52,
 }
 
 /// <summary>The <c>instrumentFlags</c> of spec/protocol.json.</summary>

@@ -34,7 +34,8 @@ public class LiquidationSessionTests
             }
         }
 
-        foreach (string what in new[] { "closed through the book", "closed in an auction", nameof(EventKind.FundPaid), nameof(EventKind.Deleveraged), nameof(EventKind.AuctionStarted), "several legs" })
+        foreach (string what in new[] { "closed through the book", "closed in an auction", nameof(EventKind.FundPaid), nameof(EventKind.Deleveraged), nameof(EventKind.AuctionStarted), "several legs",
+            "closed on request", nameof(EventKind.ClosedAgainst), nameof(EventKind.WithdrawalServed), "closed in part" })
             Assert.True(happened.GetValueOrDefault(what) >= (to - from) / 8, $"{what}: {happened.GetValueOrDefault(what)} times");
     }
 
@@ -105,7 +106,7 @@ public class LiquidationSessionTests
             int instrument = World.Config.Instruments[random.Next(1, 5)].Id;
             long mark = World.Marks[instrument];
             bool sell = random.Next(2) == 0;
-            switch (random.Next(20))
+            switch (random.Next(22))
             {
                 case < 6:
                     Apply(World.Order(maker, instrument, sell, random.Next(100, 60_000), Price(mark + (sell ? 1 : -1) * mark * random.Next(-2, 20) / 1_000), random.Next(9) == 0 ? ReduceOnly : Gtc));
@@ -125,7 +126,15 @@ public class LiquidationSessionTests
                     Result withdrawn = World.Withdraw(trader, 0, Math.Max(1, World.View(trader).ReservedHealth.Atoms * random.Next(1, 11) / 10));
                     Take(withdrawn, external, -1);
                     break;
-                case < 17:
+                case 15:
+                    bool isSpot = random.Next(4) == 0;
+                    long most = Math.Max(0, isSpot ? World.SizeOf(trader, EthSpot) : World.View(trader).Health.Atoms);
+                    Take(World.RequestWithdrawal(trader, isSpot ? EthSpot : 0, 1 + random.NextInt64(2 * most + 9), random.Next(5) == 0 ? OwnerOf(maker) : null), external, -1);
+                    break;
+                case 16:
+                    Record(World.RequestClose(trader, random.Next(9) == 0 ? OwnerOf(maker) : null));
+                    break;
+                case < 19:
                     Record(World.Tick(0));
                     Bid();
                     break;
@@ -182,14 +191,20 @@ public class LiquidationSessionTests
         {
             Record(result);
             foreach (EngineEvent e in result.Events)
-                if (e.Kind is EventKind.Registered or EventKind.Deposited or EventKind.Withdrawn)
+                if (e.Kind is EventKind.Registered or EventKind.Deposited or EventKind.Withdrawn or EventKind.WithdrawalServed)
                     to[e.Instrument.Value] = to.GetValueOrDefault(e.Instrument.Value) + sign * e.Amount;
         }
 
         private void Record(Result result)
         {
             foreach (EngineEvent e in result.Events)
-                Count(e.Kind == EventKind.Filled && e.Reason == RejectCode.Liquidating && e.Nonce == default ? "closed through the book" : e.Kind.ToString());
+                Count(e switch
+                {
+                    { Kind: EventKind.Filled, Reason: RejectCode.Liquidating } when e.Nonce == default => "closed through the book",
+                    { Kind: EventKind.Filled, Reason: RejectCode.RequestServed } => "closed on request",
+                    { Kind: EventKind.CloseServed, Reason: RejectCode.NoLiquidity } => "closed in part",
+                    _ => e.Kind.ToString(),
+                });
         }
 
         private void Count(string what) => happened[what] = happened.GetValueOrDefault(what) + 1;
@@ -242,7 +257,7 @@ public class LiquidationSessionTests
                 SealedForcedRow[] forced = [.. batch.Forced.Where(f => f.Block == k)];
                 if (forced.Length == 0) continue;
                 if (forced.Count(f => f.Kind == ForcedKind.Liquidation) > 1) Count("several legs");
-                BigInteger cost = forced.Where(f => f.Kind == ForcedKind.Liquidation).Aggregate(BigInteger.Zero, (sum, f) => sum + (BigInteger)f.Fill * rows[f.Instrument].PriceBound + f.Fee);
+                BigInteger cost = forced.Where(f => f.Kind == ForcedKind.Liquidation || f.Closing).Aggregate(BigInteger.Zero, (sum, f) => sum + (BigInteger)f.Fill * rows[f.Instrument].PriceBound + f.Fee);
                 SealedBlock block = batch.Blocks[k];
                 Assert.True(Mark(block.New) - block.Payment - Mark(block.Old) >= -cost, $"account {block.Account} lost more than its price bounds");
             }

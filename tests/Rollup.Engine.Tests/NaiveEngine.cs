@@ -63,6 +63,7 @@ internal sealed class NaiveEngine(EngineConfig config)
         if (a.Id < 2 || verified.Key != World.KeyOf(a.Id).PublicKey) return RejectCode.NotOwner;
         if (r.Nonce == 0) return RejectCode.Malformed;
         if (r.Expiry <= time) return RejectCode.Expired;
+        if (s.Served.Contains(a.Id) && (r.Kind != RowKind.Cancel || r.Flags != 0)) return RejectCode.RequestServed;
         return r.Kind switch { RowKind.Order => Place(a, r), RowKind.Withdrawal => Withdraw(a, r), RowKind.Cancel => Cancel(a, r), _ => RejectCode.Malformed };
     }
 
@@ -279,7 +280,7 @@ internal sealed class NaiveEngine(EngineConfig config)
         return s.Relieved.Contains(a.Id) || s.Relieved.Count < config.Profile.Reliefs ? RejectCode.None : RejectCode.BatchReliefFull;
     }
 
-    private BigInteger OwnMoney(NaiveAccount a) => a.Cash + a.Sizes.Where(p => specs[p.Key].Kind != InstrumentKind.Spot).Aggregate(
+    internal BigInteger OwnMoney(NaiveAccount a) => a.Cash + a.Sizes.Where(p => specs[p.Key].Kind != InstrumentKind.Spot).Aggregate(
         BigInteger.Zero, (sum, p) => sum + p.Value * (p.Value > 0 ? s.Risk[p.Key].Long[0] : s.Risk[p.Key].Short[0]));
 
     /// <summary>Adds a fill to the order's row; returns what the row's fee grows by.</summary>
@@ -372,12 +373,13 @@ internal sealed class NaiveEngine(EngineConfig config)
         if (!IsExecuting) return RejectCode.EpochClosed;
         if (queued.Index != s.NextOperation) return RejectCode.OperationOutOfOrder;
         Operation o = queued.Operation;
-        if (o.Kind == OperationKind.None || (o.Kind == OperationKind.Register && o.Asset != 0)) return RejectCode.Malformed;
+        if (o.Kind == OperationKind.None || (o.Kind is OperationKind.Register or OperationKind.CloseRequest && o.Asset != 0)) return RejectCode.Malformed;
         if (s.Operations == config.Profile.Operations) return RejectCode.BatchOperationsFull;
+        if (o.IsRequest) return Serve(o);
         NaiveState before = s.Copy();
         bool registers = o.Kind == OperationKind.Register;
         RejectCode bounce = registers ? Register(queued) : Deposit(queued);
-        if (bounce == RejectCode.BatchReliefFull) return bounce;
+        if (bounce is RejectCode.BatchReliefFull or RejectCode.RequestServed) return bounce;
         if (bounce == RejectCode.None && TakeRoom(before.Accounts.ContainsKey(o.Account) ? before : s.Copy(), [o.Account], o.Asset) is var full and not RejectCode.None) return full;
         if (bounce != RejectCode.None) s.Accounts = before.Accounts;
         s.Operations++;
@@ -389,6 +391,63 @@ internal sealed class NaiveEngine(EngineConfig config)
             Account = AccountId.From(o.Account),
             Instrument = InstrumentId.From(o.Asset),
             Amount = o.Amount,
+        });
+        return RejectCode.None;
+    }
+
+    /// <summary>Requests of the queue. The sessions played against this model ask to close only where there is nothing to close.</summary>
+    private RejectCode Serve(Operation o)
+    {
+        if (!s.Accounts.TryGetValue(o.Account, out NaiveAccount? a)) return RejectCode.UnknownAccount;
+        if (s.Requested.Contains(a.Id)) return RejectCode.RequestServed;
+        NaiveState before = s.Copy();
+        BigInteger paid = 0;
+        RejectCode reason = RejectCode.None;
+        bool isServed = false;
+        if (a.Id < 2 || o.Owner != World.OwnerOf(a.Id)) reason = RejectCode.NotOwner;
+        else if (o.Kind == OperationKind.CloseRequest)
+        {
+            isServed = true;
+            if (OwnMoney(a) < 0) reason = RejectCode.InsufficientBalance;
+            else Assert.DoesNotContain(a.Sizes.Keys, t => specs[t].Kind != InstrumentKind.Spot);
+        }
+        else
+        {
+            if (specs.TryGetValue(o.Asset, out InstrumentSpec? spec) && spec.Kind != InstrumentKind.Spot) return RejectCode.NotWithdrawable;
+            if (o.Asset == 0) a.Cash -= paid = BigInteger.Max(0, BigInteger.Min(o.Amount, BigInteger.Min(s.Health(a), OwnMoney(a))));
+            while (o.Asset != 0 && OwnMoney(a) >= 0 && s.Health(a) >= 0 && paid < o.Amount && a.Size(o.Asset) > 0)
+            {
+                a.Add(o.Asset, -1);
+                paid++;
+                if (s.Health(a) >= 0) continue;
+                a.Add(o.Asset, 1);
+                paid--;
+                break;
+            }
+
+            isServed = paid < o.Amount;
+            if (isServed) reason = RejectCode.InsufficientBalance;
+        }
+
+        if (TakeRoom(before, [a.Id], paid > 0 ? o.Asset : 0) is var full and not RejectCode.None) return full;
+        if (isServed || s.Health(a) < 0) s.Relieved.Add(a.Id);
+        if (s.Relieved.Count > config.Profile.Reliefs) return RejectCode.BatchReliefFull;
+        if (paid > 0) s.Withdrew.Add(a.Id);
+        List<NaiveOrder> open = [.. s.OrdersOf(a.Id).OrderBy(x => x.Request.Slot)];
+        bool isOffered = open.Where(x => x.Request.IsSell && x.Request.Instrument == o.Asset).Sum(x => x.Remaining) <= a.Size(o.Asset);
+        if (isServed || (reason == RejectCode.None && (ReservedHealth(a) < 0 || !isOffered)))
+            foreach (NaiveOrder order in open) Close(order, RejectCode.RequestServed);
+        s.Requested.Add(a.Id);
+        if (isServed) s.Served.Add(a.Id);
+        s.Operations++;
+        s.NextOperation++;
+        s.Events.Add(new EngineEvent
+        {
+            Kind = o.Kind == OperationKind.WithdrawalRequest ? EventKind.WithdrawalServed : EventKind.CloseServed,
+            Reason = reason,
+            Account = AccountId.From(a.Id),
+            Instrument = InstrumentId.From(o.Asset),
+            Amount = (long)paid,
         });
         return RejectCode.None;
     }
@@ -410,6 +469,7 @@ internal sealed class NaiveEngine(EngineConfig config)
         if (o.Amount == 0) return RejectCode.ZeroSize;
         if (o.Asset != 0 && !specs.ContainsKey(o.Asset)) return RejectCode.UnknownInstrument;
         if (o.Asset != 0 && specs[o.Asset].Kind != InstrumentKind.Spot) return RejectCode.NotWithdrawable;
+        if (s.Served.Contains(a.Id)) return RejectCode.RequestServed;
         bool takesRoom = o.Asset != 0 && a.Size(o.Asset) == 0 && !s.OrdersOf(a.Id).Any(x => x.Request.Instrument == o.Asset);
         if (takesRoom && queued.Depositor != (a.Id < Bound.ReservedAccounts ? default : World.OwnerOf(a.Id))) return RejectCode.NotOwner;
         if (o.Asset != 0 && RoomCode(a, o.Asset) is var room and not RejectCode.None) return room;
@@ -456,7 +516,7 @@ internal sealed class NaiveEngine(EngineConfig config)
     {
         if (!IsExecuting) return RejectCode.EpochClosed;
         int already = s.Converted.Count;
-        foreach (NaiveAccount a in s.Accounts.Values)
+        foreach (NaiveAccount a in s.Accounts.Values.Where(a => !s.Served.Contains(a.Id)))
         {
             foreach ((int t, BigInteger size) in a.Sizes.Where(p => s.Risk[p.Key].Flags.HasFlag(InstrumentFlags.Settled)).ToList())
             {
@@ -492,6 +552,8 @@ internal sealed class NaiveEngine(EngineConfig config)
         s.Touched.Clear();
         s.Withdrew.Clear();
         s.Relieved.Clear();
+        s.Requested.Clear();
+        s.Served.Clear();
         s.Converted.Clear();
         s.Sealed = s.Accounts.ToDictionary(a => a.Key, a => a.Value.Copy());
         s.Buckets.Clear();

@@ -47,7 +47,7 @@ internal sealed class NaiveState
     /// <summary>In the order they came to rest.</summary>
     internal List<NaiveOrder> Orders = [];
 
-    internal SortedSet<int> Touched = [], Withdrew = [], Relieved = [], Buckets = [];
+    internal SortedSet<int> Touched = [], Withdrew = [], Relieved = [], Buckets = [], Requested = [], Served = [];
 
     /// <summary>The accounts as the last batch left them.</summary>
     internal Dictionary<int, NaiveAccount> Sealed = [];
@@ -81,6 +81,8 @@ internal sealed class NaiveState
         Touched = [.. Touched],
         Withdrew = [.. Withdrew],
         Relieved = [.. Relieved],
+        Requested = [.. Requested],
+        Served = [.. Served],
         Sealed = Sealed,
         Buckets = [.. Buckets],
         Rows = [.. Rows],

@@ -48,7 +48,7 @@ public class RandomScenarioTests
         {
             RejectCode.None, RejectCode.InsufficientMargin, RejectCode.InsufficientBalance, RejectCode.BatchBlocksFull, RejectCode.BatchRowsFull, RejectCode.BatchInstrumentsFull,
             RejectCode.SelfTrade, RejectCode.FillOrKillUnfilled, RejectCode.NoLiquidity, RejectCode.ReduceOnlyWouldIncrease, RejectCode.AccountGroupsFull, RejectCode.SlotBusy,
-            RejectCode.NotPermitted, RejectCode.InstrumentExpired, RejectCode.NothingToConvert, RejectCode.BadRiskInput,
+            RejectCode.NotPermitted, RejectCode.RequestServed, RejectCode.InstrumentExpired, RejectCode.NothingToConvert, RejectCode.BadRiskInput,
         })
             Assert.True(seen.GetValueOrDefault(code) > 3, $"{code} came {seen.GetValueOrDefault(code)} times");
     }
@@ -150,6 +150,7 @@ public class RandomScenarioTests
             < 72 => Request(RandomWithdrawal),
             < 79 => Operation(DepositOf(AnyAccount(), random.Next(4) == 0 ? EthSpot : random.Next(8) == 0 ? BtcPerp : 0, random.Next(12) == 0 ? 0 : random.Next(3_000_000) / (random.Next(2) * 9_999 + 1)), null),
             < 81 => RegisterNext(),
+            82 or 83 => Operation(RandomRequest(), null),
             < 84 => Command.Tick(Timestamp.FromMilliseconds(World.Now)),
             < 89 => Command.Seal(Timestamp.FromMilliseconds(World.Now)),
             < 91 => OpenEpoch(),
@@ -307,6 +308,20 @@ public class RandomScenarioTests
                 random.Next(3) == 0 ? most + random.Next(2) : random.NextInt64(most + 2), 0, 0, World.Now + 100, 1 + World.Log.Count / 3);
         }
 
+        /// <summary>A request on L1: some by strangers, some for more than there is; closing where nothing is to be closed, or nothing can.</summary>
+        private Operation RandomRequest()
+        {
+            int account = AnyAccount();
+            AccountView? view = World.Engine.View(AccountId.From(account));
+            Address by = random.Next(6) == 0 ? OwnerOf(account + 1) : OwnerOf(account);
+            NaiveAccount? known = model.State.Accounts.GetValueOrDefault(account);
+            bool isIdle = known is null || known.Sizes.Keys.All(t => t == EthSpot) || model.OwnMoney(known) < 0;
+            if (random.Next(3) == 0) return RequestOf(OperationKind.CloseRequest, account, 0, 0, isIdle ? by : OwnerOf(account + 1));
+            int asset = random.Next(5) switch { 0 or 1 => EthSpot, 2 when random.Next(4) == 0 => random.Next(2) == 0 ? BtcPerp : 9, _ => 0 };
+            long most = Math.Max(0, asset == 0 ? view?.Health.Atoms ?? 0 : view?.Positions.FirstOrDefault(p => p.Instrument == asset).Size ?? 0);
+            return RequestOf(OperationKind.WithdrawalRequest, account, asset, 1 + random.NextInt64(random.Next(2) == 0 ? most + 1 : 2 * most + 9), by);
+        }
+
         private void Do(Command command)
         {
             NaiveState before = model.State;
@@ -327,7 +342,7 @@ public class RandomScenarioTests
             foreach (EngineEvent e in events)
             {
                 if (e.Kind is EventKind.Registered or EventKind.Deposited) external[e.Instrument.Value] = external.GetValueOrDefault(e.Instrument.Value) + e.Amount;
-                if (e.Kind == EventKind.Withdrawn) external[e.Instrument.Value] = external.GetValueOrDefault(e.Instrument.Value) - e.Amount;
+                if (e.Kind is EventKind.Withdrawn or EventKind.WithdrawalServed) external[e.Instrument.Value] = external.GetValueOrDefault(e.Instrument.Value) - e.Amount;
                 if (e.Kind == EventKind.Converted)
                 {
                     external[e.Instrument.Value] = external.GetValueOrDefault(e.Instrument.Value) - e.Lots.Value;
@@ -385,7 +400,8 @@ public class RandomScenarioTests
             Assert.Equal(before.Rows.Select(r => (r.Request, r.Fill, r.Quote, r.Fee)), batch.Rows.Select(r => (r.Request, (BigInteger)r.Fill, (BigInteger)r.Quote, (BigInteger)r.Fee)));
             Assert.Equal(before.Converted, batch.Forced.Select(f => (batch.Blocks[f.Block].Account, f.Instrument)));
             // Account 0 stands behind where places are left and nobody shown is healthy.
-            bool healthy = before.Touched.Any(a => before.Health(before.Accounts[a]) >= 0);
+            bool IsHealthy(int a) => before.Health(before.Accounts[a]) >= 0;
+            bool healthy = before.Touched.Count > 0 && IsHealthy(before.Touched.OrderBy(a => IsHealthy(a) && !before.Served.Contains(a)).ThenBy(a => a).Last());
             int[] shown = before.Touched.Count < World.Config.Profile.Blocks && !healthy ? [0, .. before.Touched] : [.. before.Touched];
             Assert.Equal(shown, batch.Blocks.Select(b => b.Account).Order());
             foreach (SealedBlock block in batch.Blocks.Where(b => before.Touched.Contains(b.Account)))

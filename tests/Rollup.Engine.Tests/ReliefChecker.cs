@@ -11,9 +11,11 @@ internal static class ReliefChecker
     public static void Check(CircuitProfile profile, SealedBatch batch, Dictionary<int, RiskRow> rows)
     {
         bool[] needs = [.. Enumerable.Range(0, batch.Blocks.Length).Select(k => NeedsRelief(batch, k, rows))];
-        int reliefs = needs.Count(n => n);
+        // Blocks that show why a request is not served further stand there too.
+        bool[] first = [.. needs.Select((n, k) => n || RequestChecker.IsServed(batch, k))];
+        int reliefs = first.Count(n => n);
         Assert.InRange(reliefs, 0, profile.Reliefs);
-        Assert.All(needs.Take(reliefs), Assert.True);
+        Assert.All(first.Take(reliefs), Assert.True);
         int[] accounts = [.. batch.Blocks.Select(b => b.Account)];
         Assert.Equal(accounts.Distinct().Count(), accounts.Length);
         Assert.Equal(accounts[..reliefs].Order(), accounts[..reliefs]);
@@ -23,7 +25,7 @@ internal static class ReliefChecker
         var named = new HashSet<(int Block, int Instrument)>();
         foreach (SealedForcedRow row in batch.Forced)
         {
-            Assert.True(named.Add((row.Block, row.Instrument)), "a position is named twice");
+            Assert.True(named.Add((row.Block, row.Instrument)) || row.Closing, "a position is named twice");
             if (row.CounterBlock is { } counter) Assert.True(named.Add((counter, row.Instrument)), "a position is named twice");
             CheckRow(batch, row, rows[row.Instrument]);
         }
@@ -31,14 +33,15 @@ internal static class ReliefChecker
         CheckFund(batch);
         // An unused place of the circuit repeats the last block, where it must be healthy.
         if (batch.Blocks.Length < profile.Blocks) Assert.True(Value(batch.Blocks[^1].New, rows).Health >= 0, $"account {batch.Blocks[^1].Account} is the last block and unhealthy");
-        for (int k = 0; k < reliefs; k++) CheckRelief(batch, k, rows);
+        for (int k = 0; k < reliefs; k++)
+            if (needs[k]) CheckRelief(batch, k, rows);
     }
 
     public static bool NeedsRelief(SealedBatch batch, int block, Dictionary<int, RiskRow> rows) =>
         batch.Blocks[block].Payment > 0 || IsForced(batch, block) || Value(batch.Blocks[block].New, rows).Health < 0;
 
     private static bool IsForced(SealedBatch batch, int block) =>
-        batch.Forced.Any(f => f.Block == block && f.Kind is ForcedKind.Liquidation or ForcedKind.Deleverage);
+        batch.Forced.Any(f => f.Block == block && f is { Closing: false, Kind: ForcedKind.Liquidation or ForcedKind.Deleverage });
 
     private static void CheckRow(SealedBatch batch, SealedForcedRow row, RiskRow risk)
     {
@@ -49,7 +52,7 @@ internal static class ReliefChecker
         Assert.InRange(row.Fee, 0, (1L << Width.Fee) - 1);
         int sign = Math.Sign(row.OldSize);
         BigInteger mark = (BigInteger)risk.Base + risk.Funding, gain = sign * ((BigInteger)row.Quote - mark * row.Fill);
-        Assert.Equal(row.Kind == ForcedKind.Conversion ? InstrumentFlags.Settled : InstrumentFlags.None, risk.Flags);
+        if (!row.Closing) Assert.Equal(row.Kind == ForcedKind.Conversion ? InstrumentFlags.Settled : InstrumentFlags.None, risk.Flags);
         Assert.Equal(row.Kind == ForcedKind.Deleverage, row.CounterBlock is not null);
         switch (row.Kind)
         {
@@ -58,7 +61,7 @@ internal static class ReliefChecker
                 Assert.True((BigInteger)row.Fee * 1_000_000 <= (BigInteger)Scale.LiquidationFeeRate * (BigInteger)row.Quote + 999_999);
                 break;
             case ForcedKind.Deleverage:
-                Assert.True(gain >= 0, "deleveraging favours the counterparty");
+                Assert.True(row.Closing ? gain <= 0 && gain + (BigInteger)risk.PriceBound * row.Fill >= 0 : gain >= 0, "deleveraging favours the counterparty, or closing is priced beyond its bound");
                 Assert.Equal(0, row.Fee);
                 Assert.Equal(OldSize(batch.Blocks[row.CounterBlock!.Value], row.Instrument), row.CounterOldSize);
                 Assert.Equal(-sign, Math.Sign(row.CounterOldSize));
@@ -76,7 +79,7 @@ internal static class ReliefChecker
 
     private static void CheckFund(SealedBatch batch)
     {
-        bool deleverages = batch.Forced.Any(f => f.Kind == ForcedKind.Deleverage);
+        bool deleverages = batch.Forced.Any(f => f is { Kind: ForcedKind.Deleverage, Closing: false });
         Assert.Equal(deleverages || batch.Forced.Any(f => f.Fee > 0) || batch.Blocks.Any(b => b.Payment > 0), batch.FundBlock is not null);
         Assert.Equal(deleverages, batch.RankingRoot != Fr.Zero);
         if (batch.FundBlock is { } fund) Assert.Equal(1, batch.Blocks[fund].Account);
@@ -90,10 +93,11 @@ internal static class ReliefChecker
         }
     }
 
-    private static void CheckHasNotActed(SealedBatch batch, int block)
+    /// <summary>A request that is paid nothing does nothing.</summary>
+    public static void CheckHasNotActed(SealedBatch batch, int block)
     {
         Assert.DoesNotContain(batch.Rows, r => r.Block == block);
-        Assert.DoesNotContain(batch.Operations, o => o.Block == block);
+        Assert.DoesNotContain(batch.Operations, o => o.Block == block && (!o.Operation.IsRequest || o.Paid > 0));
         Assert.DoesNotContain(batch.Forced, f => f.CounterBlock == block);
     }
 
@@ -110,6 +114,7 @@ internal static class ReliefChecker
             Assert.True(next.Requirement <= old.Requirement, $"account {block.Account} is not on the mend: its requirement grows");
             if (!isForced) Assert.True(10 * (old.Mark - next.Mark) <= old.Requirement - next.Requirement, $"account {block.Account} is not on the mend: it loses too much");
             Assert.DoesNotContain(batch.Rows, r => r.Block == k && r.Request.Kind == RowKind.Withdrawal);
+            Assert.DoesNotContain(batch.Operations, o => o.Block == k && o.Paid > 0);
         }
 
         if (!isForced) return;
@@ -136,12 +141,12 @@ internal static class ReliefChecker
     private static long OldSize(SealedBlock block, int instrument) => block.Old.Positions.FirstOrDefault(p => p.Instrument == instrument).Size;
 
     /// <summary>M, W and 5 x maintenance equity of a leaf.</summary>
-    private sealed record Worth(BigInteger Mark, BigInteger Health, BigInteger FiveMaintenance)
+    public sealed record Worth(BigInteger Mark, BigInteger Health, BigInteger FiveMaintenance)
     {
         public BigInteger Requirement => Mark - Health;
     }
 
-    private static Worth Value(LeafContents leaf, Dictionary<int, RiskRow> rows)
+    public static Worth Value(LeafContents leaf, Dictionary<int, RiskRow> rows)
     {
         BigInteger mark = leaf.Cash, health = leaf.Cash, maintenance = 5 * (BigInteger)leaf.Cash;
         foreach (IGrouping<int, Position> group in leaf.Positions.GroupBy(p => rows[p.Instrument].Group))

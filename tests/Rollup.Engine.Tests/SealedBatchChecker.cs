@@ -25,6 +25,7 @@ internal static class SealedBatchChecker
         Dictionary<int, RiskRow> rows = batch.RiskRows.ToDictionary(r => r.Id);
 
         ReliefChecker.Check(profile, batch, rows);
+        RequestChecker.Check(profile, batch, rows);
         CheckRoots(batch);
         CheckSlots(batch);
         foreach (SealedRow row in batch.Rows) CheckRow(batch, row, rows);
@@ -38,7 +39,7 @@ internal static class SealedBatchChecker
         buckets.UnionWith(batch.Blocks.Where((_, k) => ReliefChecker.NeedsRelief(batch, k, rows)).SelectMany(b => b.Old.Positions).Select(p => p.Instrument / Bound.RowsPerBucket));
         buckets.UnionWith(batch.Forced.Select(f => f.Instrument / Bound.RowsPerBucket));
         buckets.UnionWith(batch.Rows.Where(r => r.Request.Kind == RowKind.Order || r.Request.Instrument != 0).Select(r => r.Request.Instrument / Bound.RowsPerBucket));
-        buckets.UnionWith(batch.Operations.Where(o => o.Block is not null && o.Operation.Asset != 0).Select(o => o.Operation.Asset / Bound.RowsPerBucket));
+        buckets.UnionWith(batch.Operations.Where(o => o.Block is not null && o.Operation.Asset != 0 && (!o.Operation.IsRequest || o.Paid > 0)).Select(o => o.Operation.Asset / Bound.RowsPerBucket));
         Assert.InRange(buckets.Count, 0, profile.Buckets);
         CheckConservation(batch, rows);
     }
@@ -122,8 +123,9 @@ internal static class SealedBatchChecker
         {
             if (o.Block is not { } block) continue;
             Assert.Equal(o.Operation.Account, batch.Blocks[block].Account);
-            Add(changes, (block, o.Operation.Asset), o.Operation.Amount);
-            Add(external, o.Operation.Asset, o.Operation.Amount);
+            BigInteger moved = o.Operation.IsRequest ? -o.Paid : o.Operation.Amount;
+            Add(changes, (block, o.Operation.Asset), moved);
+            Add(external, o.Operation.Asset, moved);
         }
 
         BigInteger fees = 0;

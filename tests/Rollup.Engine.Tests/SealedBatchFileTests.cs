@@ -119,13 +119,13 @@ public sealed class SealedBatchFileTests
 
     [Fact]
     public void Another_version_is_named() =>
-        AssertRefused(file => file["version"] = 3, "version is 3; this program reads version 2.");
+        AssertRefused(file => file["version"] = 4, "version is 4; this program reads version 3.");
 
     [Fact]
     public void Damage_is_told_from_another_form()
     {
         AssertRefused(file => file["sha256"] = new string('0', 64), "sha256 is not the digest of the batch: the file is damaged.");
-        string spaced = Encoding.UTF8.GetString(SealedBatchFile.Write(Sample)).Replace("\"version\":2,\"sha", "\"version\": 2,\"sha", StringComparison.Ordinal);
+        string spaced = Encoding.UTF8.GetString(SealedBatchFile.Write(Sample)).Replace("\"version\":3,\"sha", "\"version\": 3,\"sha", StringComparison.Ordinal);
         Assert.Contains("canonical", Assert.Throws<SealedBatchFormatException>(() => SealedBatchFile.Read(Encoding.UTF8.GetBytes(spaced))).Message, StringComparison.Ordinal);
     }
 
@@ -148,7 +148,7 @@ public sealed class SealedBatchFileTests
         { "riskRows.1.long.7", "34359738369", "batch.riskRows[1].long[7] must be an integer from -34359738368 to 34359738368." },
         { "riskRows.1.long", "[1,2]", "batch.riskRows[1].long must be an array of 24 items." },
         { "riskRows.0.kind", "0", "batch.riskRows[0] row 1: kind 0 is not an instrument kind." },
-        { "operations.0.kind", "3", "batch.operations[0].kind is 3, which is no operation." },
+        { "operations.0.kind", "5", "batch.operations[0].kind is 5, which is no operation." },
         { "operations.1.amount", "281474976710656", "batch.operations[1].amount must be an integer from 0 to 281474976710655." },
         { "operations.0.owner", "\"0x12\"", "batch.operations[0].owner must be 0x and 40 hexadecimal digits." },
         { "operations.0.block", "3", "batch.operations[0].block must be an integer from 0 to 2." },
@@ -205,7 +205,7 @@ public sealed class SealedBatchFileTests
     [Fact]
     public void A_duplicate_field_is_refused()
     {
-        string file = Encoding.UTF8.GetString(SealedBatchFile.Write(Sample)).Replace("\"version\":2,\"sha", "\"version\":2,\"version\":2,\"sha", StringComparison.Ordinal);
+        string file = Encoding.UTF8.GetString(SealedBatchFile.Write(Sample)).Replace("\"version\":3,\"sha", "\"version\":3,\"version\":3,\"sha", StringComparison.Ordinal);
         Assert.Contains("not valid JSON", Assert.Throws<SealedBatchFormatException>(() => SealedBatchFile.Read(Encoding.UTF8.GetBytes(file))).Message, StringComparison.Ordinal);
     }
 

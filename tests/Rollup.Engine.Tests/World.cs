@@ -169,6 +169,14 @@ internal sealed class World
 
     public Result Deposit(int account, int asset, long amount) => Operate(DepositOf(account, asset, amount));
 
+    /// <summary>A request on L1, of the account's owner unless somebody else is named.</summary>
+    public Result RequestWithdrawal(int account, int asset, long amount, Address? by = null) => Operate(RequestOf(OperationKind.WithdrawalRequest, account, asset, amount, by));
+
+    public Result RequestClose(int account, Address? by = null) => Operate(RequestOf(OperationKind.CloseRequest, account, 0, 0, by));
+
+    public static Operation RequestOf(OperationKind kind, int account, int asset, long amount, Address? by = null) =>
+        new(kind, account, asset, amount, by ?? OwnerOf(account), Fr.Zero, Fr.Zero, Fr.Zero);
+
     public Result Operate(Operation operation, Fr? viewKey = null, long? index = null)
     {
         Result result = Apply(Command.Operation(Timestamp.FromMilliseconds(Now),

@@ -81,7 +81,7 @@ public sealed class BatchFactory
 
     // A deposit to an account that never came to be is by its test owner.
     private Address DepositorOf(in Operation operation) => operation.Kind == OperationKind.Register ? operation.Owner
-        : accounts.TryGetValue(operation.Account, out State? state) ? state.Identity.Owner : OwnerOf(operation.Account);
+        : operation.IsRequest ? operation.Owner : accounts.TryGetValue(operation.Account, out State? state) ? state.Identity.Owner : OwnerOf(operation.Account);
 
     private sealed class State(AccountIdentity identity, EddsaPrivateKey? key)
     {
@@ -96,7 +96,7 @@ public sealed class BatchFactory
     {
         private readonly BatchFactory factory;
         private readonly Dictionary<int, Change> changes = [];
-        private readonly List<(Operation Operation, bool Accepted)> operations = [];
+        private readonly List<(Operation Operation, bool Accepted, long Paid)> operations = [];
         private readonly List<SealedRow> rows = [];
         private readonly List<(SealedForcedRow Row, int Account, int? Counter)> forced = [];
         private readonly HashSet<int> first = [];
@@ -120,16 +120,35 @@ public sealed class BatchFactory
                 Move(account, 0, cash);
             }
 
-            operations.Add((new Operation(OperationKind.Register, account, 0, cash, identity.Owner, identity.KeyX, identity.KeyY, identity.ViewKeyHash), accepted));
+            operations.Add((new Operation(OperationKind.Register, account, 0, cash, identity.Owner, identity.KeyX, identity.KeyY, identity.ViewKeyHash), accepted, 0));
             return this;
         }
 
         public Batch Deposit(int account, int asset, long amount, bool accepted = true)
         {
             if (accepted) Move(account, asset, amount);
-            operations.Add((new Operation(OperationKind.Deposit, account, asset, amount, default, Fr.Zero, Fr.Zero, Fr.Zero), accepted));
+            operations.Add((new Operation(OperationKind.Deposit, account, asset, amount, default, Fr.Zero, Fr.Zero, Fr.Zero), accepted, 0));
             return this;
         }
+
+        /// <summary>A request on L1 to withdraw, of which so much is paid; the account's owner makes it unless somebody else is named.</summary>
+        public Batch RequestWithdrawal(int account, int asset, long amount, long paid, Address? by = null)
+        {
+            Request(OperationKind.WithdrawalRequest, account, asset, amount, paid, by);
+            Move(account, asset, -paid);
+            return by is null && paid < amount ? First(account) : this;
+        }
+
+        /// <summary>A request on L1 to close what the account holds other than spot.</summary>
+        public Batch RequestClose(int account, Address? by = null)
+        {
+            Request(OperationKind.CloseRequest, account, 0, 0, 0, by);
+            Touch(account);
+            return by is null ? First(account) : this;
+        }
+
+        private void Request(OperationKind kind, int account, int asset, long amount, long paid, Address? by) => operations.Add((
+            new Operation(kind, account, asset, amount, by ?? factory.accounts[account].Identity.Owner, Fr.Zero, Fr.Zero, Fr.Zero), true, paid));
 
         /// <summary>One order's total execution in this batch; the fee defaults to the whole signed rate, rounded up.</summary>
         public Batch Order(int account, byte slot, long nonce, bool sell, int instrument, long size, long limit, long fill, long quote, int feeRate = 500, long? fee = null)
@@ -193,6 +212,19 @@ public sealed class BatchFactory
             return Move(account, instrument, -sign * lots).Move(account, 0, cash).Move(counter, instrument, sign * lots).Move(counter, 0, -cash).First(account);
         }
 
+        /// <summary>
+        /// Closes lots for a close request: against a position of <paramref name="counter"/>, or, without one, in a trade whose other side the caller adds as an order.
+        /// </summary>
+        public Batch Close(int account, int instrument, long lots, long quote, int? counter = null)
+        {
+            long size = SizeOf(account, instrument), sign = Math.Sign(size), cash = sign * (quote - RowOf(instrument).Funding * lots);
+            long counterSize = counter is { } other ? SizeOf(other, instrument) : 0;
+            ForcedKind kind = counter is null ? ForcedKind.Liquidation : ForcedKind.Deleverage;
+            AddForced(new SealedForcedRow(kind, -1, counter is null ? null : -1, instrument, size, counterSize, lots, quote, 0, Closing: true), account, counter);
+            if (counter is { } taker) Move(taker, instrument, sign * lots).Move(taker, 0, -cash);
+            return Move(account, instrument, -sign * lots).Move(account, 0, cash).First(account);
+        }
+
         /// <summary>Turns a whole position of a settled instrument into cash.</summary>
         public Batch Convert(int account, int instrument)
         {
@@ -238,10 +270,10 @@ public sealed class BatchFactory
             factory.clock += 6_000;
             factory.operations += operations.Count;
             return new SealedBatch(factory.Profile.Name, factory.Domain, header, oldRoot, factory.Root, [1, 2, 3], factory.RiskRows,
-                [.. operations.Select(o => new SealedOperation(o.Operation, factory.DepositorOf(o.Operation), o.Accepted ? Block(o.Operation.Account) : null))],
+                [.. operations.Select(o => new SealedOperation(o.Operation, factory.DepositorOf(o.Operation), o.Accepted ? Block(o.Operation.Account) : null, o.Paid))],
                 [.. blocks], [.. rows.Select(r => r with { Block = Block(r.Request.Account) })], fees > 0 ? Block(0) : null,
                 [.. forced.Select(f => f.Row with { Block = Block(f.Account), CounterBlock = f.Counter is { } counter ? Block(counter) : null })],
-                showsFund ? Block(1) : null, forced.Any(f => f.Counter is not null) ? Fr.FromUInt64(0x4a4b) : Fr.Zero);
+                showsFund ? Block(1) : null, forced.Any(f => f.Counter is not null && !f.Row.Closing) ? Fr.FromUInt64(0x4a4b) : Fr.Zero);
         }
 
         private static LeafContents Apply(State state, Change change)

@@ -18,6 +18,17 @@ public class ConstrainednessTests
     public void Every_signal_of_a_liquidation_is_constrained() =>
         EverySignalIsConstrained(ForcedWorld.BuildDev(ForcedWorld.Liquidation(ForcedWorld.World(ForcedWorld.Distressed), 2_250, 51_900_000)));
 
+    [Fact]
+    public void Every_signal_of_requests_is_constrained()
+    {
+        // One that is short by health, of spot, and a stranger's.
+        BatchFactory factory = ForcedWorld.World(ForcedWorld.Healthy);
+        factory.Begin().Move(2, BatchFactory.EthSpot, 400_000).Seal();
+        factory.Begin().Move(2, 0, 300_000 - ForcedWorld.Of(factory, 2).Health).Seal();
+        EverySignalIsConstrained(ForcedWorld.BuildDev(factory.Begin().RequestWithdrawal(2, BatchFactory.EthSpot, 500, 0)
+            .RequestWithdrawal(3, 0, 77, 0, BatchFactory.OwnerOf(4))));
+    }
+
     private static void EverySignalIsConstrained(SettlementInput input)
     {
         Fr[] witness = Dishonest.Circuit.Witness(input.ToJson());

@@ -511,13 +511,13 @@ public class SoundnessTests
         Refused(Set(Copy(honest), "opAccount", 3, 0), "Settlement");
         Refused(Set(Set(Copy(honest), "opAccount", 3, 0), "opBlock", 2, 0), "Settlement");
         Refused(Set(Copy(honest), "opAsset", BatchFactory.EthPerpetual, 1), "Settlement");
-        Refused(Set(Copy(honest), "opKindBit", 0, 0, 1), "Operation", "Settlement");
+        Refused(Set(Copy(honest), "opKind", 0, 0, 1), "Operation", "Settlement");
         // A registration that no block takes, and one with another key than the block's.
         JsonObject registration = Accepted(SettlementInput.Build(new BatchFactory(CircuitProfile.Dev).Begin().Register(2, 5_000).Register(3).Seal()));
         Refused(Add(Copy(registration), "opKeyX", 1, 0), "Settlement");
         Refused(Add(Copy(registration), "opOwner", 1, 0), "Settlement");
         Refused(Add(Copy(registration), "opViewKeyHash", 1, 0), "Settlement");
-        Refused(Set(Set(Copy(registration), "opKindBit", 0, 0, 0), "opKindBit", 1, 0, 1), "Settlement");
+        Refused(Set(Set(Copy(registration), "opKind", 0, 0, 0), "opKind", 1, 0, 1), "Settlement");
     }
 
     [Fact]
@@ -545,7 +545,7 @@ public class SoundnessTests
     [InlineData("isNew", 1), InlineData("account", 1), InlineData("owner", 1), InlineData("keyX", 1), InlineData("keyY", 1), InlineData("viewKey", 1)]
     [InlineData("newCash", 1), InlineData("newOrderRoot", 1), InlineData("newId", 1, 0), InlineData("newMagnitude", 1, 0), InlineData("newNegative", 1, 0)]
     [InlineData("opAccount", 0), InlineData("opAsset", 0), InlineData("opAmount", 0), InlineData("opOwner", 0), InlineData("opKeyX", 0), InlineData("opKeyY", 0)]
-    [InlineData("opViewKeyHash", 0), InlineData("opBlock", 0), InlineData("opMeta", 0), InlineData("opMarket", 0), InlineData("opKindBit", 0, 0)]
+    [InlineData("opViewKeyHash", 0), InlineData("opBlock", 0), InlineData("opMeta", 0), InlineData("opIndex", 0), InlineData("opBase", 0), InlineData("opActualOwner", 0), InlineData("opUsesMarket", 0), InlineData("requested", 0), InlineData("requestPays", 1), InlineData("opKind", 0, 0)]
     [InlineData("multiplicity", 0, 2), InlineData("bucket", 0), InlineData("feeBlock"), InlineData("feeEnabled"), InlineData("riskRoot"), InlineData("open"), InlineData("oldRoot")]
     public void Everything_in_a_fact_moves_the_challenge(string input, params int[] at)
     {

@@ -164,7 +164,10 @@ public sealed class BatchChain(VaultParameters parameters, VaultEvents events, I
         {
             QueuedOperation queued = events.Operations[consumed];
             if (published is null && bounces == bounced.Length) throw Fail(Check.Operations, batch, $"it leaves operation {queued.Index} out without showing it as bounced");
-            BigInteger[] words = published is null ? bounced[bounces++] : [.. published.Encode().Select(w => w.ToBigInteger())];
+            // What a withdrawal request is paid stands where the queue has 0; the proof ties it to what the account loses.
+            BigInteger[] words = published is null ? bounced[bounces++] : [.. published.Served(0).Encode().Select(w => w.ToBigInteger())];
+            if (published is null && (OperationKind)(int)(words[0] & ((1 << Width.OperationKind) - 1)) is OperationKind.WithdrawalRequest or OperationKind.CloseRequest)
+                throw Fail(Check.Operations, batch, $"it refuses operation {queued.Index}, a request, which a batch has to serve");
             int different = Enumerable.Range(0, Operation.Words).FirstOrDefault(i => words[i] != queued.Words[i], -1);
             if (different >= 0)
                 throw Fail(Check.Operations, batch, $"word {different} of operation {queued.Index} is not that of the queue",

@@ -3,7 +3,10 @@ using Rollup.Protocol;
 
 namespace Rollup.Crypto.Settlement;
 
-/// <summary>An operation of the vault's queue as it is published (spec 5.1.2). For a deposit owner, key and view key hash are 0.</summary>
+/// <summary>
+/// An operation of the vault's queue as it is published (spec 5.1.2). For a deposit owner, key and view key hash are 0; for a request the owner is who made
+/// it, and the key's x, of a withdrawal request, what it is paid: 0 in the queue.
+/// </summary>
 public sealed record Operation(OperationKind Kind, int Account, int Asset, long Amount, Address Owner, Fr KeyX, Fr KeyY, Fr ViewKeyHash)
 {
     /// <summary>Published words an operation.</summary>
@@ -14,6 +17,15 @@ public sealed record Operation(OperationKind Kind, int Account, int Asset, long 
 
     public Fr[] Encode() => [Word, Owner.ToField(), KeyX, KeyY, ViewKeyHash];
 
+    /// <summary>Whether it is a request that a batch must serve (spec 5.9) and cannot refuse.</summary>
+    public bool IsRequest => Kind is OperationKind.WithdrawalRequest or OperationKind.CloseRequest;
+
+    /// <summary>What a published withdrawal request is paid, atoms or lots, 0..<see cref="Amount"/>; 0 of other operations.</summary>
+    public long Paid => Kind == OperationKind.WithdrawalRequest && KeyX.TryToUInt64(out ulong paid) ? (long)paid : 0;
+
+    /// <summary>The operation as a batch publishes it that pays so much of it.</summary>
+    public Operation Served(long paid) => Kind == OperationKind.WithdrawalRequest ? this with { KeyX = Fr.FromUInt64((ulong)paid) } : this;
+
     /// <summary>Reads five words; false for words that no operation has.</summary>
     public static bool TryDecode(ReadOnlySpan<Fr> words, out Operation operation)
     {
@@ -22,7 +34,8 @@ public sealed record Operation(OperationKind Kind, int Account, int Asset, long 
         var reader = new WordReader(words[0]);
         operation = new Operation((OperationKind)reader.ReadInt(Width.OperationKind), reader.ReadInt(Width.Account),
             reader.ReadInt(Width.Instrument), (long)reader.Read(Width.Amount), owner, words[2], words[3], words[4]);
-        return reader.IsExhausted && Enum.IsDefined(operation.Kind);
+        if (!reader.IsExhausted || !Enum.IsDefined(operation.Kind)) return false;
+        return operation.Kind != OperationKind.WithdrawalRequest || (operation.KeyX.TryToUInt64(out ulong paid) && paid <= (ulong)operation.Amount);
     }
 }
 

@@ -22,7 +22,7 @@ public enum EventKind
 
     /// <summary>
     /// Account's order took Lots at Price from the maker's. With Reason <see cref="RejectCode.Liquidating"/> one side is an account that is liquidated:
-    /// it has no order, slot and nonce are 0; taker of a book, maker of an auction's bidder.
+    /// it has no order, slot and nonce are 0; taker of a book, maker of an auction's bidder. Likewise with <see cref="RejectCode.RequestServed"/>: it asked to be closed.
     /// </summary>
     Filled = 6,
 
@@ -41,6 +41,18 @@ public enum EventKind
     /// <summary>Account's position of Lots (signed) in the settled Instrument became Amount atoms of cash (signed).</summary>
     Converted = 11,
 
+    /// <summary>
+    /// A request on L1 took Amount of Instrument out of Account. Reason: None if that is all it asked for; NotOwner: it was not made by the account's owner;
+    /// InsufficientBalance: it is all that could be had.
+    /// </summary>
+    WithdrawalServed = 12,
+
+    /// <summary>
+    /// A request on L1 to close Account is served. Reason: None if it holds no derivatives now; NotOwner; InsufficientBalance: its own money is below 0, and
+    /// nothing was closed; NoLiquidity: only a part could be closed.
+    /// </summary>
+    CloseServed = 13,
+
     /// <summary>A slice of Account's portfolio may be bid for from now on (<see cref="ClearingEngine.Distressed"/>).</summary>
     AuctionStarted = 20,
 
@@ -52,6 +64,9 @@ public enum EventKind
 
     /// <summary>Lots of Instrument of the insolvent Account were closed against Maker, which bore Amount atoms of its deficit.</summary>
     Deleveraged = 23,
+
+    /// <summary>Lots of Instrument of Account, which asked to be closed, were closed at Price against Maker, whose position was the opposite.</summary>
+    ClosedAgainst = 24,
 }
 
 /// <summary>One fact of an accepted command. Fields that a kind does not name are default.</summary>

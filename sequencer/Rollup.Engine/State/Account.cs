@@ -132,10 +132,18 @@ internal sealed class Account(int id, AccountIdentity identity)
     /// <summary>What the insurance fund pays into the account in the batch in progress, atoms.</summary>
     internal long Payment;
 
-    /// <summary>Whether the batch in progress takes neither a request nor an operation of the account any more.</summary>
-    internal bool IsBarred => IsForced || Payment > 0;
+    /// <summary>Whether the batch in progress has a request on L1 that names the account: at most one does.</summary>
+    internal bool HasRequest;
 
-    /// <summary>Whether the account's block needs relief, as it stands.</summary>
+    /// <summary>Whether that request is the owner's and was paid less than it asked, or closes: what the batch shows of it must stay true.</summary>
+    internal bool IsServed;
+
+    /// <summary>None, or why the batch in progress takes neither a request nor an operation of the account any more.</summary>
+    internal RejectCode Bar => IsForced || Payment > 0 ? RejectCode.Liquidating : IsServed ? RejectCode.RequestServed : RejectCode.None;
+
+    internal bool IsBarred => Bar != RejectCode.None;
+
+    /// <summary>Whether the account's block needs one of the places with relief, as it stands.</summary>
     internal bool NeedsRelief => IsBarred || Health < 0;
 
     /// <summary>What <see cref="Leaf"/> is worth under table <see cref="OldTable"/> of the engine.</summary>

@@ -61,10 +61,13 @@ internal struct ForcedState
     internal long Fill;
     internal long Quote;
     internal long Fee;
+
+    /// <summary>Whether a close request authorises it.</summary>
+    internal bool Closing;
 }
 
-/// <summary>An operation that the batch consumes; Account is null if it bounced.</summary>
-internal readonly record struct ConsumedOperation(QueuedOperation Queued, Account? Account);
+/// <summary>An operation that the batch consumes; Account is null if it bounced, Paid what a withdrawal request is paid.</summary>
+internal readonly record struct ConsumedOperation(QueuedOperation Queued, Account? Account, long Paid);
 
 /// <summary>
 /// The batch in progress and its capacity. Rows, blocks, buckets and places for relief are taken when something executes, never given back.
@@ -131,11 +134,16 @@ internal sealed class BatchLedger(CircuitProfile profile)
         return _used.Rows++;
     }
 
-    /// <summary>Appends an operation; <paramref name="account"/> is null if it bounced.</summary>
-    internal void AddOperation(QueuedOperation queued, Account? account)
+    /// <summary>Appends an operation; <paramref name="account"/> is null if it bounced. A request that comes to nothing is no act of its account.</summary>
+    internal void AddOperation(QueuedOperation queued, Account? account, long paid)
     {
-        _operations.Add(new ConsumedOperation(queued, account));
-        if (account is not null) account.HasActed = true;
+        Operation operation = queued.Operation;
+        _operations.Add(new ConsumedOperation(queued, account, paid));
+        if (account is null) return;
+        account.HasRequest |= operation.IsRequest;
+        account.IsServed |= operation.IsRequest && operation.Owner == account.Identity.Owner
+            && (operation.Kind == OperationKind.CloseRequest || paid < operation.Amount);
+        account.HasActed |= !operation.IsRequest || paid > 0 || account.IsServed;
     }
 
     /// <summary>Takes a place for relief, if the account has none yet.</summary>
@@ -152,10 +160,10 @@ internal sealed class BatchLedger(CircuitProfile profile)
     /// Appends a forced row, empty yet, of an account (and its counterparty) that have blocks; returns its index. A liquidated or deleveraged account
     /// takes a place for relief, and nothing else of it goes into this batch.
     /// </summary>
-    internal int AddForced(ForcedKind kind, Account account, Account? counter, Market market)
+    internal int AddForced(ForcedKind kind, Account account, Account? counter, Market market, bool closing = false)
     {
-        _forced[_used.Forced] = new ForcedState { Kind = kind, Account = account, Counter = counter, Market = market };
-        if (kind != ForcedKind.Conversion)
+        _forced[_used.Forced] = new ForcedState { Kind = kind, Account = account, Counter = counter, Market = market, Closing = closing };
+        if (kind != ForcedKind.Conversion && !closing)
         {
             account.IsForced = true;
             TakeRelief(account);
@@ -178,7 +186,7 @@ internal sealed class BatchLedger(CircuitProfile profile)
         get
         {
             foreach (ForcedState row in _forced.AsSpan(0, _used.Forced))
-                if (row.Kind == ForcedKind.Deleverage) return true;
+                if (row is { Kind: ForcedKind.Deleverage, Closing: false }) return true;
             return false;
         }
     }
@@ -189,7 +197,7 @@ internal sealed class BatchLedger(CircuitProfile profile)
         get
         {
             foreach (ForcedState row in _forced.AsSpan(0, _used.Forced))
-                if (row.Fee > 0 || row.Kind == ForcedKind.Deleverage) return true;
+                if (row.Fee > 0 || row is { Kind: ForcedKind.Deleverage, Closing: false }) return true;
             return Touched.Exists(a => a.Payment > 0);
         }
     }
@@ -198,7 +206,8 @@ internal sealed class BatchLedger(CircuitProfile profile)
     {
         foreach (Account account in Touched)
         {
-            account.IsTouched = account.IsNew = account.HasWithdrawn = account.HasActed = account.IsForced = account.HasRelief = false;
+            account.IsTouched = account.IsNew = account.HasWithdrawn = account.HasActed = account.IsForced = account.HasRelief
+                = account.HasRequest = account.IsServed = false;
             account.Payment = 0;
         }
 

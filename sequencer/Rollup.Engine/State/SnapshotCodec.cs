@@ -150,6 +150,7 @@ internal static class SnapshotCodec
             foreach (Fr word in o.Queued.Operation.Encode()) Write(to, word);
             to.Write(o.Queued.Depositor.ToBytes());
             to.Write(o.Account is not null);
+            to.Write(o.Paid);
         }
 
         to.Write(ledger.RowCount);
@@ -174,6 +175,7 @@ internal static class SnapshotCodec
             to.Write(row.Fill);
             to.Write(row.Quote);
             to.Write(row.Fee);
+            to.Write(row.Closing);
         }
 
         Write(to, ledger.RankingRoot);
@@ -190,7 +192,7 @@ internal static class SnapshotCodec
             Fr[] words = [.. Enumerable.Range(0, Operation.Words).Select(_ => ReadField(from))];
             if (!Operation.TryDecode(words, out Operation operation)) throw new InvalidDataException($"The snapshot's operation {index} is malformed.");
             var queued = new QueuedOperation(index, operation, Address.FromBytes(from.ReadBytes(Address.Size)), null);
-            ledger.AddOperation(queued, from.ReadBoolean() ? accountOf(operation.Account) : null);
+            ledger.AddOperation(queued, from.ReadBoolean() ? accountOf(operation.Account) : null, from.ReadInt64());
         }
 
         int rows = Count(from);
@@ -222,8 +224,9 @@ internal static class SnapshotCodec
             var kind = (ForcedKind)from.ReadByte();
             (Account? account, int counter, Market? market) = (accountOf(from.ReadInt32()), from.ReadInt32(), marketOf(from.ReadInt32()));
             if (account is null || market is null) throw new InvalidDataException("The snapshot has a forced row of no account or instrument.");
-            ref ForcedState row = ref ledger.Forced(ledger.AddForced(kind, account, counter < 0 ? null : accountOf(counter), market));
-            (row.Fill, row.Quote, row.Fee) = (from.ReadInt64(), from.ReadInt64(), from.ReadInt64());
+            (long fill, long quote, long fee, bool closing) = (from.ReadInt64(), from.ReadInt64(), from.ReadInt64(), from.ReadBoolean());
+            ref ForcedState row = ref ledger.Forced(ledger.AddForced(kind, account, counter < 0 ? null : accountOf(counter), market, closing));
+            (row.Fill, row.Quote, row.Fee) = (fill, quote, fee);
         }
 
         ledger.RankingRoot = ReadField(from);

@@ -473,7 +473,8 @@ internal sealed class SequencerCore : IDisposable
 
     private static bool IsBatchFull(RejectCode code) =>
         code is RejectCode.BatchBlocksFull or RejectCode.BatchRowsFull or RejectCode.BatchOperationsFull or RejectCode.BatchInstrumentsFull
-            or RejectCode.BatchForcedFull or RejectCode.BatchReliefFull or RejectCode.Liquidating;
+            or RejectCode.BatchForcedFull or RejectCode.BatchReliefFull or RejectCode.Liquidating
+            or RejectCode.RequestServed;
 }
 
 /// <summary>The core's queue is full.</summary>

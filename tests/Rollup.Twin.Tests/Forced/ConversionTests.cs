@@ -88,7 +88,7 @@ public class ConversionTests
             return WithRow(factory, Row(factory, Btc) with { Flags = InstrumentFlags.Settled });
         }
 
-        string unflagged = "forces * unpacked.flags === 0";
+        string unflagged = "(forces - closing) * unpacked.flags === 0";
         RefusedAt(Liquidation(Frozen(Distressed), 2_250, 51_900_000, fee: 0), unflagged, "isOrder * unpacked.flags === 0");
         RefusedAt(Frozen(Broke).Begin().Deleverage(2, 3, Btc, 1_000, 1_000 * Broke), unflagged);
     }

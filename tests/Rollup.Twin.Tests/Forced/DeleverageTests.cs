@@ -117,7 +117,7 @@ public class DeleverageTests
         RefusedAt(Set(Build(Against4(901)).ToJson(), "forcedCounterMagnitude", 901, 0), "facts === 0");
         // More than the account has.
         RefusedAt(Deleveraging(Sold(World(Broke, Poor), 6, 3, Btc, 500, Broke), 4_001, gain: 0), "sizeRange",
-            "relief * (keptPlusSum - newPolesPlus) === 0", "relief * (keptMinusSum - newPolesMinus) === 0");
+            "shrinks * (keptPlusSum - newPolesPlus) === 0", "shrinks * (keptMinusSum - newPolesMinus) === 0");
         // Itself.
         JsonObject self = Build(Deleveraging(World(Broke, Poor), 1_500)).ToJson();
         RefusedAt(Set(self, "forcedCounterBlock", 1, 0), "facts === 0");

@@ -23,7 +23,8 @@ public class ForcedFactsTests
     [InlineData("reliefPacked", 0, 0, 0), InlineData("reliefPacked", 0, 1, 7), InlineData("reliefDerivative", 0), InlineData("reliefDerivativeLots", 0)]
     [InlineData("forcedMultiplicity", 0, 0), InlineData("forcedMultiplicity", 0, 1), InlineData("payment", 0), InlineData("fundBlock"), InlineData("fundEnabled"), InlineData("fundCash")]
     [InlineData("counterMultiplicity", 2), InlineData("fundMultiplicity", 1), InlineData("positionMultiplicity", 0, 0), InlineData("positionMultiplicity", 2, 15)]
-    [InlineData("derivativeLots", 0), InlineData("rankingRoot")]
+    [InlineData("derivativeLots", 0), InlineData("rankingRoot"), InlineData("forcedClosing", 0), InlineData("requestShort", 0), InlineData("requestClose", 0)]
+    [InlineData("requestAsset", 0), InlineData("requestFloor", 0), InlineData("closings", 0), InlineData("positionMore", 0, 0), InlineData("positionMore", 0, 15)]
     public void Everything_in_a_fact_moves_the_challenges(string input, params int[] at)
     {
         (JsonObject honest, Fr lambda, Fr gamma) = Shared.Value;

@@ -11,7 +11,7 @@ namespace Rollup.Twin.Tests.Forced;
 /// <summary>Liquidation: whom, how far, at what price, and with what else in the batch.</summary>
 public class LiquidationTests
 {
-    private const string Touched = "(1 - unforced) * touched === 0", Kept = "relief * (keptPlusSum - newPolesPlus) === 0";
+    private const string Touched = "(1 - unforced) * touched === 0", Kept = "shrinks * (keptPlusSum - newPolesPlus) === 0";
 
     [Fact]
     public void A_distressed_account_is_liquidated_as_far_as_it_needs_and_ends_on_the_mend()
@@ -198,7 +198,7 @@ public class LiquidationTests
     public void Liquidation_neither_flips_nor_adds_nor_hides_what_it_closes()
     {
         // Flipping: more than the size, the new leaf of another sign, and what is left is none.
-        RefusedAt(Liquidation(World(Distressed), 4_001, 51_900_000, fee: 0), "sizeRange", Kept, "relief * (keptMinusSum - newPolesMinus) === 0", "notTooFar");
+        RefusedAt(Liquidation(World(Distressed), 4_001, 51_900_000, fee: 0), "sizeRange", Kept, "shrinks * (keptMinusSum - newPolesMinus) === 0", "notTooFar");
         JsonObject honest = Honest(Liquidation(World(Distressed), 2_250, 51_900_000));
         // Another old size, or another sign, than the leaf's.
         RefusedAt(Set(Copy(honest), "forcedOldMagnitude", 4_001, 0), "facts === 0");

@@ -10,7 +10,7 @@ namespace Rollup.Twin.Tests.Forced;
 /// <summary>An account that was below its requirement may do what mends it: shrink, ask no more, give away at most a tenth of what it releases.</summary>
 public class MendTests
 {
-    private const string Kept = "relief * (keptPlusSum - newPolesPlus) === 0", KeptShort = "relief * (keptMinusSum - newPolesMinus) === 0";
+    private const string Kept = "shrinks * (keptPlusSum - newPolesPlus) === 0", KeptShort = "shrinks * (keptMinusSum - newPolesMinus) === 0";
 
     /// <summary>Account 2 sells to account 4 by orders of both.</summary>
     private static BatchFactory.Batch Sale(BatchFactory factory, long lots, long price, int instrument = Btc) => factory.Begin()
