@@ -46,10 +46,7 @@ public sealed class SettlementInput
             .. batch.Operations.Select(MarketRow).OfType<RiskRow>().Select(r => r.Id)];
         opened = OpenedBuckets();
 
-        Data = new PublicData(profile, batch.Domain, batch.Header, batch.OldRoot, batch.NewRoot, batch.RankingRoot,
-            [.. batch.Operations.Select(o => o.Block is null ? null : o.Operation.Served(o.Paid))],
-            [.. batch.Rows.Select(Withdrawal), .. Enumerable.Repeat(default(PublicWithdrawal), profile.Rows - batch.Rows.Length)],
-            [.. blocks.Select(Publish)]);
+        Data = batch.Publish(profile);
         Words = [.. Data.Encode()];
         Commitment = PublicData.Commitment(Words.AsSpan());
         Point = PublicData.EvaluationPoint(Commitment, Words.AsSpan());
@@ -385,16 +382,6 @@ public sealed class SettlementInput
 
         if (root != batch.NewRoot) throw new ArgumentException($"Batch {batch.Header.Batch}: its blocks do not lead to its new root.");
     }
-
-    private PublicBlock Publish(SealedBlock block)
-    {
-        Fr leaf = block.New.Hash(block.Identity);
-        return new PublicBlock(block.Account, leaf, [.. LeafCipher.Encrypt(block.Identity.ViewKey, leaf, block.New)]);
-    }
-
-    private PublicWithdrawal Withdrawal(SealedRow row) => row.Request.Kind == RowKind.Withdrawal
-        ? new PublicWithdrawal(batch.Blocks[row.Block].Identity.Owner, row.Request.Instrument, row.Fill)
-        : default;
 
     private AccountIdentity? Identity(SealedRow row) => row.Block < 0 ? null : batch.Blocks[row.Block].Identity;
 

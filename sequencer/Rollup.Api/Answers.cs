@@ -145,8 +145,18 @@ public sealed record MarketEventView(
 /// <param name="Filled">Lots filled at once.</param>
 /// <param name="Remaining">Lots resting in the book.</param>
 /// <param name="Closed">Why the rest of an order was dropped.</param>
+/// <param name="Receipts">The sequencer's receipt of each request; absent if it signs none.</param>
 public sealed record RequestResult(
-    ulong Sequence, uint Batch, RequestStatus Status, long Filled, long Remaining, IReadOnlyList<FillView> Fills, ApiError? Closed = null);
+    ulong Sequence, uint Batch, RequestStatus Status, long Filled, long Remaining, IReadOnlyList<FillView> Fills, ApiError? Closed = null, IReadOnlyList<ReceiptView>? Receipts = null);
+
+/// <summary>A receipt (spec 11): the place of a request in the order of all.</summary>
+/// <param name="Number">From 1, without gaps.</param>
+/// <param name="OrderHash">Of the signed word and its signature.</param>
+/// <param name="Time">Unix milliseconds.</param>
+/// <param name="Previous">Hash of the receipt before; zeros for the first.</param>
+/// <param name="Signature">r, s, v of the sequencer over the receipt's hash: 0x and 130 digits.</param>
+public sealed record ReceiptView(
+    long Number, [property: JsonConverter(typeof(Bytes32Converter))] Bytes32 OrderHash, long Time, [property: JsonConverter(typeof(Bytes32Converter))] Bytes32 Previous, string? Signature = null);
 
 /// <summary>The view key is kept; its account's registration will be accepted.</summary>
 public sealed record ViewKeyResult(ulong Sequence, [property: JsonConverter(typeof(FieldElementConverter))] Fr ViewKeyHash);
@@ -166,9 +176,11 @@ public sealed record GroupView(int Group, string Prices, string Breaker, int Ini
 /// <param name="TakerFee">Millionths of the quote.</param>
 /// <param name="Time">The sequencer's clock, Unix milliseconds.</param>
 /// <param name="Groups">Margin groups, ascending.</param>
+/// <param name="ReceiptSigner">Who signs receipts; absent if nobody does. What counts is who the challenges' contract knows.</param>
 public sealed record InfoView(
     ulong ChainId, [property: JsonConverter(typeof(AddressConverter))] Address Vault, [property: JsonConverter(typeof(FieldElementConverter))] Fr Domain,
-    int CircuitVersion, string Profile, int Blocks, int Rows, int Operations, int MakerFee, int TakerFee, long Time, IReadOnlyList<GroupView> Groups);
+    int CircuitVersion, string Profile, int Blocks, int Rows, int Operations, int MakerFee, int TakerFee, long Time, IReadOnlyList<GroupView> Groups,
+    [property: JsonConverter(typeof(AddressConverter))] Address? ReceiptSigner = null);
 
 /// <summary>An instrument.</summary>
 /// <param name="Symbol">For people, e.g. BTC-PERP.</param>

@@ -18,6 +18,7 @@ namespace Rollup.Api;
 [JsonSerializable(typeof(ViewKeyMessage))]
 [JsonSerializable(typeof(ApiError))]
 [JsonSerializable(typeof(RequestResult))]
+[JsonSerializable(typeof(ReceiptView))]
 [JsonSerializable(typeof(ViewKeyResult))]
 [JsonSerializable(typeof(InfoView))]
 [JsonSerializable(typeof(IReadOnlyList<InstrumentView>))]

@@ -16,6 +16,15 @@ public sealed class FieldElementConverter : JsonConverter<Fr>
     public override void Write(Utf8JsonWriter writer, Fr value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToHex());
 }
 
+/// <summary>32 bytes as 0x and 64 hexadecimal digits.</summary>
+public sealed class Bytes32Converter : JsonConverter<Bytes32>
+{
+    public override Bytes32 Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        HexBytes.Read(ref reader, Bytes32.Size) is { } bytes ? Bytes32.FromBytes(bytes) : throw new JsonException("32 bytes are 0x and 64 hexadecimal digits.");
+
+    public override void Write(Utf8JsonWriter writer, Bytes32 value, JsonSerializerOptions options) => writer.WriteStringValue(value.ToString());
+}
+
 /// <summary>An address as 0x and 40 hexadecimal digits.</summary>
 public sealed class AddressConverter : JsonConverter<Address>
 {

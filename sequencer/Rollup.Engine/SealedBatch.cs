@@ -18,10 +18,27 @@ namespace Rollup.Engine;
 /// <param name="Forced">What nobody signed: liquidations, deleveraging, conversions of settled instruments.</param>
 /// <param name="FundBlock">Index in <paramref name="Blocks"/> of account 1 if the insurance fund was paid, paid, or deleveraging had to show that it is empty; else null.</param>
 /// <param name="RankingRoot">Commitment to the ranking that deleveraging went by (spec 5.8); 0 without deleveraging.</param>
+/// <param name="Receipts">The last receipt that the sequencer gave before it sealed (spec 10); the engine knows of none.</param>
 public sealed record SealedBatch(
     string Profile, Fr Domain, BatchHeader Header, Fr OldRoot, Fr NewRoot, ImmutableArray<byte> RiskInputs, ImmutableArray<RiskRow> RiskRows,
     ImmutableArray<SealedOperation> Operations, ImmutableArray<SealedBlock> Blocks, ImmutableArray<SealedRow> Rows, int? FeeBlock,
-    ImmutableArray<SealedForcedRow> Forced, int? FundBlock, Fr RankingRoot);
+    ImmutableArray<SealedForcedRow> Forced, int? FundBlock, Fr RankingRoot, ReceiptHead Receipts = default)
+{
+    /// <summary>What the batch publishes (spec 5.1), padded to the capacities of <paramref name="profile"/>.</summary>
+    public PublicData Publish(CircuitProfile profile)
+    {
+        PublicBlock[] published = [.. Blocks.Select(b => b.Publish())];
+        return new PublicData(profile, Domain, Header, OldRoot, NewRoot, RankingRoot,
+            [.. Operations.Select(o => o.Block is null ? null : o.Operation.Served(o.Paid))],
+            [.. Rows.Select(Withdrawal), .. Enumerable.Repeat(default(PublicWithdrawal), profile.Rows - Rows.Length)],
+            // An unused block is the last one once more.
+            [.. published, .. Enumerable.Repeat(published[^1], profile.Blocks - published.Length)]);
+    }
+
+    private PublicWithdrawal Withdrawal(SealedRow row) => row.Request.Kind == RowKind.Withdrawal
+        ? new PublicWithdrawal(Blocks[row.Block].Identity.Owner, row.Request.Instrument, row.Fill)
+        : default;
+}
 
 /// <param name="Operation">As it stands in the queue.</param>
 /// <param name="Depositor">Whom a bounce pays.</param>
@@ -32,7 +49,14 @@ public sealed record SealedOperation(Operation Operation, Address Depositor, int
 /// <param name="IsNew">The old leaf is empty and a registration of this batch creates the account.</param>
 /// <param name="Path">36 siblings, three a level, from the leaf upward.</param>
 /// <param name="Payment">Atoms that the insurance fund pays into the account, 0..2^60-1: exactly what it lacks, and it ends empty (spec 5.8).</param>
-public sealed record SealedBlock(int Account, AccountIdentity Identity, bool IsNew, LeafContents Old, LeafContents New, ImmutableArray<Fr> Path, long Payment = 0);
+public sealed record SealedBlock(int Account, AccountIdentity Identity, bool IsNew, LeafContents Old, LeafContents New, ImmutableArray<Fr> Path, long Payment = 0)
+{
+    internal PublicBlock Publish()
+    {
+        Fr leaf = New.Hash(Identity);
+        return new PublicBlock(Account, leaf, [.. LeafCipher.Encrypt(Identity.ViewKey, leaf, New)]);
+    }
+}
 
 /// <summary>A change that nobody signed (spec 5.8), of the position of one block, or of two against each other.</summary>
 /// <param name="Kind">Liquidation: the block's position shrinks in a trade, whose other side is a signed order of the batch. Deleverage: it shrinks

@@ -14,7 +14,7 @@ public sealed class SealedBatchFormatException(string message, Exception? inner 
 
 /// <summary>
 /// The file by which a sealed batch reaches the prover bridge: one line of canonical JSON,
-/// <c>{"format":"rollup-sealed-batch","version":3,"sha256":...,"batch":{...}}</c>. sha256 is the digest of the bytes of the
+/// <c>{"format":"rollup-sealed-batch","version":4,"sha256":...,"batch":{...}}</c>. sha256 is the digest of the bytes of the
 /// <c>batch</c> value. Field elements, addresses and bytes are 0x and lower-case digits of full length; cash and quotes, which may
 /// exceed 2^53, are decimal strings; kinds and flags are the numbers of spec/protocol.json. A batch has exactly one encoding.
 /// The file holds the view keys of its accounts: only its owner may read it.
@@ -22,7 +22,7 @@ public sealed class SealedBatchFormatException(string message, Exception? inner 
 public static class SealedBatchFile
 {
     /// <summary>Version of the layout; another one is refused.</summary>
-    public const int Version = 3;
+    public const int Version = 4;
 
     /// <summary>Longest file accepted: about 20,000 risk rows beside a batch of the largest profile.</summary>
     public const int MaxBytes = 16 << 20;
@@ -127,6 +127,8 @@ public static class SealedBatchFile
         WriteObjects(writer, "forced", batch.Forced, row => WriteForced(writer, row));
         Write(writer, "fundBlock", batch.FundBlock);
         Write(writer, "rankingRoot", batch.RankingRoot);
+        writer.WriteNumber("receiptNumber", batch.Receipts.Number);
+        writer.WriteString("receiptHash", batch.Receipts.Hash.ToString());
         writer.WriteEndObject();
     }
 

@@ -33,10 +33,14 @@ internal static class SealedBatchReader
         var result = new SealedBatch(name, domain, header, oldRoot, newRoot, riskInputs, riskRows,
             [.. operations.Select(o => Operation(o, blocks.Length))], [.. blocks.Select(Block)], [.. rows.Select(r => Row(r, blocks.Length))],
             (int?)batch.IntegerOrNull("feeBlock", 0, blocks.Length - 1), [.. forced.Select(r => Forced(r, blocks.Length))],
-            (int?)batch.IntegerOrNull("fundBlock", 0, blocks.Length - 1), batch.Element("rankingRoot"));
+            (int?)batch.IntegerOrNull("fundBlock", 0, blocks.Length - 1), batch.Element("rankingRoot"),
+            new ReceiptHead(batch.Integer("receiptNumber", 0, long.MaxValue), Hash(batch, "receiptHash")));
         batch.Close();
         return result;
     }
+
+    private static Bytes32 Hash(StrictObject batch, string name) =>
+        batch.Bytes(name, Bytes32.Size) is { Length: Bytes32.Size } bytes ? Bytes32.FromBytes(bytes.AsSpan()) : throw batch.Error(name, $"has not {Bytes32.Size} bytes");
 
     private static BatchHeader Header(StrictObject header)
     {

@@ -37,6 +37,16 @@ public sealed class SidecarGossip(string node, string script, TimeProvider clock
     private volatile Process? process;
     private long lastId;
 
+    /// <summary>sidecar.mjs beside the program, or in the source tree around it.</summary>
+    /// <exception cref="GossipException">There is none.</exception>
+    public static string DefaultScript()
+    {
+        for (string? folder = AppContext.BaseDirectory; folder is not null; folder = Path.GetDirectoryName(folder))
+            foreach (string place in (string[])["gossip-sidecar", Path.Combine("sequencer", "gossip-sidecar")])
+                if (Path.Combine(folder, place, "sidecar.mjs") is var script && File.Exists(script)) return script;
+        throw new GossipException("gossip-sidecar/sidecar.mjs is not beside the program; name it in the configuration.");
+    }
+
     public string Self { get; private set; } = "";
 
     public IReadOnlyList<string> Addresses { get; private set; } = [];

@@ -73,6 +73,19 @@ public sealed class SealedBatchFileTests
         Assert.Equal((uint.MaxValue, long.MinValue + 1), (read.Blocks[0].New.Version, read.Blocks[0].New.Cash));
     }
 
+    [Fact]
+    public void The_last_receipt_survives_and_a_short_hash_is_refused()
+    {
+        var head = new ReceiptHead(9_007_199_254_740_993, Bytes32.FromBytes([.. Enumerable.Range(3, 32).Select(i => (byte)i)]));
+        byte[] file = SealedBatchFile.Write(Sample with { Receipts = head });
+        Assert.Equal(head, SealedBatchFile.Read(file).Receipts);
+        AssertRefused(f =>
+        {
+            f["batch"]!["receiptHash"] = "0x0102";
+            Reseal(f);
+        }, "batch.receiptHash has not 32 bytes.");
+    }
+
     [Theory]
     [InlineData(1u, "000001.sealed.json")]
     [InlineData(4_000_000_000u, "4000000000.sealed.json")]
@@ -119,13 +132,13 @@ public sealed class SealedBatchFileTests
 
     [Fact]
     public void Another_version_is_named() =>
-        AssertRefused(file => file["version"] = 4, "version is 4; this program reads version 3.");
+        AssertRefused(file => file["version"] = 3, "version is 3; this program reads version 4.");
 
     [Fact]
     public void Damage_is_told_from_another_form()
     {
         AssertRefused(file => file["sha256"] = new string('0', 64), "sha256 is not the digest of the batch: the file is damaged.");
-        string spaced = Encoding.UTF8.GetString(SealedBatchFile.Write(Sample)).Replace("\"version\":3,\"sha", "\"version\": 3,\"sha", StringComparison.Ordinal);
+        string spaced = Encoding.UTF8.GetString(SealedBatchFile.Write(Sample)).Replace("\"version\":4,\"sha", "\"version\": 4,\"sha", StringComparison.Ordinal);
         Assert.Contains("canonical", Assert.Throws<SealedBatchFormatException>(() => SealedBatchFile.Read(Encoding.UTF8.GetBytes(spaced))).Message, StringComparison.Ordinal);
     }
 
@@ -205,7 +218,7 @@ public sealed class SealedBatchFileTests
     [Fact]
     public void A_duplicate_field_is_refused()
     {
-        string file = Encoding.UTF8.GetString(SealedBatchFile.Write(Sample)).Replace("\"version\":3,\"sha", "\"version\":3,\"version\":3,\"sha", StringComparison.Ordinal);
+        string file = Encoding.UTF8.GetString(SealedBatchFile.Write(Sample)).Replace("\"version\":4,\"sha", "\"version\":4,\"version\":4,\"sha", StringComparison.Ordinal);
         Assert.Contains("not valid JSON", Assert.Throws<SealedBatchFormatException>(() => SealedBatchFile.Read(Encoding.UTF8.GetBytes(file))).Message, StringComparison.Ordinal);
     }
 

@@ -4,6 +4,7 @@ using Rollup.Api;
 using Rollup.Client.Sequencer;
 using Rollup.Crypto.Settlement;
 using Rollup.Engine;
+using Rollup.Ethereum;
 using Rollup.Protocol;
 using Rollup.Sequencer.Configuration;
 using Rollup.Sequencer.Core;
@@ -27,12 +28,18 @@ public sealed class KillTests : IAsyncLifetime, IDisposable
     // Everything that was acknowledged, by its record.
     private readonly ConcurrentDictionary<ulong, string> acknowledged = new();
     private readonly ConcurrentDictionary<(int Account, byte Slot), long> nonces = new();
+    private readonly ConcurrentDictionary<long, ReceiptView> receipts = new();
+    private readonly EthereumKey receiptKey = EthereumKey.Generate();
 
     public Task InitializeAsync() => chain.StartAsync();
 
     public async Task DisposeAsync() => await chain.DisposeAsync();
 
-    public void Dispose() => folder.Dispose();
+    public void Dispose()
+    {
+        receiptKey.Dispose();
+        folder.Dispose();
+    }
 
     [Fact]
     public Task Killed_at_any_point_nothing_acknowledged_is_lost() => KillAsync(kills: 10, seed: 20);
@@ -130,7 +137,13 @@ public sealed class KillTests : IAsyncLifetime, IDisposable
         Assert.NotEmpty(Directory.GetFiles(Path.Combine(folder.Path, "data", "snapshots")));
     }
 
-    private string Config() => SequencerProcess.WriteConfig(folder.Path, chain.Endpoint, new EpochConfig(Length: 300, Refresh: 200, MaxUnfinal: 4000), snapshotRecords: 20);
+    private string Config()
+    {
+        string keystore = Path.Combine(folder.Path, "receipts.json"), password = Path.Combine(folder.Path, "receipts.password");
+        Keystore.Save(keystore, receiptKey, "a password for tests", ScryptCost.Light);
+        SecretFile.Create(password, "a password for tests"u8);
+        return SequencerProcess.WriteConfig(folder.Path, chain.Endpoint, new EpochConfig(Length: 300, Refresh: 200, MaxUnfinal: 4000), snapshotRecords: 20, new ReceiptConfig(keystore, password));
+    }
 
     private async Task RegisterAsync(SequencerClient client)
     {
@@ -161,9 +174,13 @@ public sealed class KillTests : IAsyncLifetime, IDisposable
             long nonce = nonces.AddOrUpdate((trader.Account, slot), 1, (_, last) => last + 1);
             try
             {
-                RequestResult result = random.Next(5) == 0
-                    ? await client.CancelAsync(Trader.Signer.Sign(new CancelMessage(trader.Account, slot, nonce, TestConfig.Later, default, Prove: random.Next(4) == 0), trader.Keys), CancellationToken.None)
-                    : await client.PlaceAsync(Order(trader, slot, nonce, random), CancellationToken.None);
+                ISignedMessage message = random.Next(5) == 0
+                    ? Trader.Signer.Sign(new CancelMessage(trader.Account, slot, nonce, TestConfig.Later, default, Prove: random.Next(4) == 0), trader.Keys)
+                    : Order(trader, slot, nonce, random);
+                RequestResult result = message is CancelMessage cancel ? await client.CancelAsync(cancel, CancellationToken.None) : await client.PlaceAsync((OrderMessage)message, CancellationToken.None);
+                ReceiptView receipt = Assert.Single(result.Receipts!);
+                Assert.Null(new ReceiptBook(Path.Combine(folder.Path, $"{trader.Account}-{slot}-{nonce}.receipts"), Trader.Signer.Domain, receiptKey.Address).Add(message, receipt, out _));
+                Assert.True(receipts.TryAdd(receipt.Number, receipt));
                 Assert.True(acknowledged.TryAdd(result.Sequence, Text(result)));
             }
             catch (RefusedException)
@@ -216,6 +233,16 @@ public sealed class KillTests : IAsyncLifetime, IDisposable
             foreach (SlotView slot in account.Slots) Assert.True(slot.Nonce <= nonces[(trader.Account, slot.Slot)]);
         }
 
+        foreach (ReceiptView receipt in receipts.Values) Assert.Equal(receipt, await client.ReceiptAsync(receipt.Number));
+        var chain = new ReceiptHead();
+        for (long number = 1; number <= receipts.Keys.Max(); number++)
+        {
+            Assert.True(ReceiptBook.TryRead(await client.ReceiptAsync(number), out SignedReceipt receipt));
+            Assert.Equal((chain.Number + 1, chain.Hash), (receipt.Receipt.Number, receipt.Receipt.Previous));
+            Assert.True(receipt.IsOf(Trader.Signer.Domain, receiptKey.Address));
+            chain = new ReceiptHead(number, receipt.Receipt.HashIn(Trader.Signer.Domain));
+        }
+
         for (uint batch = 1; batch <= health.LastSealed; batch++)
         {
             SealedBatch file = SealedBatchFile.Read(File.ReadAllBytes(Path.Combine(folder.Path, "spool", SealedBatchFile.NameOf(batch))));
@@ -223,5 +250,7 @@ public sealed class KillTests : IAsyncLifetime, IDisposable
         }
     }
 
-    private static string Text(RequestResult result) => JsonSerializer.Serialize(result, ApiJson.Default.RequestResult);
+    // Signatures are no part of the state.
+    private static string Text(RequestResult result) =>
+        JsonSerializer.Serialize(result with { Receipts = [.. result.Receipts!.Select(r => r with { Signature = null })] }, ApiJson.Default.RequestResult);
 }

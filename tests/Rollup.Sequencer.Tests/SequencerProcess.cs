@@ -27,9 +27,9 @@ internal sealed class SequencerProcess : IDisposable
     }
 
     /// <summary>Writes the configuration file of the tests.</summary>
-    internal static string WriteConfig(string folder, Uri rpc, EpochConfig epoch, int snapshotRecords)
+    internal static string WriteConfig(string folder, Uri rpc, EpochConfig epoch, int snapshotRecords, ReceiptConfig? receipts = null)
     {
-        SequencerConfig config = TestConfig.Make(folder, rpc, epoch: epoch, snapshotRecords: snapshotRecords);
+        SequencerConfig config = TestConfig.Make(folder, rpc, epoch: epoch, snapshotRecords: snapshotRecords) with { Receipts = receipts };
         string path = Path.Combine(folder, "sequencer.json");
         File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(config, ConfigJson.Default.SequencerConfig));
         return path;

@@ -75,6 +75,10 @@ public sealed class SequencerClient : IDisposable
     /// <summary>What happened to the market as a whole, newest first.</summary>
     public Task<IReadOnlyList<MarketEventView>> MarketEventsAsync(CancellationToken cancellation = default) => Get("v1/events", ApiJson.Lenient.IReadOnlyListMarketEventView, cancellation);
 
+    /// <summary>The sequencer's receipt of one accepted request.</summary>
+    public Task<ReceiptView> ReceiptAsync(long number, CancellationToken cancellation = default) =>
+        Get(string.Create(CultureInfo.InvariantCulture, $"v1/receipts/{number}"), ApiJson.Lenient.ReceiptView, cancellation);
+
     public Task<RequestResult> PlaceAsync(OrderMessage order, CancellationToken cancellation = default) =>
         Post("v1/orders", order, ApiJson.Default.OrderMessage, ApiJson.Lenient.RequestResult, cancellation);
 

@@ -64,7 +64,7 @@ public sealed class Vault(IEthereum ethereum, Address address)
     public static byte[] Commit(BatchCalldata batch) => VaultAbi.CommitBatch.Encode((object)new object[]
     {
         Words(batch.Words), batch.Commitment.ToBigInteger(), batch.RiskRoot.ToBigInteger(), batch.RiskInputs.ToArray(), batch.Bounced.Select(o => (object)Words(o)).ToArray(),
-        0, new byte[32], 0, Array.Empty<byte>(), // no receipts, and no committee's report
+        batch.Receipts.Number, batch.Receipts.Hash.ToBytes(), 0, Array.Empty<byte>(), // no committee's report
     });
 
     /// <summary>Call data of <c>proveBatch</c>.</summary>
@@ -105,10 +105,11 @@ public readonly record struct SettledPayoff(int Instrument, long Payoff);
 /// <param name="Payouts">What it moves when it is final (<see cref="VaultMoves"/>, spec 6.5).</param>
 /// <param name="PublicInputs">C, y, z, riskRoot.</param>
 /// <param name="Settled">The instruments that its risk rows flag settled.</param>
+/// <param name="Receipts">The last receipt that the sequencer gave before it sealed.</param>
 public sealed record BatchCalldata(
     uint Batch, Fr NewRoot, ImmutableArray<Fr> Words, Fr Commitment, Fr RiskRoot, ImmutableArray<byte> RiskInputs,
     ImmutableArray<ImmutableArray<Fr>> Bounced, ImmutableArray<Fr> Payouts, ImmutableArray<Fr> PublicInputs,
-    ImmutableArray<SettledPayoff> Settled)
+    ImmutableArray<SettledPayoff> Settled, ReceiptHead Receipts)
 {
     /// <param name="requestDeposit">Atoms, of the vault.</param>
     public static BatchCalldata Of(SealedBatch batch, SettlementInput input, long requestDeposit)
@@ -117,6 +118,7 @@ public sealed record BatchCalldata(
         IEnumerable<ConsumedOperation> consumed = batch.Operations.Select((o, i) => new ConsumedOperation(input.Data.Operations[i] ?? o.Operation, o.Depositor, o.Block is not null));
         return new BatchCalldata(batch.Header.Batch, batch.NewRoot, input.Words, input.Commitment, input.RiskRoot, batch.RiskInputs,
             [.. bounced.Select(o => (ImmutableArray<Fr>)[.. o.Operation.Encode()])], [.. VaultMoves.Of(input.Data.Withdrawals, consumed, requestDeposit)], input.PublicInputs,
-            [.. batch.RiskRows.Where(r => (r.Flags & InstrumentFlags.Settled) != 0).Select(r => new SettledPayoff(r.Id, r.Base))]);
+            [.. batch.RiskRows.Where(r => (r.Flags & InstrumentFlags.Settled) != 0).Select(r => new SettledPayoff(r.Id, r.Base))],
+            batch.Receipts);
     }
 }

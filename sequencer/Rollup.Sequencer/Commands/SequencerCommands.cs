@@ -14,6 +14,7 @@ using Rollup.MarketData;
 using Rollup.Sequencer.Configuration;
 using Rollup.Sequencer.Core;
 using Rollup.Sequencer.Oracle;
+using Rollup.Sequencer.Receipts;
 using Rollup.Sequencer.Storage;
 using Rollup.Sequencer.Web;
 
@@ -79,14 +80,22 @@ internal static class SequencerCommands
         IPriceFeed feed = Feeds.Of(config, TimeProvider.System, logs);
         var spool = new Spool(config.Spool);
         spool.Prepare();
-        Recovered recovered = Recovery.Open(config, spool, TimeProvider.System, logs.CreateLogger<SequencerCore>());
+        using ReceiptSigner? receipts = config.Receipts is { } r ? OpenReceipts(config, r) : null;
+        Recovered recovered = Recovery.Open(config, spool, TimeProvider.System, logs.CreateLogger<SequencerCore>(), receipts?.Mending);
         using var ethereum = new EthereumClient(config.Chain.Rpc);
-        await using WebApplication app = SequencerHost.Build(config, recovered, spool, feed, ethereum, token, TimeProvider.System, Logging);
+        await using WebApplication app = SequencerHost.Build(config, recovered, spool, feed, ethereum, token, TimeProvider.System, Logging, receipts);
         HostStatus status = app.Services.GetRequiredService<HostStatus>();
         await app.StartAsync(cancellation);
         Console.WriteLine($"ready {string.Join(' ', app.Urls)}");
         await app.WaitForShutdownAsync(cancellation);
         return status.HaltReason is null ? 0 : SafelyStopped;
+    }
+
+    private static ReceiptSigner OpenReceipts(SequencerConfig config, ReceiptConfig receipts)
+    {
+        EthereumKey key = Keystore.Load(receipts.Keystore, receipts.PasswordFile is { } file ? KeystorePassword.FromFile(file)
+            : KeystorePassword.Prompt("the receipts'") ?? throw new ConfigException("receipts.passwordFile: missing, and there is no terminal to ask."));
+        return new ReceiptSigner(config.ToEngine().Domain, key, new ReceiptFile(Path.Combine(config.Data, "receipts")));
     }
 
     private static async Task<int> RunNodeAsync(NodeConfig config, bool isJsonLog, CancellationToken cancellation)

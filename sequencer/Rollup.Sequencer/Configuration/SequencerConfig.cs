@@ -122,6 +122,23 @@ public sealed record LimitConfig(
     int BodyBytes = 16_384, int RequestsPerSecond = 2000, int Burst = 4000, int AccountRequestsPerSecond = 1000, int Queue = 8192,
     int StreamConnections = 1000, int StreamQueue = 1024, int ViewKeys = 100_000, int ViewKeyHours = 24);
 
+/// <summary>Receipts (spec 11).</summary>
+/// <param name="Keystore">The key that signs them, one of those that the challenges' contract knows; it holds no funds.</param>
+/// <param name="PasswordFile">Of the keystore; absent = the terminal is asked.</param>
+public sealed record ReceiptConfig(string Keystore, string? PasswordFile = null);
+
+/// <summary>The peer-to-peer network (spec 12); what is told there is signed with the key of the receipts.</summary>
+/// <param name="KeyFile">Identity in the network, made if absent; it signs no content.</param>
+/// <param name="Listen">Multiaddresses, e.g. /ip4/0.0.0.0/tcp/9000.</param>
+/// <param name="Peers">Multiaddresses with /p2p/ID that are dialled for ever.</param>
+/// <param name="Node">The Node.js program.</param>
+/// <param name="Sidecar">sidecar.mjs; absent = the one beside the program or in the source tree around it.</param>
+/// <param name="Batches">Sealed batches that are offered anew after a restart.</param>
+public sealed record GossipConfig(string KeyFile, ImmutableArray<string> Listen, ImmutableArray<string> Peers = default, string Node = "node", string? Sidecar = null, int Batches = 64)
+{
+    public ImmutableArray<string> Peers { get; init; } = Peers.IsDefault ? [] : Peers;
+}
+
 /// <summary>The sequencer's configuration file. Paths are relative to its folder.</summary>
 /// <param name="Data">Journal and snapshots; one sequencer at a time.</param>
 /// <param name="Spool">Sealed batches for the prover bridge.</param>
@@ -131,10 +148,13 @@ public sealed record LimitConfig(
 /// <param name="ViewKeyGraceSeconds">A registration whose view key is unknown for so long is bounced.</param>
 /// <param name="SnapshotRecords">A snapshot is made after so many journal records.</param>
 /// <param name="BookIntervalMilliseconds">Least time between two messages of one book.</param>
+/// <param name="Receipts">Absent = nobody gets receipts.</param>
+/// <param name="Gossip">Absent = no part in the network.</param>
 public sealed record SequencerConfig(
     string Data, string Spool, ChainConfig Chain, string Profile, ImmutableArray<InstrumentConfig> Instruments, ImmutableArray<GroupConfig> Groups, OracleConfig Oracle,
     string Listen = "http://127.0.0.1:8080", EpochConfig? Epoch = null, FeeConfig? Fees = null, LimitConfig? Limits = null, string? OperatorTokenFile = null,
-    int ViewKeyGraceSeconds = 30, int SnapshotRecords = 100_000, int BookIntervalMilliseconds = 100, LiquidationSettings? Liquidation = null)
+    int ViewKeyGraceSeconds = 30, int SnapshotRecords = 100_000, int BookIntervalMilliseconds = 100, LiquidationSettings? Liquidation = null,
+    ReceiptConfig? Receipts = null, GossipConfig? Gossip = null)
 {
     public EpochConfig Epoch { get; init; } = Epoch ?? new EpochConfig();
     public FeeConfig Fees { get; init; } = Fees ?? new FeeConfig();
@@ -190,6 +210,13 @@ public sealed record SequencerConfig(
         if (ViewKeyGraceSeconds is < 0 or > 86_400) return "viewKeyGraceSeconds: must be 0 to 86400";
         if (SnapshotRecords < 1) return "snapshotRecords: must be at least 1";
         if (BookIntervalMilliseconds is < 0 or > 60_000) return "bookIntervalMilliseconds: must be 0 to 60000";
+        if (Gossip is { } gossip)
+        {
+            if (Receipts is null) return "gossip: needs receipts, with whose key it signs";
+            if (gossip.Listen.IsDefaultOrEmpty) return "gossip.listen: at least one address is needed";
+            if (gossip.Batches is < 1 or > 4_096) return "gossip.batches: must be 1 to 4096";
+        }
+
         if (Oracle.Validate([.. Instruments.Select(t => t.Market).Distinct()]) is { } oracle) return $"oracle.{oracle}";
         if (ValidateOptions() is { } option) return option;
         if (Oracle.Kind == OracleKind.Committee)
@@ -229,6 +256,8 @@ public sealed record SequencerConfig(
             Data = At(Data),
             Spool = At(Spool),
             OperatorTokenFile = OperatorTokenFile is { } token ? At(token) : null,
+            Receipts = Receipts is { } receipts ? receipts with { Keystore = At(receipts.Keystore), PasswordFile = receipts.PasswordFile is { } password ? At(password) : null } : null,
+            Gossip = Gossip is { } gossip ? gossip with { KeyFile = At(gossip.KeyFile), Sidecar = gossip.Sidecar is { } sidecar ? At(sidecar) : null } : null,
             Instruments = Instruments.IsDefault ? [] : [.. Instruments.OrderBy(t => t.Id)],
             Groups = Groups.IsDefault ? [] : [.. Groups.OrderBy(g => g.Group)],
             Oracle = Oracle.Under(folder),

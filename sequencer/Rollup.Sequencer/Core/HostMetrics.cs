@@ -11,7 +11,7 @@ internal sealed class HostMetrics
     private static readonly RejectCode[] Codes = Enum.GetValues<RejectCode>();
     private readonly long[] answers = new long[(int)Codes[^1] + 1];
     private readonly long[] hostAnswers = new long[(int)Enum.GetValues<HostCode>()[^1] + 1 - (int)HostCode.NotFound];
-    private long records, commits, commitMicroseconds, fills, batches, verified, verifyMicroseconds, streams, cutOff;
+    private long records, commits, commitMicroseconds, fills, batches, verified, verifyMicroseconds, receipts, receiptMicroseconds, streams, cutOff;
 
     /// <summary>A request was executed.</summary>
     internal void Executed(RequestResult result)
@@ -40,6 +40,13 @@ internal sealed class HostMetrics
         Interlocked.Add(ref verifyMicroseconds, (long)took.TotalMicroseconds);
     }
 
+    /// <summary>Receipts were signed and written.</summary>
+    internal void Receipts(int count, TimeSpan took)
+    {
+        Interlocked.Add(ref receipts, count);
+        Interlocked.Add(ref receiptMicroseconds, (long)took.TotalMicroseconds);
+    }
+
     internal void Sealed() => Interlocked.Increment(ref batches);
     internal void StreamOpened() => Interlocked.Increment(ref streams);
     internal void StreamClosed() => Interlocked.Decrement(ref streams);
@@ -58,6 +65,8 @@ internal sealed class HostMetrics
         Single("rollup_journal_records_total", "counter", "Records written to the journal since the start.", Interlocked.Read(ref records));
         Single("rollup_journal_commits_total", "counter", "Flushes of the journal since the start.", Interlocked.Read(ref commits));
         Seconds("rollup_journal_commit_seconds_total", "Time spent writing and flushing the journal.", Interlocked.Read(ref commitMicroseconds));
+        Single("rollup_receipts_total", "counter", "Receipts signed since the start.", Interlocked.Read(ref receipts));
+        Seconds("rollup_receipts_seconds_total", "Time spent signing and writing receipts.", Interlocked.Read(ref receiptMicroseconds));
         Single("rollup_stream_connections", "gauge", "Open stream connections.", Interlocked.Read(ref streams));
         Single("rollup_stream_cut_off_total", "counter", "Stream connections cut off because their reader was too slow.", Interlocked.Read(ref cutOff));
         Single("rollup_journal_sequence", "gauge", "Last durable record.", (long)health.Sequence);

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Rollup.Api;
+using Rollup.Protocol;
 
 namespace Rollup.Sequencer.Core;
 
@@ -11,7 +12,8 @@ internal sealed record ViewKeySnapshot([property: JsonConverter(typeof(FieldElem
 /// <summary>What the host keeps beside the engine.</summary>
 internal sealed record HostSnapshot(
     byte[] Genesis, ulong Sequence, byte[] RiskInputs, long LastTrade, IReadOnlyList<TradeView> Trades, IReadOnlyList<BatchView> Batches, IReadOnlyList<ViewKeySnapshot> ViewKeys,
-    long LastEvent, IReadOnlyList<AccountEventView> AccountEvents, IReadOnlyList<MarketEventView> MarketEvents, ChainPosition? Chain = null);
+    long LastEvent, IReadOnlyList<AccountEventView> AccountEvents, IReadOnlyList<MarketEventView> MarketEvents,
+    long ReceiptNumber, [property: JsonConverter(typeof(Bytes32Converter))] Bytes32 ReceiptHash, ChainPosition? Chain = null);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]

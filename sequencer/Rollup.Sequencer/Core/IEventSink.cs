@@ -1,4 +1,6 @@
 using Rollup.Api;
+using Rollup.Crypto.Settlement;
+using Rollup.Engine;
 
 namespace Rollup.Sequencer.Core;
 
@@ -13,10 +15,67 @@ internal interface IEventSink
 
     /// <summary>The instrument's book is another now.</summary>
     void BookChanged(int instrument);
+
+    /// <summary>A request was accepted.</summary>
+    void Receipt(in Receipt receipt) { }
+
+    void Sealed(SealedBatch batch) { }
+
+    /// <summary>An epoch opened under these canonical bytes.</summary>
+    void RiskInputs(byte[] inputs) { }
+}
+
+/// <summary>Tells several.</summary>
+internal sealed class AllSinks(IReadOnlyList<IEventSink> sinks) : IEventSink
+{
+    public void Trade(TradeView trade)
+    {
+        foreach (IEventSink sink in sinks) sink.Trade(trade);
+    }
+
+    public void Fill(FillView fill)
+    {
+        foreach (IEventSink sink in sinks) sink.Fill(fill);
+    }
+
+    public void Batch(BatchView batch)
+    {
+        foreach (IEventSink sink in sinks) sink.Batch(batch);
+    }
+
+    public void Account(AccountEventView e)
+    {
+        foreach (IEventSink sink in sinks) sink.Account(e);
+    }
+
+    public void Market(MarketEventView e)
+    {
+        foreach (IEventSink sink in sinks) sink.Market(e);
+    }
+
+    public void BookChanged(int instrument)
+    {
+        foreach (IEventSink sink in sinks) sink.BookChanged(instrument);
+    }
+
+    public void Receipt(in Receipt receipt)
+    {
+        foreach (IEventSink sink in sinks) sink.Receipt(receipt);
+    }
+
+    public void Sealed(SealedBatch batch)
+    {
+        foreach (IEventSink sink in sinks) sink.Sealed(batch);
+    }
+
+    public void RiskInputs(byte[] inputs)
+    {
+        foreach (IEventSink sink in sinks) sink.RiskInputs(inputs);
+    }
 }
 
 /// <summary>Tells nobody: for replay, when all that happened was told before.</summary>
-internal sealed class NoSink : IEventSink
+internal class NoSink : IEventSink
 {
     public static readonly NoSink Instance = new();
 

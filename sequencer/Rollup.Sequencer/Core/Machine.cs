@@ -16,7 +16,7 @@ internal readonly record struct Applied(RejectCode Code, RequestResult? Result =
 /// </summary>
 internal sealed class Machine
 {
-    private const uint SnapshotVersion = 2;
+    private const uint SnapshotVersion = 3;
     private readonly byte[] genesis;
     private bool hasGenesis;
 
@@ -46,6 +46,9 @@ internal sealed class Machine
 
     /// <summary>Canonical bytes that the epoch's risk table follows from; empty before the first epoch.</summary>
     internal byte[] RiskInputs { get; private set; } = [];
+
+    /// <summary>The last receipt: one for every request that was accepted (spec 11).</summary>
+    internal ReceiptHead Receipts { get; private set; }
 
     /// <summary>Whether the journal's first record has been applied.</summary>
     internal bool HasGenesis => hasGenesis;
@@ -77,6 +80,7 @@ internal sealed class Machine
                 RiskInputs = c.RiskInputs;
                 foreach (RiskRow row in Settled().Where(r => !settled.Contains(r.Id)))
                     sink.Market(Events.Add(new MarketEventView(Events.Number(), Engine.Status.Batch, c.Time.Milliseconds, MarketEventKind.Settled, row.Id, Amount: row.Base)));
+                sink.RiskInputs(c.RiskInputs);
                 return opened;
             case SealCommand c:
                 return Follow(Engine.Apply(Command.Seal(c.Time)), c.Time, sink);
@@ -98,7 +102,7 @@ internal sealed class Machine
     {
         byte[] host = JsonSerializer.SerializeToUtf8Bytes(
             new HostSnapshot(genesis, Sequence, RiskInputs, Trades.Last, [.. Trades.All], [.. Batches.All], [.. ViewKeys.All.Select(k => new ViewKeySnapshot(k.Key, k.Since))],
-                Events.Last, [.. Events.Accounts], [.. Events.Market], Chain),
+                Events.Last, [.. Events.Accounts], [.. Events.Market], Receipts.Number, Receipts.Hash, Chain),
             HostSnapshotJson.Default.HostSnapshot);
         byte[] engine = Engine.Snapshot();
         using var stream = new MemoryStream(8 + host.Length + engine.Length);
@@ -131,7 +135,7 @@ internal sealed class Machine
         if (!host.Genesis.AsSpan().SequenceEqual(genesis)) throw new SafeStopException(Explain(host.Genesis, genesis));
         var machine = new Machine(config, genesis, viewKeys, ClearingEngine.Restore(config, snapshot[(8 + length)..]))
         {
-            hasGenesis = true, Sequence = host.Sequence, RiskInputs = host.RiskInputs, Chain = host.Chain,
+            hasGenesis = true, Sequence = host.Sequence, RiskInputs = host.RiskInputs, Chain = host.Chain, Receipts = new ReceiptHead(host.ReceiptNumber, host.ReceiptHash),
         };
         machine.Trades.Restore(host.LastTrade, host.Trades);
         machine.Batches.Restore(host.Batches);
@@ -146,6 +150,7 @@ internal sealed class Machine
         Outcome outcome = Engine.Apply(Command.Request(command.Time, Verified(request, command.Signature, sequence)));
         if (!outcome.IsAccepted) return new Applied(outcome.Code);
 
+        ReceiptView receipt = Receipt(request, command.Signature, command.Time, sink);
         uint batch = Engine.Status.Batch;
         var fills = new List<FillView>();
         long rested = 0;
@@ -169,7 +174,7 @@ internal sealed class Machine
             RowKind.Withdrawal => RequestStatus.Withdrawn,
             _ => rested > 0 ? RequestStatus.Resting : closed is not null ? RequestStatus.Closed : RequestStatus.Filled,
         };
-        return new Applied(RejectCode.None, new RequestResult(sequence, batch, status, fills.Sum(f => f.Size), rested, fills, closed));
+        return new Applied(RejectCode.None, new RequestResult(sequence, batch, status, fills.Sum(f => f.Size), rested, fills, closed, [receipt]));
     }
 
     private VerifiedRequest Verified(in SignedRequest request, in EddsaSignature signature, ulong sequence)
@@ -184,6 +189,7 @@ internal sealed class Machine
         var bid = new AuctionBid(AccountId.From(command.Account), [.. command.Orders.Select(o => Verified(o.Request, o.Signature, sequence))]);
         Outcome outcome = Engine.Apply(Command.Bid(command.Time, bid));
         if (!outcome.IsAccepted) return new Applied(outcome.Code);
+        ReceiptView[] receipts = [.. command.Orders.Select(o => Receipt(o.Request, o.Signature, command.Time, sink))];
         uint batch = Engine.Status.Batch;
         var fills = new List<FillView>();
         foreach (ref readonly EngineEvent e in outcome.Events)
@@ -193,13 +199,14 @@ internal sealed class Machine
         }
 
         Batches.Count(batch, command.Orders.Count, fills.Count);
-        return new Applied(RejectCode.None, new RequestResult(sequence, batch, RequestStatus.Filled, fills.Sum(f => f.Size), 0, fills, null));
+        return new Applied(RejectCode.None, new RequestResult(sequence, batch, RequestStatus.Filled, fills.Sum(f => f.Size), 0, fills, null, receipts));
     }
 
     // Everything but requests: what the events change beside the engine.
     private Applied Follow(Outcome outcome, Timestamp time, IEventSink sink, Operation? operation = null)
     {
         if (!outcome.IsAccepted) return new Applied(outcome.Code);
+        SealedBatch? batch = outcome.Batch is { } plain ? plain with { Receipts = Receipts } : null;
         foreach (ref readonly EngineEvent e in outcome.Events)
         {
             switch (e.Kind)
@@ -220,7 +227,8 @@ internal sealed class Machine
                     sink.Batch(Batches.Open((uint)e.Amount, time.Milliseconds));
                     break;
                 case EventKind.Sealed:
-                    sink.Batch(Batches.Seal(outcome.Batch!));
+                    sink.Batch(Batches.Seal(batch!));
+                    sink.Sealed(batch!);
                     break;
                 default:
                     Note(e, time, sink);
@@ -229,7 +237,15 @@ internal sealed class Machine
         }
 
         if (operation is not null) Batches.Count(Engine.Status.Batch, 0, 0);
-        return new Applied(RejectCode.None, Batch: outcome.Batch);
+        return new Applied(RejectCode.None, Batch: batch);
+    }
+
+    private ReceiptView Receipt(in SignedRequest request, in EddsaSignature signature, Timestamp time, IEventSink sink)
+    {
+        Receipt receipt = Receipts.Next(Rollup.Crypto.Settlement.Receipt.OrderHashOf(request.Pack(), signature), time.Milliseconds);
+        Receipts = new ReceiptHead(receipt.Number, receipt.HashIn(Config.Domain));
+        sink.Receipt(receipt);
+        return new ReceiptView(receipt.Number, receipt.OrderHash, receipt.Time, receipt.Previous);
     }
 
     private IEnumerable<RiskRow> Settled() => Engine.RiskTable.Where(r => (r.Flags & InstrumentFlags.Settled) != 0);

@@ -21,9 +21,10 @@ internal static class Recovery
     internal const string SnapshotFolder = "snapshots";
 
     /// <summary>Restores, or begins a new journal.</summary>
+    /// <param name="replayed">Told of what the journal after the snapshot brought about.</param>
     /// <exception cref="StorageException">The journal is damaged.</exception>
     /// <exception cref="SafeStopException">It is another configuration's, or does not follow.</exception>
-    internal static Recovered Open(SequencerConfig config, Spool spool, TimeProvider clock, ILogger log)
+    internal static Recovered Open(SequencerConfig config, Spool spool, TimeProvider clock, ILogger log, IEventSink? replayed = null)
     {
         void Warn(string problem) => log.LogWarning("{Problem}", problem);
         var snapshots = new SnapshotStore(Path.Combine(config.Data, SnapshotFolder));
@@ -40,7 +41,7 @@ internal static class Recovery
 
         void Replay(JournalRecord record)
         {
-            (HostCommand command, Applied applied) = Apply(machine, record);
+            (HostCommand command, Applied applied) = Apply(machine, record, replayed ?? NoSink.Instance);
             if (applied.Batch is { } batch) spool.Put(batch);
             if (command is OperationCommand { Queued: { } queued } && applied.Code == RejectCode.None) operations[queued.Index] = (queued.Operation, queued.Depositor);
         }
@@ -60,7 +61,7 @@ internal static class Recovery
     internal static Machine Read(SequencerConfig config, Action<string> warn)
     {
         (Machine machine, JournalPosition from) = Latest(config, GenesisOf(config), new SnapshotStore(Path.Combine(config.Data, SnapshotFolder)), warn);
-        JournalReader.Read(Path.Combine(config.Data, JournalFolder), from, record => Apply(machine, record));
+        JournalReader.Read(Path.Combine(config.Data, JournalFolder), from, record => Apply(machine, record, NoSink.Instance));
         return machine;
     }
 
@@ -84,7 +85,7 @@ internal static class Recovery
         return (new Machine(engine, genesis, NewKeys()), JournalPosition.Start);
     }
 
-    private static (HostCommand Command, Applied Applied) Apply(Machine machine, JournalRecord record)
+    private static (HostCommand Command, Applied Applied) Apply(Machine machine, JournalRecord record, IEventSink sink)
     {
         HostCommand command;
         try
@@ -97,7 +98,7 @@ internal static class Recovery
         }
 
         if (!machine.HasGenesis && command is not GenesisCommand) throw new SafeStopException($"Record {record.Sequence} of the journal stands where its configuration belongs.");
-        return (command, machine.Apply(command, record.Sequence, NoSink.Instance));
+        return (command, machine.Apply(command, record.Sequence, sink));
     }
 
     /// <summary>What can never change for a data directory, as JSON.</summary>

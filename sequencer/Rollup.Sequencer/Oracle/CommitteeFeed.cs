@@ -23,6 +23,9 @@ internal sealed class CommitteeFeed(CommitteeConfig config, ChainConfig chain, I
     private readonly Aggregator aggregator = new(config.ToRules());
     private readonly string?[] problems = [.. config.Nodes.Select(_ => "not asked yet")];
 
+    /// <summary>Told of every report that is new and good, as it was signed; set before the start.</summary>
+    internal Action<byte[]>? Accepted { get; set; }
+
     public string Problem
     {
         get
@@ -92,8 +95,11 @@ internal sealed class CommitteeFeed(CommitteeConfig config, ChainConfig chain, I
         lock (gate)
         {
             ReportVerdict verdict = aggregator.Accept(report, now);
-            return verdict == ReportVerdict.Accepted ? null : Name.Of(verdict);
+            if (verdict != ReportVerdict.Accepted) return Name.Of(verdict);
         }
+
+        Accepted?.Invoke(bytes);
+        return null;
     }
 
     private void Report(int node, string? problem)

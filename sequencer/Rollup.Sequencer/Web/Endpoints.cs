@@ -9,13 +9,14 @@ using Rollup.Engine;
 using Rollup.Protocol;
 using Rollup.Sequencer.Configuration;
 using Rollup.Sequencer.Core;
+using Rollup.Sequencer.Receipts;
 using AccountView = Rollup.Api.AccountView;
 
 namespace Rollup.Sequencer.Web;
 
 /// <summary>The REST API and the stream's entrance.</summary>
 internal sealed class Endpoints(
-    SequencerConfig config, SequencerCore core, AccessControl access, StreamHub hub, HostStatus status, HostMetrics metrics, TimeProvider clock)
+    SequencerConfig config, SequencerCore core, AccessControl access, StreamHub hub, HostStatus status, HostMetrics metrics, TimeProvider clock, ReceiptDesk? receipts = null)
 {
     private const int DefaultList = 50;
     private const int MaxList = 1000;
@@ -41,6 +42,7 @@ internal sealed class Endpoints(
         Get("/v1/auctions", "Slices of portfolios that may be bid for, the insurance fund, the shortfall", Auctions).Produces<AuctionsView>();
         Get("/v1/batches", "The newest batches and how far they are, newest first; ?limit=1..1000", Batches).Produces<IReadOnlyList<BatchView>>();
         Get("/v1/batches/{batch}", "One batch", Batch).Produces<BatchView>();
+        Get("/v1/receipts/{number}", "The sequencer's receipt of one accepted request", Receipt).Produces<ReceiptView>();
         Get("/v1/accounts/{account}", $"An account; a private one needs the headers {AccessChallenge.TimeHeader} and {AccessChallenge.SignatureHeader}", Account).Produces<AccountView>();
         Get("/v1/accounts/{account}/events", "What happened to an account besides its requests (conversions, liquidation, deleveraging), newest first; access as to the account; ?limit=1..1000", AccountEvents)
             .Produces<IReadOnlyList<AccountEventView>>();
@@ -62,8 +64,25 @@ internal sealed class Endpoints(
         if (await context.ReadAsync(type) is { } message) await Answer(context, await Submit(message));
     }
 
-    private static Task Answer(HttpContext context, Answer<RequestResult> answer) =>
-        answer.Value is { } result ? context.Response.WriteAsync(result, ApiJson.Default.RequestResult) : context.RefuseAsync(answer.Error!);
+    private async Task Answer(HttpContext context, Answer<RequestResult> answer)
+    {
+        if (answer.Value is { } result) await context.Response.WriteAsync(await WithReceipts(result), ApiJson.Default.RequestResult);
+        else await context.RefuseAsync(answer.Error!);
+    }
+
+    private async Task<RequestResult> WithReceipts(RequestResult result)
+    {
+        if (receipts is null) return result with { Receipts = null };
+        var signed = new List<ReceiptView>();
+        foreach (ReceiptView receipt in result.Receipts!)
+            if (await receipts.WhenSignedAsync(receipt.Number, CancellationToken.None) is { } found) signed.Add(Views.Receipt(found));
+        return result with { Receipts = signed };
+    }
+
+    private Task Receipt(HttpContext context) =>
+        long.TryParse(context.GetRouteValue("number") as string, NumberStyles.None, CultureInfo.InvariantCulture, out long number) && receipts?.Find(number) is { } receipt
+            ? context.Response.WriteAsync(Views.Receipt(receipt), ApiJson.Default.ReceiptView)
+            : context.RefuseAsync(ApiError.Of(HostCode.NotFound));
 
     private async Task<Answer<RequestResult>> Submit(ISignedMessage message)
     {
@@ -139,7 +158,7 @@ internal sealed class Endpoints(
         CircuitProfile profile = CircuitProfile.Named(config.Profile);
         await context.Response.WriteAsync(
             new InfoView(config.Chain.ChainId, config.Chain.Vault, config.ToEngine().Domain, CircuitVersion.Value, profile.Name, profile.Blocks, profile.Rows, profile.Operations,
-                config.Fees.MakerPpm, config.Fees.TakerPpm, clock.GetUtcNow().ToUnixTimeMilliseconds(), await core.GroupsAsync()), ApiJson.Default.InfoView);
+                config.Fees.MakerPpm, config.Fees.TakerPpm, clock.GetUtcNow().ToUnixTimeMilliseconds(), await core.GroupsAsync(), receipts?.Signer), ApiJson.Default.InfoView);
     }
 
     private async Task Book(HttpContext context)

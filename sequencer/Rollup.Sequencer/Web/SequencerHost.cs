@@ -8,11 +8,13 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Rollup.Api;
 using Rollup.Ethereum;
+using Rollup.Gossip;
 using Rollup.Protocol;
 using Rollup.Sequencer.Chain;
 using Rollup.Sequencer.Configuration;
 using Rollup.Sequencer.Core;
 using Rollup.Sequencer.Oracle;
+using Rollup.Sequencer.Receipts;
 using Rollup.Sequencer.Storage;
 
 namespace Rollup.Sequencer.Web;
@@ -22,7 +24,8 @@ internal static class SequencerHost
 {
     /// <summary>Builds the sequencer on a restored state, ready to start.</summary>
     /// <param name="recovered">Owned by the host from here on.</param>
-    internal static WebApplication Build(SequencerConfig config, Recovered recovered, Spool spool, IPriceFeed feed, IEthereum ethereum, string? operatorToken, TimeProvider clock, Action<ILoggingBuilder> logging)
+    /// <param name="receipts">Null: nobody gets receipts.</param>
+    internal static WebApplication Build(SequencerConfig config, Recovered recovered, Spool spool, IPriceFeed feed, IEthereum ethereum, string? operatorToken, TimeProvider clock, Action<ILoggingBuilder> logging, ReceiptSigner? receipts = null)
     {
         WebApplicationBuilder builder = Server.Builder(config.Listen, config.Limits.BodyBytes, logging);
         IServiceCollection services = builder.Services;
@@ -33,8 +36,9 @@ internal static class SequencerHost
         services.AddSingleton(clock).AddSingleton(config).AddSingleton<HostStatus>().AddSingleton<HostMetrics>();
         services.AddSingleton(s => new StreamHub(config, new Lazy<SequencerCore>(s.GetRequiredService<SequencerCore>), clock));
         services.AddSingleton(s => new SequencerCore(
-            config, recovered, new SnapshotStore(Path.Combine(config.Data, Recovery.SnapshotFolder)), spool, feed, s.GetRequiredService<StreamHub>(), clock,
+            config, recovered, new SnapshotStore(Path.Combine(config.Data, Recovery.SnapshotFolder)), spool, feed, new AllSinks([s.GetRequiredService<StreamHub>(), .. s.GetServices<ReceiptDesk>(), .. s.GetServices<GossipService>()]), clock,
             s.GetRequiredService<HostMetrics>(), s.GetRequiredService<HostStatus>(), s.GetRequiredService<ILogger<SequencerCore>>()));
+        if (receipts is not null) AddReceipts(services, config, receipts, recovered.Machine.Receipts.Number, feed);
         services.AddSingleton(s => new AccessControl(config, s.GetRequiredService<SequencerCore>(), clock, operatorToken));
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<Endpoints>(s));
         if (feed.Service is { } source) services.AddSingleton<IHostedService>(_ => source);
@@ -56,6 +60,25 @@ internal static class SequencerHost
         app.Services.GetRequiredService<Endpoints>().Map(app, app.Lifetime.ApplicationStopping);
         app.MapOpenApi("/openapi/v1.json");
         return app;
+    }
+
+    private static void AddReceipts(IServiceCollection services, SequencerConfig config, ReceiptSigner receipts, long last, IPriceFeed feed)
+    {
+        services.AddSingleton(s => new ReceiptDesk(receipts, last, s.GetRequiredService<HostMetrics>(), s.GetRequiredService<HostStatus>(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<ReceiptDesk>>())
+        {
+            Signed = s.GetService<GossipService>() is { } gossip ? gossip.Signed : null,
+        });
+        services.AddHostedService(s => s.GetRequiredService<ReceiptDesk>());
+        if (config.Gossip is not { } settings) return;
+        services.AddSingleton(s =>
+        {
+            ILogger<GossipService> log = s.GetRequiredService<ILogger<GossipService>>();
+            TimeProvider clock = s.GetRequiredService<TimeProvider>();
+            var service = new GossipService(config, settings, receipts, () => new SidecarGossip(settings.Node, settings.Sidecar ?? SidecarGossip.DefaultScript(), clock, log), s.GetRequiredService<HostStatus>(), clock, log);
+            if (feed is CommitteeFeed committee) committee.Accepted = service.Reported;
+            return service;
+        });
+        services.AddHostedService(s => s.GetRequiredService<GossipService>());
     }
 
     private static void Limit(RateLimiterOptions limiter, LimitConfig limits)

@@ -1,5 +1,6 @@
 using Rollup.Api;
 using Rollup.Engine;
+using Rollup.Ethereum;
 using Rollup.Protocol;
 using Rollup.Risk;
 using Rollup.Sequencer.Configuration;
@@ -13,6 +14,9 @@ internal static class Views
 {
     internal const int DefaultDepth = 20;
     internal const int MaxDepth = 100;
+
+    internal static ReceiptView Receipt(SignedReceipt signed) =>
+        new(signed.Receipt.Number, signed.Receipt.OrderHash, signed.Receipt.Time, signed.Receipt.Previous, Hex.Format(signed.Signature.ToBytes()));
 
     internal static BookView Book(Machine machine, int instrument, int depth)
     {

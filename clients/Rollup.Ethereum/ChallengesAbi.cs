@@ -1,0 +1,26 @@
+namespace Rollup.Ethereum;
+
+/// <summary>The contract of challenges (spec 10).</summary>
+public static class ChallengesAbi
+{
+    private const string Receipt = "(uint64,bytes32,uint64,bytes32)";
+
+    public static readonly AbiFunction ChallengeUnproven = AbiFunction.Parse("challengeUnproven(uint32 batch)");
+    public static readonly AbiFunction SettleUnproven = AbiFunction.Parse("settleUnproven(uint32 batch)");
+    public static readonly AbiFunction ChallengeRow = AbiFunction.Parse("challengeRow(uint32 batch,bytes riskInputs,uint256 id,uint256[18] row,(uint256[2],uint256[2][2],uint256[2]) proof)");
+    public static readonly AbiFunction ChallengeDoubleReceipt = AbiFunction.Parse($"challengeDoubleReceipt({Receipt} first,bytes firstSignature,{Receipt} second,bytes secondSignature)");
+
+    /// <summary>Links are orderHash and time of the committed receipts from that of the receipt to the batch's.</summary>
+    public static readonly AbiFunction ChallengeContradictedReceipt =
+        AbiFunction.Parse($"challengeContradictedReceipt({Receipt} receipt,bytes signature,uint32 batch,bytes32 previous,(bytes32,uint64)[] links)");
+
+    public static readonly AbiFunction Vault = AbiFunction.Parse("vault()(address)");
+    public static readonly AbiFunction Cash = AbiFunction.Parse("cash()(address)");
+    public static readonly AbiFunction Bond = AbiFunction.Parse("bond()(uint256)");
+    public static readonly AbiFunction ChallengeBond = AbiFunction.Parse("challengeBond()(uint256)");
+    public static readonly AbiFunction UrgentDeadline = AbiFunction.Parse("urgentDeadline()(uint256)");
+    public static readonly AbiFunction IsSequencer = AbiFunction.Parse("isSequencer(address key)(bool)");
+
+    /// <summary>challenger (zero: none), until in seconds.</summary>
+    public static readonly AbiFunction Demands = AbiFunction.Parse("demands(uint32 batch)(address,uint40)");
+}
