@@ -3,7 +3,8 @@ namespace Rollup.Ethereum;
 /// <summary>The contract of challenges (spec 10).</summary>
 public static class ChallengesAbi
 {
-    private const string Receipt = "(uint64,bytes32,uint64,bytes32)";
+    // version of the circuit, number, orderHash, time, previous
+    private const string Receipt = "(uint32,uint64,bytes32,uint64,bytes32)";
 
     public static readonly AbiFunction ChallengeUnproven = AbiFunction.Parse("challengeUnproven(uint32 batch)");
     public static readonly AbiFunction SettleUnproven = AbiFunction.Parse("settleUnproven(uint32 batch)");

@@ -4,16 +4,20 @@ using Rollup.Protocol;
 
 namespace Rollup.Ethereum;
 
-/// <summary>Proof that the sequencer broke a promise that it signed, ready for the contract of challenges (spec 10.4).</summary>
+/// <summary>Proof that the sequencer broke a promise that it signed, ready for the contract of challenges (spec 10.5).</summary>
 /// <param name="What">For people.</param>
 /// <param name="Call">Call data for the contract; anybody may send it.</param>
 public sealed record ReceiptEvidence(string What, byte[] Call)
 {
-    /// <summary>Two receipts of one number; null if they do not contradict each other, or are not both signed by <paramref name="signer"/>.</summary>
+    /// <summary>Two receipts of one number, or one that does not name the one before it; null if they do not contradict each other, or are not both signed by <paramref name="signer"/>.</summary>
+    /// <param name="domain">The vault's under this program's version of the circuit, as everywhere here.</param>
     public static ReceiptEvidence? OfTwo(SignedReceipt first, SignedReceipt second, Fr domain, Address signer)
     {
-        if (first.Receipt.Number != second.Receipt.Number || first.Receipt == second.Receipt || !first.IsOf(domain, signer) || !second.IsOf(domain, signer)) return null;
-        return new ReceiptEvidence($"two receipts of number {first.Receipt.Number}",
+        if (first.Receipt.Number > second.Receipt.Number) (first, second) = (second, first);
+        bool isTwice = first.Receipt.Number == second.Receipt.Number && first.Receipt != second.Receipt;
+        bool isBroken = first.Receipt.Number + 1 == second.Receipt.Number && second.Receipt.Previous != first.Receipt.HashIn(domain);
+        if (!(isTwice || isBroken) || !first.IsOf(domain, signer) || !second.IsOf(domain, signer)) return null;
+        return new ReceiptEvidence(isTwice ? $"two receipts of number {first.Receipt.Number}" : $"receipt {second.Receipt.Number} does not follow receipt {first.Receipt.Number}",
             ChallengesAbi.ChallengeDoubleReceipt.Encode(Fields(first.Receipt), first.Signature.ToBytes(), Fields(second.Receipt), second.Signature.ToBytes()));
     }
 
@@ -43,5 +47,5 @@ public sealed record ReceiptEvidence(string What, byte[] Call)
         ["format"] = "rollup-receipt-evidence", ["version"] = 1, ["what"] = What, ["contract"] = challenges.ToString(), ["call"] = Hex.Format(Call),
     }.ToJsonString(new System.Text.Json.JsonSerializerOptions { WriteIndented = true });
 
-    private static object[] Fields(Receipt receipt) => [receipt.Number, receipt.OrderHash.ToBytes(), receipt.Time, receipt.Previous.ToBytes()];
+    private static object[] Fields(Receipt receipt) => [CircuitVersion.Value, receipt.Number, receipt.OrderHash.ToBytes(), receipt.Time, receipt.Previous.ToBytes()];
 }

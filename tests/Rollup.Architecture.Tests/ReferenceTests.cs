@@ -7,7 +7,7 @@ namespace Rollup.Architecture.Tests;
 public sealed class ReferenceTests
 {
     private static readonly string[] Pure = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Oracle", "Rollup.Engine", "Rollup.Groth16", "Rollup.Circuits", "Rollup.Witness"];
-    private static readonly string[] Hosts = ["Rollup.Sequencer", "Rollup.Proving", "Rollup.ProverBridge", "Rollup.StateVerifier", "Rollup.Cli", "Rollup.Client", "Rollup.Ethereum", "Rollup.Api", "Rollup.MarketData", "Rollup.Gossip"];
+    private static readonly string[] Hosts = ["Rollup.Sequencer", "Rollup.Proving", "Rollup.ProverBridge", "Rollup.StateVerifier", "Rollup.Watcher", "Rollup.Cli", "Rollup.Client", "Rollup.Ethereum", "Rollup.Api", "Rollup.MarketData", "Rollup.Gossip"];
 
     /// <summary>What each project may reference directly; one that is not here may not exist.</summary>
     private static readonly Dictionary<string, string[]> Allowed = new()
@@ -30,6 +30,8 @@ public sealed class ReferenceTests
         ["Rollup.Client"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Api", "Rollup.Ethereum"],
         // Circuits and Proving for `exit`: an owner proves without the bridge.
         ["Rollup.StateVerifier"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Groth16", "Rollup.Circuits", "Rollup.Proving", "Rollup.Ethereum"],
+        // What is watched must not watch itself: Api for its converters alone.
+        ["Rollup.Watcher"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Api", "Rollup.Gossip", "Rollup.StateVerifier", "Rollup.Ethereum"],
         // Groth16 for `keys check`: whoever is to trust a proving key needs neither prover nor bridge. Risk for `risk stress`, which takes a book alone.
         ["Rollup.Cli"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Groth16", "Rollup.MarketData", "Rollup.Api", "Rollup.Ethereum", "Rollup.Client"],
     };
@@ -76,7 +78,8 @@ public sealed class ReferenceTests
     public void The_state_verifier_shares_no_code_with_those_it_checks()
     {
         Assert.Contains("Rollup.Crypto", Closure("Rollup.StateVerifier"));
-        Assert.Empty(Closure("Rollup.StateVerifier").Intersect(["Rollup.Engine", "Rollup.Witness", "Rollup.Sequencer", "Rollup.ProverBridge"]));
+        foreach (string checking in (string[])["Rollup.StateVerifier", "Rollup.Watcher"])
+            Assert.Empty(Closure(checking).Intersect(["Rollup.Engine", "Rollup.Witness", "Rollup.Sequencer", "Rollup.ProverBridge"]));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using Rollup.Api;
 using Rollup.Client.Sequencer;
+using Rollup.Crypto;
 using Rollup.Crypto.Settlement;
 using Rollup.Ethereum;
 using Rollup.Protocol;
@@ -78,11 +79,12 @@ public sealed class ReceiptBookTests : IDisposable
         Assert.Null(book.Add(Message(2), View(first), out _));
         Assert.Equal("receipt 2 was given for another request before", book.Add(Message(9), View(second), out ReceiptEvidence? evidence));
         object[] call = ChallengesAbi.ChallengeDoubleReceipt.DecodeArguments(evidence!.Call);
-        Assert.Equal(first.Receipt.OrderHash.ToBytes(), (byte[])((object[])call[0])[1]);
+        Assert.Equal(first.Receipt.OrderHash.ToBytes(), (byte[])((object[])call[0])[2]);
         Assert.Equal(first.Signature.ToBytes(), (byte[])call[1]);
-        Assert.Equal(second.Receipt.OrderHash.ToBytes(), (byte[])((object[])call[2])[1]);
+        Assert.Equal(second.Receipt.OrderHash.ToBytes(), (byte[])((object[])call[2])[2]);
         Assert.Equal(second.Signature.ToBytes(), (byte[])call[3]);
         Assert.Equal(first, book.Find(2));
+        Assert.Equal("receipt 3 does not follow receipt 2", ReceiptEvidence.OfTwo(Chain(3)[2], second, Domain, sequencer.Address)!.What);
         Assert.Null(ReceiptEvidence.OfTwo(first, first, Domain, sequencer.Address));
         Assert.Null(ReceiptEvidence.OfTwo(first, Chain(3)[2], Domain, sequencer.Address));
         Assert.Null(ReceiptEvidence.OfTwo(first, SignedReceipt.Sign(second.Receipt, Domain, stranger), Domain, sequencer.Address));

@@ -9,11 +9,13 @@ namespace Rollup.TestSupport;
 /// <summary>The project's contracts, compiled and cached by content under .cache/contracts.</summary>
 public static class CompiledContracts
 {
-    private static readonly string[] Sources = ["src/RollupVault.sol", "src/Exits.sol", "src/RiskRows.sol", "src/dev/TestToken.sol"];
+    private static readonly string[] Sources = ["src/RollupVault.sol", "src/Exits.sol", "src/Challenges.sol", "src/RiskRows.sol", "src/dev/TestToken.sol"];
 
     public static CompiledContract Vault => Compile("project", Project, "RollupVault");
 
     public static CompiledContract Exits => Compile("project", Project, "Exits");
+
+    public static CompiledContract Challenges => Compile("project", Project, "Challenges");
 
     public static CompiledContract RiskRows => Compile("project", Project, "RiskRows");
 

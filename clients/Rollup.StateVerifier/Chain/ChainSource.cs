@@ -12,8 +12,13 @@ public sealed class ChainSource(IEthereum ethereum, Address vault, ulong fromBlo
     // Between two looks at the progress; the client splits further where the endpoint wants it.
     private const ulong BlocksPerRead = 10_000;
 
+    // No reorganisation is that deep: what is older is read once. What was read then is held against the vault's counts and the hash of its queue all the same.
+    private const ulong SettledBlocks = 2_000;
+
     // Thousands of years of blocks: a larger number is no chain's, and would be asked for block by block.
     private const ulong MostBlocks = 1UL << 40;
+
+    private readonly Dictionary<ulong, IReadOnlyList<Log>> settled = [];
 
     public async Task<VaultSnapshot> ReadSnapshotAsync(IProgress<ReadProgress>? progress, CancellationToken cancellation)
     {
@@ -55,7 +60,13 @@ public sealed class ChainSource(IEthereum ethereum, Address vault, ulong fromBlo
         var logs = new List<Log>();
         for (ulong start = fromBlock; start <= to; start += BlocksPerRead)
         {
-            logs.AddRange(await ethereum.GetLogsAsync(filter, start, Math.Min(to, start + BlocksPerRead - 1), cancellation));
+            if (!settled.TryGetValue(start, out IReadOnlyList<Log>? range))
+            {
+                range = await ethereum.GetLogsAsync(filter, start, Math.Min(to, start + BlocksPerRead - 1), cancellation);
+                if (start + BlocksPerRead - 1 + SettledBlocks <= to) settled[start] = range;
+            }
+
+            logs.AddRange(range);
             progress?.Report(new ReadProgress("blocks", Math.Min(to, start + BlocksPerRead - 1) - fromBlock + 1, to - fromBlock + 1));
         }
 

@@ -39,6 +39,9 @@ public sealed class BatchChain(VaultParameters parameters, VaultEvents events, I
     private long lastClose;
     private int consumed;
 
+    /// <summary>Goes on with a newer look at the same chain, in which the batches so far stand where they stood.</summary>
+    public void GoOn(VaultEvents newer) => events = newer;
+
     /// <summary>Operations that the batches so far took off the queue, refused ones included.</summary>
     public int ConsumedOperations => consumed;
 

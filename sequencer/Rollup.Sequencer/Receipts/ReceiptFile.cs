@@ -7,7 +7,7 @@ using Rollup.Sequencer.Storage;
 namespace Rollup.Sequencer.Receipts;
 
 /// <summary>
-/// Signed receipts by number: record n - 1 is the receipt's 145 bytes (spec 10.4) and the first 4 bytes of their Keccak-256. It is made from the journal and the key alone, so it is not forced to the
+/// Signed receipts by number: record n - 1 is the receipt's 145 bytes (spec 11.3) and the first 4 bytes of their Keccak-256. It is made from the journal and the key alone, so it is not forced to the
 /// disk: what a power cut spoils is absent until a replay of the journal signs it again. Thread-safe.
 /// </summary>
 internal sealed class ReceiptFile(string path) : IDisposable

@@ -1,0 +1,297 @@
+using System.Numerics;
+using Microsoft.Extensions.Logging;
+using Rollup.Crypto.Settlement;
+using Rollup.Ethereum;
+using Rollup.Gossip;
+using Rollup.Protocol;
+using Rollup.Risk;
+using Rollup.StateVerifier.Chain;
+using Rollup.StateVerifier.Checks;
+
+namespace Rollup.Watcher;
+
+/// <summary>
+/// Looks at L1 again and again, checks every batch with the state verifier's rules, and acts: freezes what is overdue, challenges what is wrong or unproven, and shows the sequencer's contradictions.
+/// It believes no one: neither the sequencer, which it never asks, nor the endpoint, whose answers must agree with each other.
+/// </summary>
+internal sealed class Watch : IGossipObserver
+{
+    /// <summary>Contradictions and last receipts of batches that wait to be looked at.</summary>
+    private const int MaxWaiting = 4_096;
+
+    /// <summary>Of a batch whose risk inputs are wrong, so many instruments are tried.</summary>
+    private const int MaxRowTries = 4_096;
+
+    private readonly WatcherConfig config;
+    private readonly IEthereum ethereum;
+    private readonly WatcherState state;
+    private readonly Actor actor;
+    private readonly Alerts alerts;
+    private readonly WatcherMetrics metrics;
+    private readonly GossipArchive? archive;
+    private readonly TimeProvider clock;
+    private readonly ILogger log;
+    private readonly Pins pins;
+
+    private readonly Queue<GossipContradiction> contradictions = new();
+    private readonly Dictionary<uint, ReceiptHead> committedReceipts = [];
+
+    private ChainSource source;
+    private BatchChain? chain;
+    private readonly List<BatchEvents> @checked = [];
+    private (uint Batch, CheckFailedException Error, BatchEvidence Evidence)? failed;
+    private string? suspicion;
+
+    internal Watch(WatcherConfig config, IEthereum ethereum, WatcherState state, Actor actor, Alerts alerts, WatcherMetrics metrics, GossipArchive? archive, TimeProvider clock, ILogger log)
+    {
+        (this.config, this.ethereum, this.state, this.actor, this.alerts, this.metrics, this.archive, this.clock, this.log) = (config, ethereum, state, actor, alerts, metrics, archive, clock, log);
+        pins = new Pins(config.ChainId, config.VerifyingKeyHash is { } hash ? Bytes32.Parse(hash) : null);
+        source = NewSource();
+    }
+
+    void IGossipObserver.Contradiction(GossipContradiction contradiction)
+    {
+        lock (contradictions)
+            if (contradictions.Count < MaxWaiting) contradictions.Enqueue(contradiction);
+    }
+
+    /// <summary>Looks until cancelled; what fails is tried again.</summary>
+    internal async Task RunAsync(CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                await LookAsync(stop);
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception error) when (error is EthereumException or OperationCanceledException)
+            {
+                metrics.Failed(error.Message);
+                log.LogWarning("This look failed: {Problem}", error.Message);
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(config.PollMilliseconds), clock, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Looks once.</summary>
+    internal async Task LookAsync(CancellationToken cancellation)
+    {
+        VaultSnapshot snapshot;
+        VaultEvents events;
+        VaultParameters parameters;
+        try
+        {
+            snapshot = await source.ReadSnapshotAsync(null, cancellation);
+            parameters = VaultParameters.From(snapshot, pins);
+            events = VaultEvents.From(snapshot, parameters);
+            await CheckAsync(snapshot, parameters, events, cancellation);
+            await source.ConfirmAsync(snapshot, cancellation);
+        }
+        catch (ChainReorganisedException error)
+        {
+            log.LogInformation("{Problem}", error.Message);
+            Restart();
+            return;
+        }
+        catch (CheckFailedException error) when (error.Batch is null)
+        {
+            // What concerns the vault as a whole is either another contract, or answers that do not belong together.
+            await SuspectAsync(error.Message, async () => await alerts.RaiseAsync("endpoint", error.Message, $"the endpoint's answers about the vault cannot be true: {error.Message}"));
+            Restart();
+            return;
+        }
+
+        long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        metrics.Looked(snapshot.Head.Number, events.Batches.Count, @checked.Count, parameters.LastFinal, parameters.IsFrozen, state.Spent, now);
+        if (await SettleAsync(cancellation)) return; // What was read is no longer so.
+        if (parameters.IsFrozen) await alerts.RaiseAsync("frozen", "vault", $"the vault is frozen; the last final batch is {parameters.LastFinal}. Owners register their exits now");
+        else await GuardAsync(snapshot, parameters, events, cancellation);
+        await ShowContradictionsAsync(cancellation);
+    }
+
+    private ChainSource NewSource() => new(ethereum, config.Vault, config.FromBlock, BlockTag.Latest);
+
+    private void Restart()
+    {
+        (chain, failed, source) = (null, null, NewSource());
+        @checked.Clear();
+        committedReceipts.Clear();
+    }
+
+    /// <summary>Runs the action when the same thing is found wrong in two looks from the start: an endpoint's slip accuses nobody.</summary>
+    private async Task SuspectAsync(string what, Func<Task> act)
+    {
+        bool again = suspicion == what;
+        suspicion = what;
+        if (again) await act();
+    }
+
+    private async Task CheckAsync(VaultSnapshot snapshot, VaultParameters parameters, VaultEvents events, CancellationToken cancellation)
+    {
+        int same = 0;
+        while (same < @checked.Count && same < events.Batches.Count && IsSame(@checked[same], events.Batches[same])) same++;
+        if (same < @checked.Count)
+        {
+            log.LogWarning("L1 reorganised: batch {Batch} is another or gone; all is checked again", same + 1);
+            metrics.Reorganised();
+            Restart();
+        }
+
+        if (failed is { } bad && (bad.Batch > events.Batches.Count || bad.Evidence.Commit?.Hash != events.Batches[(int)bad.Batch - 1].Committed.TransactionHash)) Restart();
+        if (failed is not null) return;
+        if (chain is null) chain = new BatchChain(parameters, events, new HashSet<int>());
+        else chain.GoOn(events);
+        foreach (BatchEvents batch in events.Batches.Skip(@checked.Count))
+        {
+            BatchEvidence evidence = await source.ReadBatchAsync(snapshot, batch, cancellation);
+            try
+            {
+                chain.Append(batch, evidence);
+            }
+            catch (CheckFailedException error)
+            {
+                await source.ConfirmAsync(snapshot, cancellation); // Not merely another chain.
+                bool isSure = suspicion == error.Message;
+                suspicion = error.Message;
+                if (isSure) failed = (batch.Batch, error, evidence); // The chain is not used again.
+                else Restart();
+                return;
+            }
+
+            @checked.Add(batch);
+            NoteReceipts(batch.Batch, evidence);
+        }
+    }
+
+    private static bool IsSame(BatchEvents one, BatchEvents other) => one.Committed.BlockHash == other.Committed.BlockHash && one.Committed.TransactionHash == other.Committed.TransactionHash;
+
+    private async Task GuardAsync(VaultSnapshot snapshot, VaultParameters parameters, VaultEvents events, CancellationToken cancellation)
+    {
+        if (failed is { } bad)
+        {
+            await alerts.RaiseAsync("badBatch", $"{bad.Batch} {bad.Error.Message}", $"{bad.Error.Message}. Nothing after it is checked", bad.Batch);
+            if (bad.Error.Check == Check.Risk && bad.Batch > parameters.LastFinal && await ChallengeRowAsync(bad.Batch, bad.Evidence, cancellation)) return;
+        }
+
+        // What is overdue the vault knows best.
+        byte[] freeze = VaultAbi.Freeze.Encode();
+        if (await actor.WouldSucceedAsync(config.Vault, freeze, cancellation))
+        {
+            await alerts.RaiseAsync("overdue", "vault", "a proof or an operation of the vault's queue is overdue: the vault may be frozen, and is");
+            if (await actor.SendAsync("freeze", config.Vault, freeze, cancellation)) return;
+        }
+
+        BatchEvents? unproven = events.Batches.FirstOrDefault(b => b.Proven is null);
+        if (unproven is null || config.Challenges is not { } challenges) return;
+        long age = (long)snapshot.Head.Timestamp - await CommittedAtAsync(unproven.Batch, snapshot, cancellation);
+        bool isLate = config.UnprovenSeconds > 0 && age >= config.UnprovenSeconds;
+        bool isWrong = failed is { } wrong && wrong.Error.Check != Check.Risk;
+        if (isLate) await alerts.RaiseAsync("unproven", $"{unproven.Batch}", $"it is not proven {age} s after its commit", unproven.Batch);
+        if (isLate || isWrong) await ChallengeUnprovenAsync(challenges, unproven.Batch, cancellation);
+    }
+
+    private async Task<long> CommittedAtAsync(uint batch, VaultSnapshot snapshot, CancellationToken cancellation)
+    {
+        var record = (object[])(await ethereum.CallAsync(config.Vault, VaultAbi.Batches, [batch], snapshot.Head.Number, cancellation))[0];
+        return (long)(BigInteger)record[7];
+    }
+
+    private async Task ChallengeUnprovenAsync(Address challenges, uint batch, CancellationToken cancellation)
+    {
+        var demand = await ethereum.CallAsync(challenges, ChallengesAbi.Demands, [batch], default, cancellation);
+        if (!((Address)demand[0]).IsZero)
+        {
+            if ((Address)demand[0] == actor.Address && !state.Stakes.ContainsKey(batch)) state.Stake(batch, 0); // Sent, and the answer was lost.
+            return;
+        }
+
+        var stake = (BigInteger)(await ethereum.CallAsync(challenges, ChallengesAbi.ChallengeBond, [], default, cancellation))[0];
+        long staked = state.Stakes.Values.Sum();
+        if (staked + stake > config.Spending.StakeAtoms)
+        {
+            await alerts.RaiseAsync("spending", $"stake {batch} {config.Spending.StakeAtoms}",
+                $"a challenge of batch {batch} stakes {stake} atoms, {staked} are staked, and spending.stakeAtoms is {config.Spending.StakeAtoms}: it is not challenged", batch);
+            return;
+        }
+
+        var cash = (Address)(await ethereum.CallAsync(challenges, ChallengesAbi.Cash, [], default, cancellation))[0];
+        var allowed = (BigInteger)(await ethereum.CallAsync(cash, TokenAbi.Allowance, [actor.Address, challenges], default, cancellation))[0];
+        if (allowed < stake && !await actor.SendAsync("approve", cash, TokenAbi.Approve.Encode(challenges, stake), cancellation)) return;
+        if (await actor.SendAsync("challengeUnproven", challenges, ChallengesAbi.ChallengeUnproven.Encode(batch), cancellation)) state.Stake(batch, (long)stake);
+        else await alerts.RaiseAsync("spending", $"challenge {batch}", $"batch {batch} should be challenged, and the challenge would not succeed: has {Eip55.Format(actor.Address)} the cash?", batch);
+    }
+
+    // A stake is collected as soon as its challenge can be ended; if it was right, that freezes the vault.
+    private async Task<bool> SettleAsync(CancellationToken cancellation)
+    {
+        if (config.Challenges is not { } challenges) return false;
+        bool settled = false;
+        foreach (uint batch in state.Stakes.Keys.ToArray())
+        {
+            var demand = await ethereum.CallAsync(challenges, ChallengesAbi.Demands, [batch], default, cancellation);
+            bool isOurs = (Address)demand[0] == actor.Address;
+            if (isOurs && !await actor.SendAsync("settleUnproven", challenges, ChallengesAbi.SettleUnproven.Encode(batch), cancellation)) continue;
+            settled |= isOurs;
+            state.Answered(batch);
+        }
+
+        return settled;
+    }
+
+    /// <summary>Challenges risk inputs that are wrong by themselves; a root that does not follow from them takes more transactions, which its alert asks for.</summary>
+    private async Task<bool> ChallengeRowAsync(uint batch, BatchEvidence evidence, CancellationToken cancellation)
+    {
+        if (config.Challenges is not { } challenges || evidence.Commit is not { } commit) return false;
+        var submission = (object[])VaultAbi.CommitBatch.DecodeArguments(commit.Input)[0];
+        var inputs = (byte[])submission[3];
+        int[] ids = RiskInputs.TryDecode(inputs, out RiskInputs decoded, out _) ? [.. decoded.Instruments.Select(t => t.Id).Take(MaxRowTries)] : [1];
+        object[] zeros2 = [BigInteger.Zero, BigInteger.Zero];
+        object proof = new object[] { zeros2, new object[] { zeros2, zeros2 }, zeros2 };
+        object row = Enumerable.Repeat((object)BigInteger.Zero, 18).ToArray();
+        foreach (int id in ids)
+        {
+            byte[] call = ChallengesAbi.ChallengeRow.Encode(batch, inputs, id, row, proof);
+            if (await actor.WouldSucceedAsync(challenges, call, cancellation)) return await actor.SendAsync("challengeRow", challenges, call, cancellation);
+        }
+
+        await alerts.RaiseAsync("badBatch", $"row {batch}", "its risk root does not follow from its inputs: let RiskTable.advance work out the buckets, then call challengeRiskRoot; or prove one wrong row (circuit row) and call challengeRow", batch);
+        return false;
+    }
+
+    private void NoteReceipts(uint batch, BatchEvidence evidence)
+    {
+        if (archive is null || committedReceipts.Count >= MaxWaiting) return;
+        var record = (object[])VaultAbi.Batches.DecodeResults(evidence.Record)[0];
+        var head = new ReceiptHead((long)(BigInteger)record[11], Bytes32.FromBytes((byte[])record[12]));
+        if (head.Number > 0) committedReceipts[batch] = head;
+    }
+
+    private async Task ShowContradictionsAsync(CancellationToken cancellation)
+    {
+        if (archive is null || config.Gossip is not { } gossip) return;
+        Fr domain = SettlementDomain.Of(config.ChainId, config.Vault);
+        foreach ((uint batch, ReceiptHead head) in committedReceipts.ToArray())
+        {
+            if (archive.Receipt(head.Number) is not { } receipt) continue;
+            committedReceipts.Remove(batch);
+            if (receipt.Receipt.HashIn(domain) != head.Hash)
+                await alerts.RaiseAsync("receipts", $"{batch}", $"it was committed with another receipt of number {head.Number} than the one that the sequencer signed. Owners of receipts up to there: ask for the committed ones and challenge", batch);
+        }
+
+        while (true)
+        {
+            GossipContradiction? next;
+            lock (contradictions)
+                if (!contradictions.TryDequeue(out next)) return;
+            await alerts.RaiseAsync("receipts", next.What, $"the sequencer contradicts itself: {next.What}. Its words: {Hex.Format(next.First)} and {Hex.Format(next.Second)}");
+            if (config.Challenges is { } challenges && SignedReceipt.TryParse(next.First, out SignedReceipt first) && SignedReceipt.TryParse(next.Second, out SignedReceipt second)
+                && ReceiptEvidence.OfTwo(first, second, domain, gossip.Sequencer) is { } evidence)
+                await actor.SendAsync("challengeDoubleReceipt", challenges, evidence.Call, cancellation);
+        }
+    }
+}

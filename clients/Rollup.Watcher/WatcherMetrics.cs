@@ -1,0 +1,70 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text;
+
+namespace Rollup.Watcher;
+
+/// <summary>Counters in the text format of Prometheus, version 0.0.4. Thread-safe.</summary>
+internal sealed class WatcherMetrics
+{
+    private readonly ConcurrentDictionary<string, long> alerts = new(), actions = new();
+    private long head, committed, checkedBatches, final, polls, failures, reorganisations, spentGwei, frozen, lastPoll;
+
+    /// <summary>Why the last look failed; null if it did not.</summary>
+    internal string? Problem { get; private set; } = "not looked yet";
+
+    internal long Reorganisations => Interlocked.Read(ref reorganisations);
+
+    internal long CheckedBatches => Interlocked.Read(ref checkedBatches);
+
+    internal void Raised(string kind) => alerts.AddOrUpdate(kind, 1, (_, n) => n + 1);
+
+    internal void Acted(string action) => actions.AddOrUpdate(action, 1, (_, n) => n + 1);
+
+    internal void Reorganised() => Interlocked.Increment(ref reorganisations);
+
+    internal void Failed(string problem)
+    {
+        Problem = problem;
+        Interlocked.Increment(ref failures);
+    }
+
+    internal void Looked(ulong head, int committed, int @checked, uint final, bool isFrozen, System.Numerics.BigInteger spentWei, long now)
+    {
+        Problem = null;
+        Interlocked.Increment(ref polls);
+        Interlocked.Exchange(ref this.head, (long)head);
+        Interlocked.Exchange(ref this.committed, committed);
+        Interlocked.Exchange(ref checkedBatches, @checked);
+        Interlocked.Exchange(ref this.final, final);
+        Interlocked.Exchange(ref frozen, isFrozen ? 1 : 0);
+        Interlocked.Exchange(ref spentGwei, (long)(spentWei / 1_000_000_000));
+        Interlocked.Exchange(ref lastPoll, now / 1_000);
+    }
+
+    internal string Write()
+    {
+        var text = new StringBuilder();
+        Single("watcher_head_block", "gauge", "L1 block of the last look.", Interlocked.Read(ref head));
+        Single("watcher_batches_committed", "gauge", "Batches that the vault holds.", Interlocked.Read(ref committed));
+        Single("watcher_batches_checked", "gauge", "Batches for which every check holds.", Interlocked.Read(ref checkedBatches));
+        Single("watcher_batches_final", "gauge", "Final batches.", Interlocked.Read(ref final));
+        Single("watcher_vault_frozen", "gauge", "1 if the vault is frozen.", Interlocked.Read(ref frozen));
+        Single("watcher_looks_total", "counter", "Looks at L1.", Interlocked.Read(ref polls));
+        Single("watcher_look_failures_total", "counter", "Looks that failed.", Interlocked.Read(ref failures));
+        Single("watcher_last_look_seconds", "gauge", "When the last look was, Unix seconds.", Interlocked.Read(ref lastPoll));
+        Single("watcher_reorganisations_total", "counter", "Reorganisations that took batches back.", Interlocked.Read(ref reorganisations));
+        Single("watcher_spent_gwei", "gauge", "Gas paid in all.", Interlocked.Read(ref spentGwei));
+        Labelled("watcher_alerts_total", "kind", "Alerts raised since the start.", alerts);
+        Labelled("watcher_actions_total", "action", "Transactions that succeeded since the start.", actions);
+        return text.ToString();
+
+        void Single(string name, string type, string help, long value) => text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n# TYPE {name} {type}\n{name} {value}\n");
+
+        void Labelled(string name, string label, string help, ConcurrentDictionary<string, long> values)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n# TYPE {name} counter\n");
+            foreach ((string key, long value) in values.OrderBy(v => v.Key, StringComparer.Ordinal)) text.Append(CultureInfo.InvariantCulture, $"{name}{{{label}=\"{key}\"}} {value}\n");
+        }
+    }
+}

@@ -1,0 +1,363 @@
+using System.Numerics;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging.Abstractions;
+using Rollup.Crypto;
+using Rollup.Crypto.Settlement;
+using Rollup.Ethereum;
+using Rollup.Gossip;
+using Rollup.Protocol;
+using Rollup.StateVerifier.Tests;
+using Rollup.TestSupport;
+
+namespace Rollup.Watcher.Tests;
+
+/// <summary>The watcher against the real contracts on a local chain: what it finds, what it does, and what it leaves alone.</summary>
+public sealed class WatchTests : IDisposable
+{
+    private const int WatcherKey = 4, GuarantorKey = 5;
+    private const long Bond = 1_000_000_007, Stake = 5_000_011;
+    private static readonly AbiFunction SetChallenges = AbiFunction.Parse("setChallenges(address challenges)");
+    private static readonly AbiFunction DepositBond = AbiFunction.Parse("depositBond(uint256 amount)");
+    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("rollup-watcher-");
+    private readonly EthereumKey sequencer = EthereumKey.Generate();
+
+    private string AlertFile => Path.Combine(folder.FullName, "alerts");
+
+    public void Dispose()
+    {
+        sequencer.Dispose();
+        folder.Delete(recursive: true);
+    }
+
+    [AnvilFact]
+    public async Task An_honest_history_is_checked_whole_and_left_alone()
+    {
+        await using World world = await World.StartAsync(sequencer.Address);
+        Watched watched = Watch(world);
+        foreach (CommitDraft draft in world.Drafts.Take(3))
+        {
+            await world.CommitAsync(draft);
+            await watched.LookAsync(2);
+        }
+
+        Assert.Equal(3, watched.Metrics.CheckedBatches);
+        await world.ProveAsync(1, world.Drafts[0]);
+        await world.ProveAsync(2, world.Drafts[1]);
+        await watched.LookAsync(2);
+        Assert.Empty(Kinds());
+        Assert.False(await world.IsFrozenAsync());
+        Assert.Equal(0, watched.State.Spent);
+        Assert.Contains("watcher_batches_committed 3\n", watched.Metrics.Write(), StringComparison.Ordinal);
+    }
+
+    [AnvilFact]
+    public async Task Data_that_do_not_give_the_root_are_challenged_until_the_vault_freezes()
+    {
+        await using World world = await World.StartAsync(sequencer.Address);
+        CommitDraft draft = world.Drafts[0].Clone();
+        draft.Words[CommitDraft.Block(0) + 1] += Fr.One; // A leaf.
+        await world.CommitAsync(draft);
+        Watched watched = Watch(world);
+        await watched.LookAsync(1);
+        Assert.Empty(Kinds()); // Once may be the endpoint's slip.
+        await watched.LookAsync(1);
+        Assert.Equal(["badBatch", "action", "action"], Kinds()); // approve and challengeUnproven
+        Assert.Contains("do not lead to its new root", Alerts()[0], StringComparison.Ordinal);
+        Assert.Equal([1u], watched.State.Stakes.Keys);
+        Assert.False(await world.IsFrozenAsync());
+
+        await world.Anvil.AdvanceAsync(TimeSpan.FromSeconds(World.UrgentDeadline + 1));
+        await watched.LookAsync(2);
+        Assert.True(await world.IsFrozenAsync());
+        Assert.Equal(["badBatch", "action", "action", "action", "frozen"], Kinds()); // settleUnproven
+        Assert.Empty(watched.State.Stakes);
+        Assert.Equal(0, await world.AskAsync(world.Challenges, ChallengesAbi.Bond));
+    }
+
+    [AnvilFact]
+    public async Task Risk_inputs_of_another_batch_are_challenged_at_once()
+    {
+        await using World world = await World.StartAsync(sequencer.Address);
+        CommitDraft draft = world.Drafts[0].Clone();
+        draft.RiskInputs = Honest.RiskInputsOf(2).Encode();
+        await world.CommitAsync(draft);
+        Watched watched = Watch(world);
+        await watched.LookAsync(2);
+        Assert.True(await world.IsFrozenAsync());
+        Assert.Equal(["badBatch", "action"], Kinds());
+        Assert.Contains("risk inputs are for another batch", Alerts()[0], StringComparison.Ordinal);
+        Assert.Contains("challengeRow", Alerts()[1], StringComparison.Ordinal);
+    }
+
+    [AnvilFact]
+    public async Task An_overdue_proof_freezes_and_one_that_is_not_overdue_does_not()
+    {
+        await using World world = await World.StartAsync(sequencer.Address);
+        await world.CommitAsync(world.Drafts[0]);
+        await world.CommitAsync(world.Drafts[1]);
+        Watched watched = Watch(world);
+        await world.Anvil.AdvanceAsync(TimeSpan.FromSeconds(3_000));
+        await watched.LookAsync(2);
+        Assert.Empty(Kinds());
+        await world.Anvil.AdvanceAsync(TimeSpan.FromSeconds(4_300));
+        await watched.LookAsync(1);
+        Assert.Equal(["overdue", "action"], Kinds());
+        Assert.True(await world.IsFrozenAsync());
+    }
+
+    [AnvilFact]
+    public async Task An_operation_that_waits_too_long_freezes()
+    {
+        await using World world = await World.StartAsync(sequencer.Address); // Registrations wait in its queue.
+        Watched watched = Watch(world, challenges: false);
+        await watched.LookAsync(1);
+        Assert.Empty(Kinds());
+        await world.Anvil.AdvanceAsync(TimeSpan.FromSeconds(3_601));
+        await watched.LookAsync(1);
+        Assert.Equal(["overdue", "action"], Kinds());
+        Assert.True(await world.IsFrozenAsync());
+    }
+
+    [AnvilFact]
+    public async Task A_late_proof_is_challenged_once_and_an_answered_challenge_is_forgotten()
+    {
+        await using World world = await World.StartAsync(sequencer.Address);
+        await world.CommitAsync(world.Drafts[0]);
+        Watched watched = Watch(world, unprovenSeconds: 500);
+        await watched.LookAsync(1);
+        Assert.Empty(Kinds());
+        await world.Anvil.AdvanceAsync(TimeSpan.FromSeconds(501));
+        await watched.LookAsync(3);
+        Assert.Equal(["unproven", "action", "action"], Kinds());
+        Assert.Equal([1u], watched.State.Stakes.Keys);
+        await world.ProveAsync(1, world.Drafts[0]);
+        await watched.LookAsync(1);
+        Assert.Empty(watched.State.Stakes);
+        Assert.False(await world.IsFrozenAsync());
+        Assert.Equal(Bond, await world.AskAsync(world.Challenges, ChallengesAbi.Bond));
+    }
+
+    [AnvilFact]
+    public async Task Limits_are_kept_and_said()
+    {
+        await using World world = await World.StartAsync(sequencer.Address);
+        await world.CommitAsync(world.Drafts[0]);
+        await world.Anvil.AdvanceAsync(TimeSpan.FromSeconds(501));
+        Watched poor = Watch(world, unprovenSeconds: 500, spending: new SpendingConfig(1_000_000_000, StakeAtoms: Stake - 1));
+        await poor.LookAsync(2);
+        Assert.Equal(["unproven", "spending"], Kinds());
+        Assert.Contains("spending.stakeAtoms is 5000010", Alerts()[1], StringComparison.Ordinal);
+        Assert.Equal(0, poor.State.Spent);
+
+        await world.Anvil.AdvanceAsync(TimeSpan.FromSeconds(7_201));
+        Watched broke = Watch(world, spending: new SpendingConfig(1), name: "broke");
+        await broke.LookAsync(2);
+        Assert.False(await world.IsFrozenAsync());
+        Assert.Contains(Alerts(), a => a.Contains("spending.etherGwei is 1", StringComparison.Ordinal));
+        Assert.Equal(0, broke.State.Spent);
+        await Watch(world, name: "broke").LookAsync(1); // The same state with a higher limit.
+        Assert.True(await world.IsFrozenAsync());
+    }
+
+    [AnvilFact]
+    public async Task After_a_reorganisation_of_ten_blocks_the_new_chain_is_checked()
+    {
+        await using World world = await World.StartAsync(sequencer.Address);
+        await world.CommitAsync(world.Drafts[0]);
+        string fork = await world.Anvil.SnapshotAsync();
+        CommitDraft wrong = world.Drafts[1].Clone();
+        wrong.Words[CommitDraft.Block(Honest.Profile.Blocks - 1) + 1] += Fr.One;
+        await world.CommitAsync(wrong);
+        await world.Anvil.MineAsync(9);
+        Watched watched = Watch(world, challenges: false);
+        await watched.LookAsync(2);
+        Assert.Equal(["badBatch"], Kinds());
+        Assert.Equal(1, watched.Metrics.CheckedBatches);
+
+        await world.Anvil.RevertAsync(fork);
+        await world.CommitAsync(world.Drafts[1]);
+        await world.CommitAsync(world.Drafts[2]);
+        await world.Anvil.MineAsync(12);
+        await watched.LookAsync(2);
+        Assert.Equal(3, watched.Metrics.CheckedBatches);
+        Assert.Equal(["badBatch"], Kinds());
+    }
+
+    [AnvilFact]
+    public async Task A_batch_that_a_reorganisation_exchanges_is_checked_again()
+    {
+        await using World world = await World.StartAsync(sequencer.Address);
+        string fork = await world.Anvil.SnapshotAsync();
+        await world.CommitAsync(world.Drafts[0]);
+        await world.Anvil.MineAsync(10);
+        Watched watched = Watch(world, challenges: false);
+        await watched.LookAsync(1);
+        Assert.Equal((1, 0), (watched.Metrics.CheckedBatches, watched.Metrics.Reorganisations));
+        await world.Anvil.RevertAsync(fork);
+        await world.Anvil.MineAsync(3);
+        await world.CommitAsync(world.Drafts[0]);
+        await world.CommitAsync(world.Drafts[1]);
+        await world.Anvil.MineAsync(12);
+        await watched.LookAsync(2);
+        Assert.Equal((2, 1), (watched.Metrics.CheckedBatches, watched.Metrics.Reorganisations));
+        Assert.Empty(Kinds());
+    }
+
+    [AnvilFact]
+    public async Task After_a_restart_it_catches_up_and_repeats_nothing()
+    {
+        await using World world = await World.StartAsync(sequencer.Address);
+        CommitDraft wrong = world.Drafts[0].Clone();
+        wrong.Words[CommitDraft.Block(0) + 1] += Fr.One;
+        await world.CommitAsync(wrong);
+        Watched first = Watch(world);
+        await first.LookAsync(2);
+        BigInteger spent = first.State.Spent;
+        Assert.True(spent > 0);
+        string[] before = Kinds();
+
+        await world.Anvil.AdvanceAsync(TimeSpan.FromSeconds(World.UrgentDeadline + 1)); // While it was down.
+        Watched second = Watch(world);
+        Assert.Equal(spent, second.State.Spent);
+        Assert.Equal([1u], second.State.Stakes.Keys);
+        await second.LookAsync(2);
+        Assert.Equal([.. before, "action", "frozen"], Kinds());
+        Assert.True(second.State.Spent > spent);
+        File.WriteAllText(Path.Combine(folder.FullName, "data", "state.json"), "{}");
+        Assert.Contains("cannot be read", Assert.Throws<WatcherException>(() => Watch(world)).Message, StringComparison.Ordinal);
+    }
+
+    [AnvilFact]
+    public async Task Two_receipts_of_one_number_take_the_bond()
+    {
+        await using World world = await World.StartAsync(sequencer.Address);
+        Watched watched = Watch(world);
+        Receipt receipt = new ReceiptHead().Next(Bytes32.FromBytes(Keccak.Hash256("order"u8)), 1_723_161_300_001);
+        SignedReceipt one = SignedReceipt.Sign(receipt, world.Vault.Domain, sequencer), other = SignedReceipt.Sign(receipt with { Time = receipt.Time + 1 }, world.Vault.Domain, sequencer);
+        IGossipObserver observer = watched.Watch;
+        observer.Contradiction(new GossipContradiction("the same twice", one.ToBytes(), one.ToBytes()));
+        await watched.LookAsync(1);
+        Assert.Equal(["receipts"], Kinds());
+        Assert.Equal(Bond, await world.AskAsync(world.Challenges, ChallengesAbi.Bond));
+        observer.Contradiction(new GossipContradiction("two receipts of number 1", one.ToBytes(), other.ToBytes()));
+        await watched.LookAsync(1);
+        Assert.Equal(["receipts", "receipts", "action"], Kinds());
+        Assert.Equal(0, await world.AskAsync(world.Challenges, ChallengesAbi.Bond));
+        Assert.False(await world.IsFrozenAsync());
+    }
+
+    [Fact]
+    public void Configurations_that_cannot_be_used_say_why()
+    {
+        string path = Path.Combine(folder.FullName, "watcher.json");
+        string Json(string more) => $$"""
+            { "rpc": "http://127.0.0.1:8545", "chainId": 31337, "vault": "0x5fbdb2315678afecb367f032d93f642f64180aa3", "fromBlock": 3, "data": "data", "keystore": "key.json",
+              "spending": { "etherGwei": 1000 } {{more}} }
+            """;
+        WatcherConfig Load(string more)
+        {
+            File.WriteAllText(path, Json(more));
+            return WatcherConfig.Load(path);
+        }
+
+        Assert.Equal(Path.Combine(folder.FullName, "data"), Load("").Data);
+        foreach ((string more, string problem) in ((string, string)[])[
+            (", \"pollMilliseconds\": 1", "pollMilliseconds"), (", \"unprovenSeconds\": -1", "unprovenSeconds"), (", \"listen\": \"https://x\"", "listen"), (", \"surplus\": 1", "surplus"),
+            (", \"gossip\": { \"keyFile\": \"k\", \"listen\": [], \"sequencer\": \"0x5fbdb2315678afecb367f032d93f642f64180aa3\" }", "gossip.listen")])
+            Assert.Contains(problem, Assert.Throws<WatcherException>(() => Load(more)).Message, StringComparison.Ordinal);
+    }
+
+    private string[] Alerts() => File.Exists(AlertFile) ? File.ReadAllLines(AlertFile) : [];
+
+    /// <summary>What the alert command was given, in order.</summary>
+    private string[] Kinds() => [.. Alerts().Select(line => (string)JsonNode.Parse(line)!["kind"]!)];
+
+    private Watched Watch(World world, bool challenges = true, int unprovenSeconds = 0, SpendingConfig? spending = null, string name = "data")
+    {
+        var config = new WatcherConfig(
+            world.Anvil.Endpoint, AnvilProcess.ChainId, world.Vault.Address, 0, Path.Combine(folder.FullName, name), "", spending ?? new SpendingConfig(1_000_000_000, Stake),
+            challenges ? world.Challenges : null, UnprovenSeconds: unprovenSeconds, AlertCommand: ["/bin/sh", "-c", $"cat >> {AlertFile}"],
+            Gossip: new WatcherGossip("", ["/ip4/127.0.0.1/tcp/0"], sequencer.Address));
+        Assert.Null(config.Validate());
+        return new Watched(world, config);
+    }
+
+    private sealed class Watched
+    {
+        internal Watched(World world, WatcherConfig config)
+        {
+            State = new WatcherState(config.Data);
+            var alerts = new Alerts(config, State, Metrics, TimeProvider.System, NullLogger.Instance);
+            var wallet = new Wallet(world.Anvil.Client, AnvilProcess.Key(WatcherKey), Actor.Options(config.Spending) with { PollInterval = TimeSpan.FromMilliseconds(20) });
+            Watch = new Watch(config, world.Anvil.Client, State, new Actor(config, world.Anvil.Client, wallet, State, Metrics, alerts, NullLogger.Instance), alerts, Metrics,
+                new GossipArchive(), TimeProvider.System, NullLogger.Instance);
+        }
+
+        internal WatcherMetrics Metrics { get; } = new();
+        internal WatcherState State { get; }
+        internal Watch Watch { get; }
+
+        internal async Task LookAsync(int times)
+        {
+            for (int i = 0; i < times; i++) await Watch.LookAsync(CancellationToken.None);
+        }
+    }
+
+    /// <summary>A chain with vault, bond and challenges; accounts 2 to 5 have asked to register.</summary>
+    private sealed class World : IAsyncDisposable
+    {
+        internal const int UrgentDeadline = 600;
+
+        private World(AnvilProcess anvil, LocalVault vault, Address challenges) =>
+            (Anvil, Vault, Challenges, Drafts) = (anvil, vault, challenges, Honest.Make(vault.Domain).Drafts);
+
+        internal AnvilProcess Anvil { get; }
+        internal LocalVault Vault { get; }
+        internal Address Challenges { get; }
+        internal IReadOnlyList<CommitDraft> Drafts { get; }
+
+        internal static async Task<World> StartAsync(Address sequencer)
+        {
+            AnvilProcess anvil = await LocalVault.StartChainAsync();
+            LocalVault vault = await LocalVault.DeployAsync(anvil, Honest.Profile, KnownKey.Key);
+            using Wallet deployer = anvil.Wallet(0);
+            using Wallet guarantor = anvil.Wallet(GuarantorKey);
+            using Wallet watcher = anvil.Wallet(WatcherKey);
+            Address rows = (await deployer.DeployAsync(CompiledContracts.RiskRows.Code)).Contract;
+            // Nothing here proves a row or works out a root: a contract that answers with `rows` whatever it is asked stands for the risk table, any for the verifier of rows.
+            Address table = (await deployer.DeployAsync([.. Convert.FromHexString("601d8060093d393df3"), 0x73, .. rows.ToBytes(), .. Convert.FromHexString("60005260206000f3")])).Contract;
+            object[] configuration = [vault.Address, table, vault.Cash, guarantor.Address, sequencer, Stake, UrgentDeadline, 100, 700_000];
+            AbiFunction constructor = AbiFunction.Parse("constructor((address,address,address,address,address,uint256,uint64,uint64,uint64) configuration)");
+            Address challenges = (await deployer.DeployAsync([.. CompiledContracts.Challenges.Code, .. constructor.EncodeArguments([configuration])])).Contract;
+            await deployer.SendAsync(vault.Address, SetChallenges, [challenges]);
+            foreach ((Wallet owner, long amount) in ((Wallet, long)[])[(guarantor, Bond), (watcher, 10 * Stake)]) await deployer.SendAsync(vault.Cash, TokenAbi.Mint, [owner.Address, amount]);
+            await guarantor.SendAsync(vault.Cash, TokenAbi.Approve, [challenges, Bond]);
+            await guarantor.SendAsync(challenges, DepositBond, [Bond]);
+            for (int account = 2; account <= 5; account++) await vault.RegisterAsync(account, account switch { 2 => 9_000_000_001, 3 => 8_000_000_002, 4 => 7_000_000_003, _ => 6_000_000_004 });
+            return new World(anvil, vault, challenges);
+        }
+
+        internal async Task CommitAsync(CommitDraft draft)
+        {
+            if (draft.Settles.Count > 0)
+                await SendAsync(VaultAbi.Settle.Encode(draft.Settles.Select(s => (object)s.Instrument).ToArray(), draft.Settles.Select(s => (object)s.Payoff).ToArray()));
+            await SendAsync(draft.Encode());
+        }
+
+        internal Task ProveAsync(uint batch, CommitDraft draft)
+        {
+            Fr z = PublicData.EvaluationPoint(draft.C, draft.Words);
+            byte[] proof = KnownKey.Forge([draft.C, PublicData.Evaluate(draft.Words, z), z, draft.RiskRoot]).ToEvmWords();
+            object[] w = [.. proof.Chunk(32).Select(word => (object)new BigInteger(word, isUnsigned: true, isBigEndian: true))];
+            return SendAsync(VaultAbi.ProveBatch.Encode(batch, new object[] { new[] { w[0], w[1] }, new object[] { new[] { w[2], w[3] }, new[] { w[4], w[5] } }, new[] { w[6], w[7] } }));
+        }
+
+        internal async Task<bool> IsFrozenAsync() => (bool)(await Anvil.Client.CallAsync(Vault.Address, VaultAbi.Frozen, []))[0];
+
+        internal async Task<BigInteger> AskAsync(Address contract, AbiFunction view) => (BigInteger)(await Anvil.Client.CallAsync(contract, view, []))[0];
+
+        public async ValueTask DisposeAsync() => await Anvil.DisposeAsync();
+
+        private Task SendAsync(byte[] data) => Vault.SendAsAsync(AnvilProcess.Key(LocalVault.OperatorKey).Address, Vault.Address, data);
+    }
+}
