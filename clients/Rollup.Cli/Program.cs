@@ -46,6 +46,12 @@ internal static class Commands
         Make("register", "Register an account on the vault, with a first deposit of cash.", [Rpc, Vault, Sequencer, Keystore, PasswordFile, Key, Amount], RegisterAsync),
         Make("deposit", "Deposit cash or spot into an account.", [Rpc, Vault, Keystore, PasswordFile, RequiredAccount, Asset, Amount], async (p, c) =>
             await OnVault(p, (client, wallet) => client.DepositAsync(wallet, p.GetValue(RequiredAccount), p.GetValue(Asset), p.GetValue(Amount), c))),
+        Make("request-withdrawal", "Ask on the chain for cash or spot that the operator does not pay out; a batch must serve it in time, or the vault freezes.",
+            [Rpc, Vault, Keystore, PasswordFile, RequiredAccount, Asset, Amount], async (p, c) =>
+            await OnVault(p, (client, wallet) => client.RequestWithdrawalAsync(wallet, p.GetValue(RequiredAccount), p.GetValue(Asset), p.GetValue(Amount), c))),
+        Make("request-close", "Ask on the chain to close all derivatives of an account, within the price bounds; a batch must serve it in time, or the vault freezes.",
+            [Rpc, Vault, Keystore, PasswordFile, RequiredAccount], async (p, c) =>
+            await OnVault(p, (client, wallet) => client.RequestCloseAsync(wallet, p.GetValue(RequiredAccount), c))),
         Make("claim", "Have the vault pay out what is credited to the wallet.", [Rpc, Vault, Keystore, PasswordFile, Asset], async (p, c) =>
             await OnVault(p, (client, wallet) => client.ClaimAsync(wallet, wallet.Address, p.GetValue(Asset), c))),
         OrderCommand(),

@@ -57,6 +57,18 @@ public sealed class VaultClientTests
         Assert.Equal((Out, 0), (await client.BalanceAsync(keys.Owner, 0), await client.BalanceAsync(other.Address, 0)));
         Assert.Equal(0, await client.CreditsAsync(keys.Owner, 0));
 
+        // What the operator does not pay out is asked for on the chain; a request costs its deposit until it is served.
+        const long asked = 1_000_003;
+        await MintAsync(vault.Cash, 2 * LocalVault.RequestDeposit);
+        BigInteger held = await client.BalanceAsync(keys.Owner, 0);
+        await client.RequestWithdrawalAsync(wallet, 2, 0, asked);
+        await client.RequestCloseAsync(wallet, 2);
+        Assert.Equal(held - 2 * LocalVault.RequestDeposit, await client.BalanceAsync(keys.Owner, 0));
+        Assert.Equal("AccountNotActive(3)", await RefusalAsync(client.RequestCloseAsync(wallet, 3)));
+        await SettleAsync(vault, factory.Begin().RequestWithdrawal(2, 0, asked, paid: asked).Seal());
+        await SettleAsync(vault, factory.Begin().RequestClose(2).Seal());
+        Assert.Equal(asked + 2 * LocalVault.RequestDeposit, await client.CreditsAsync(keys.Owner, 0));
+
         Task MintAsync(Address token, BigInteger amount) => wallet.SendAsync(token, TokenAbi.Mint, [wallet.Address, amount]);
     }
 

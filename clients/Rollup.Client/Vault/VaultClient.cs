@@ -9,7 +9,7 @@ namespace Rollup.Client.Vault;
 /// <summary>The vault's token for an asset; a lot (of cash: an atom) is <paramref name="UnitsPerLot"/> token units.</summary>
 public sealed record VaultAsset(Address Token, BigInteger UnitsPerLot);
 
-/// <summary>What a trader does on the chain: registers, deposits, claims. Amounts are atoms of cash (asset 0) or lots.</summary>
+/// <summary>What a trader does on the chain: registers, deposits, asks for what the operator withholds, claims. Amounts are atoms of cash (asset 0) or lots.</summary>
 public sealed class VaultClient(IEthereum ethereum, Address vault)
 {
     public Address Address => vault;
@@ -36,6 +36,26 @@ public sealed class VaultClient(IEthereum ethereum, Address vault)
         await ApproveAsync(wallet, asset, amount, cancellation);
         await wallet.SendAsync(vault, VaultAbi.Deposit, [(BigInteger)account, (BigInteger)asset, (BigInteger)amount], cancellation: cancellation);
     }
+
+    /// <summary>
+    /// Asks on the chain to withdraw from the wallet's account: a batch has to serve it, as far as the account allows, or anyone may freeze the vault (spec 5.9).
+    /// The vault holds its request deposit until then.
+    /// </summary>
+    public async Task RequestWithdrawalAsync(Wallet wallet, int account, int asset, long amount, CancellationToken cancellation = default)
+    {
+        await ApproveRequestAsync(wallet, cancellation);
+        await wallet.SendAsync(vault, VaultAbi.RequestWithdrawal, [(BigInteger)account, (BigInteger)asset, (BigInteger)amount], cancellation: cancellation);
+    }
+
+    /// <summary>Asks on the chain to close all derivatives of the wallet's account, within the price bounds; as <see cref="RequestWithdrawalAsync"/>.</summary>
+    public async Task RequestCloseAsync(Wallet wallet, int account, CancellationToken cancellation = default)
+    {
+        await ApproveRequestAsync(wallet, cancellation);
+        await wallet.SendAsync(vault, VaultAbi.RequestClose, [(BigInteger)account], cancellation: cancellation);
+    }
+
+    private async Task ApproveRequestAsync(Wallet wallet, CancellationToken cancellation) =>
+        await ApproveAsync(wallet, 0, (long)(BigInteger)(await ethereum.CallAsync(vault, VaultAbi.RequestDeposit, [], cancellation: cancellation))[0], cancellation);
 
     /// <summary>Has the vault pay out what is credited to an owner; anyone may.</summary>
     public async Task ClaimAsync(Wallet wallet, Address owner, int asset, CancellationToken cancellation = default)
