@@ -51,7 +51,9 @@ public sealed record WatcherConfig(
             string At(string name) => Path.GetFullPath(name, file.DirectoryName!);
             config = config with
             {
-                Data = At(config.Data), Keystore = At(config.Keystore), PasswordFile = config.PasswordFile is { } password ? At(password) : null,
+                Data = At(config.Data),
+                Keystore = At(config.Keystore),
+                PasswordFile = config.PasswordFile is { } password ? At(password) : null,
                 Gossip = config.Gossip is { } gossip ? gossip with { KeyFile = At(gossip.KeyFile), Sidecar = gossip.Sidecar is { } sidecar ? At(sidecar) : null } : null,
             };
             return config.Validate() is { } problem ? throw new WatcherException($"{path}: {problem}.") : config;
