@@ -52,7 +52,7 @@ public sealed class ExitInput
     /// <summary>How many slots of a leaf an instance of the circuit opens: all of them in <c>circuits/main/exit.circom</c>.</summary>
     /// <param name="values">Input values of the instance.</param>
     /// <exception cref="ArgumentException">No instance has so many.</exception>
-    public static int SlotsOf(int values) => Math.DivRem(values - FixedValues, SlotValues) is (>= 0 and <= Bound.Positions and var slots, 0)
+    public static int SlotsOf(int values) => Math.DivRem(values - FixedValues, SlotValues) is ( >= 0 and <= Bound.Positions and var slots, 0)
         ? slots : throw new ArgumentException($"A circuit of {values} input values is no instance of the circuit of exits.", nameof(values));
 
     /// <summary>The account root that the path leads to.</summary>

@@ -310,7 +310,7 @@ public sealed class GossipNode : IGossipHandler, IAsyncDisposable
         }
 
         foreach (string peer in Askable())
-            {
+        {
             if (await AskAsync(peer, BatchKind, wanted, stop) is not { } answer || !TakeBatch(peer, answer, wanted)) continue;
             lock (gate) nextBatch = Math.Max(nextBatch, wanted + 1); // Also if there was no room to keep it.
             return true;

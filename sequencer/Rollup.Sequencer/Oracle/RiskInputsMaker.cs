@@ -49,7 +49,8 @@ internal sealed class RiskInputsMaker(SequencerConfig config, MarketWatch watch)
         }
 
         var made = new RiskInputs(batch, Timestamp.FromMilliseconds(observedAt), RiskParameters.Default,
-            [.. config.Groups.Select(g => new GroupRange(g.Group, watch.RangesOf(g.Group).MaintenanceRange))], instruments.MoveToImmutable()) { Expiries = inputs.ToImmutable() };
+            [.. config.Groups.Select(g => new GroupRange(g.Group, watch.RangesOf(g.Group).MaintenanceRange))], instruments.MoveToImmutable())
+        { Expiries = inputs.ToImmutable() };
         problem = made.Validate() ?? "";
         return problem.Length == 0 ? made : null;
     }
