@@ -13,6 +13,7 @@ import {IRollupVault} from "./interfaces/IRollupVault.sol";
 import {IRowVerifier} from "./interfaces/IRowVerifier.sol";
 import {Field} from "./libraries/Field.sol";
 import {RiskInputs} from "./libraries/RiskInputs.sol";
+import {VerifierCall} from "./libraries/VerifierCall.sol";
 
 /// @title What the operator stands in for with a bond, and who may take it (spec 10).
 /// @dev Amounts are quote atoms of the vault's cash. Nothing here pays out while it judges: it credits, and `claim` pays, so that no
@@ -155,8 +156,7 @@ contract Challenges is ReentrancyGuardTransient {
         bool isLong = config.withdrawalDelay >= config.vault.challengeWindow() && config.withdrawalDelay <= 365 days;
         require(isLong, InvalidConfiguration("withdrawalDelay"));
         require(config.verifierGas != 0, InvalidConfiguration("verifierGas"));
-        bool local = block.chainid == 31337 || block.chainid == 1337;
-        require(local || !config.rowVerifier.isDevelopmentKey(), DevelopmentKey(block.chainid));
+        require(VerifierCall.isLocalChain() || !config.rowVerifier.isDevelopmentKey(), DevelopmentKey(block.chainid));
 
         vault = config.vault;
         cash = IERC20(config.vault.assets(CASH).token);
@@ -457,11 +457,10 @@ contract Challenges is ReentrancyGuardTransient {
         return isSettled && base == payoff + 2 ** Protocol.WIDTH_PRICE;
     }
 
-    /// @dev The verifier's answer counts only if it is exactly one word, 1. Whatever else it does is a rejection.
     function _verifies(uint256 riskRoot, uint256 id, uint256[18] calldata row, IRollupVault.Proof calldata proof)
         private
         view
-        returns (bool accepted)
+        returns (bool)
     {
         uint256[20] memory inputs;
         (inputs[0], inputs[1]) = (riskRoot, id);
@@ -469,12 +468,7 @@ contract Challenges is ReentrancyGuardTransient {
             inputs[2 + i] = row[i];
         }
         bytes memory data = abi.encodeCall(IRowVerifier.verifyProof, (proof.a, proof.b, proof.c, inputs));
-        uint256 gasCap = verifierGas;
-        address target = address(rowVerifier);
-        assembly ("memory-safe") {
-            accepted := staticcall(gasCap, target, add(data, 32), mload(data), 0, 32)
-            accepted := and(accepted, and(eq(returndatasize(), 32), eq(mload(0), 1)))
-        }
+        return VerifierCall.accepts(address(rowVerifier), verifierGas, data);
     }
 
     function _requireSigned(bytes32 hash, bytes calldata signature) private view {

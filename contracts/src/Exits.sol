@@ -9,6 +9,7 @@ import {IExits} from "./interfaces/IExits.sol";
 import {IRiskRows} from "./interfaces/IRiskRows.sol";
 import {IRollupVault} from "./interfaces/IRollupVault.sol";
 import {RiskInputs} from "./libraries/RiskInputs.sol";
+import {VerifierCall} from "./libraries/VerifierCall.sol";
 
 /// @title Leaving a frozen vault (spec 6.10).
 /// @dev Moves no token: the vault credits, and `claim` pays. So no token can call back here or hold up another's payment.
@@ -258,24 +259,18 @@ contract Exits is IExits {
 
     function _addVerifier(IExitVerifier verifier) private {
         require(address(verifier).code.length != 0, InvalidConfiguration("verifier"));
-        bool local = block.chainid == 31337 || block.chainid == 1337;
-        require(local || !verifier.isDevelopmentKey(), DevelopmentKey(block.chainid));
+        require(VerifierCall.isLocalChain() || !verifier.isDevelopmentKey(), DevelopmentKey(block.chainid));
 
         _verifiers.push(verifier);
         emit VerifierAdded(_verifiers.length - 1, address(verifier));
     }
 
-    /// @dev The verifier's answer counts only if it is exactly one word, 1. Whatever else it does is a rejection.
     function _verifies(IExitVerifier verifier, IRollupVault.Proof calldata proof, uint256[9] calldata inputs)
         private
         view
-        returns (bool accepted)
+        returns (bool)
     {
         bytes memory data = abi.encodeCall(IExitVerifier.verifyProof, (proof.a, proof.b, proof.c, inputs));
-        uint256 gasCap = verifierGas;
-        assembly ("memory-safe") {
-            accepted := staticcall(gasCap, verifier, add(data, 32), mload(data), 0, 32)
-            accepted := and(accepted, and(eq(returndatasize(), 32), eq(mload(0), 1)))
-        }
+        return VerifierCall.accepts(address(verifier), verifierGas, data);
     }
 }

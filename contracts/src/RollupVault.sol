@@ -15,6 +15,7 @@ import {BabyJubJub} from "./libraries/BabyJubJub.sol";
 import {Field} from "./libraries/Field.sol";
 import {OperationQueue} from "./libraries/OperationQueue.sol";
 import {PublicData} from "./libraries/PublicData.sol";
+import {VerifierCall} from "./libraries/VerifierCall.sol";
 
 /// @title Custody and settlement of the rollup on L1 (spec 6).
 /// @dev Every entry point has one rhythm: resolve, require, mutate, event, external calls last.
@@ -701,15 +702,9 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
         return PublicData.extendMoves(payouts, PublicData.packReturn(depositor, asset, amount));
     }
 
-    /// @dev The verifier's answer counts only if it is exactly one word, 1. Whatever else it does is a rejection.
-    function _verifies(Proof calldata proof, uint256[4] memory inputs) private view returns (bool accepted) {
+    function _verifies(Proof calldata proof, uint256[4] memory inputs) private view returns (bool) {
         bytes memory data = abi.encodeCall(ISettlementVerifier.verifyProof, (proof.a, proof.b, proof.c, inputs));
-        uint256 gasCap = verifierGas;
-        address target = address(_circuit.verifier);
-        assembly ("memory-safe") {
-            accepted := staticcall(gasCap, target, add(data, 32), mload(data), 0, 32)
-            accepted := and(accepted, and(eq(returndatasize(), 32), eq(mload(0), 1)))
-        }
+        return VerifierCall.accepts(address(_circuit.verifier), verifierGas, data);
     }
 
     /// @dev What an account takes of its deposit.
@@ -778,8 +773,7 @@ contract RollupVault is IRollupVault, Ownable2Step, ReentrancyGuardTransient {
         require(next.rows != 0, InvalidConfiguration("rows"));
         require(next.operations != 0, InvalidConfiguration("operations"));
         require(address(next.verifier).code.length != 0, InvalidConfiguration("verifier"));
-        bool local = block.chainid == 31337 || block.chainid == 1337;
-        require(local || !next.verifier.isDevelopmentKey(), DevelopmentKey(block.chainid));
+        require(VerifierCall.isLocalChain() || !next.verifier.isDevelopmentKey(), DevelopmentKey(block.chainid));
 
         _circuit = next;
         emit CircuitChanged(next);
