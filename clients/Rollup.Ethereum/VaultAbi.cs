@@ -151,11 +151,12 @@ public static class VaultAbi
     public static AbiFunction? ErrorOf(RevertData revert) => Errors.Concat(TokenAbi.Errors).FirstOrDefault(revert.Is);
 
     /// <summary>The error with its arguments, e.g. <c>WrongOldRoot(12, 34)</c>.</summary>
-    public static string Describe(RevertData revert)
+    /// <param name="others">Errors of other contracts that may stand behind the call.</param>
+    public static string Describe(RevertData revert, params IReadOnlyList<AbiFunction> others)
     {
         try
         {
-            return ErrorOf(revert) is { } error ? $"{error.Name}({string.Join(", ", error.DecodeArguments(revert.Data).Select(Text))})" : revert.ToString();
+            return (ErrorOf(revert) ?? others.FirstOrDefault(revert.Is)) is { } error ? $"{error.Name}({string.Join(", ", error.DecodeArguments(revert.Data).Select(Text))})" : revert.ToString();
         }
         catch (AbiException)
         {

@@ -54,9 +54,6 @@ public sealed class VaultClient(IEthereum ethereum, Address vault)
         await wallet.SendAsync(vault, VaultAbi.RequestClose, [(BigInteger)account], cancellation: cancellation);
     }
 
-    private async Task ApproveRequestAsync(Wallet wallet, CancellationToken cancellation) =>
-        await ApproveAsync(wallet, 0, (long)(BigInteger)(await ethereum.CallAsync(vault, VaultAbi.RequestDeposit, [], cancellation: cancellation))[0], cancellation);
-
     /// <summary>Has the vault pay out what is credited to an owner; anyone may.</summary>
     public async Task ClaimAsync(Wallet wallet, Address owner, int asset, CancellationToken cancellation = default)
     {
@@ -86,6 +83,9 @@ public sealed class VaultClient(IEthereum ethereum, Address vault)
         VaultAsset listed = await ListedAsync(asset, cancellation);
         return (BigInteger)(await ethereum.CallAsync(listed.Token, TokenAbi.BalanceOf, [owner], cancellation: cancellation))[0];
     }
+
+    private async Task ApproveRequestAsync(Wallet wallet, CancellationToken cancellation) =>
+        await ApproveAsync(wallet, 0, (long)(BigInteger)(await ethereum.CallAsync(vault, VaultAbi.RequestDeposit, [], cancellation: cancellation))[0], cancellation);
 
     private async Task ApproveAsync(Wallet wallet, int asset, long amount, CancellationToken cancellation)
     {

@@ -100,7 +100,7 @@ public sealed class BatchChain(VaultParameters parameters, VaultEvents events, I
         if (batch.Status == BatchStatus.Final)
         {
             (LastFinal, FinalRiskInputs) = (report, risk);
-            foreach (Operation operation in data.Operations.OfType<Operation>()) Hold(operation.Asset, Moved(operation));
+            foreach (Operation operation in data.Operations.OfType<Operation>()) Hold(operation.Asset, operation.IsRequest ? -operation.Paid : operation.Amount);
             foreach (PublicWithdrawal withdrawal in data.Withdrawals) Hold(withdrawal.Asset, -withdrawal.Amount);
             foreach (PublicBlock published in data.Blocks)
                 if (wanted.Contains(published.Account)) leaves[published.Account] = new PublishedLeaf(batch.Batch, published.Leaf, published.Cipher);
@@ -108,10 +108,6 @@ public sealed class BatchChain(VaultParameters parameters, VaultEvents events, I
 
         return report;
     }
-
-    // What a withdrawal request is paid stands in place of the key's x (spec 5.1.2).
-    private static long Moved(Operation operation) => operation.Kind != OperationKind.WithdrawalRequest ? operation.Amount
-        : operation.KeyX.TryToUInt64(out ulong paid) ? -checked((long)paid) : throw new InvalidOperationException("A request in a batch that is proven is paid less than 2^48.");
 
     private void Hold(int asset, long change) => held[asset] = held.GetValueOrDefault(asset) + change;
 

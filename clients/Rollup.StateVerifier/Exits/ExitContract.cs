@@ -137,6 +137,5 @@ public sealed class ExitContract
         }
     }
 
-    private static string Describe(RevertData revert) => ExitsAbi.Errors.FirstOrDefault(revert.Is) is { } error
-        ? $"{error.Name}({string.Join(", ", error.DecodeArguments(revert.Data).Select(v => v is byte[] bytes ? Hex.Format(bytes) : v))})" : VaultAbi.Describe(revert);
+    private static string Describe(RevertData revert) => VaultAbi.Describe(revert, ExitsAbi.Errors);
 }

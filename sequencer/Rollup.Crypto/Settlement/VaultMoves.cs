@@ -24,11 +24,9 @@ public static class VaultMoves
     private static IEnumerable<Fr> Of(ConsumedOperation consumed, long requestDeposit)
     {
         (Operation operation, Address depositor, bool accepted) = consumed;
-        if (operation.Kind is OperationKind.WithdrawalRequest or OperationKind.CloseRequest)
+        if (operation.IsRequest)
         {
-            // What was paid stands where a registration has its key.
-            var paid = (long)operation.KeyX.ToBigInteger();
-            if (paid != 0) yield return new PublicWithdrawal(operation.Owner, operation.Asset, paid).Encode();
+            if (operation.Paid != 0) yield return new PublicWithdrawal(operation.Owner, operation.Asset, operation.Paid).Encode();
             if (requestDeposit != 0) yield return Return + new PublicWithdrawal(operation.Owner, 0, requestDeposit).Encode();
         }
         else if (operation.Amount != 0)

@@ -4,17 +4,17 @@ using Rollup.Engine;
 
 namespace Rollup.Sequencer.Core;
 
-/// <summary>Who is told what happened, in order, once it is durable. Called on the core's thread: must not block.</summary>
+/// <summary>Who is told what happened, in order, once it is durable. Called on the core's thread: must not block. What a sink does not implement it does not hear of.</summary>
 internal interface IEventSink
 {
-    void Trade(TradeView trade);
-    void Fill(FillView fill);
-    void Batch(BatchView batch);
-    void Account(AccountEventView e);
-    void Market(MarketEventView e);
+    void Trade(TradeView trade) { }
+    void Fill(FillView fill) { }
+    void Batch(BatchView batch) { }
+    void Account(AccountEventView e) { }
+    void Market(MarketEventView e) { }
 
     /// <summary>The instrument's book is another now.</summary>
-    void BookChanged(int instrument);
+    void BookChanged(int instrument) { }
 
     /// <summary>A request was accepted.</summary>
     void Receipt(in Receipt receipt) { }
@@ -75,14 +75,7 @@ internal sealed class AllSinks(IReadOnlyList<IEventSink> sinks) : IEventSink
 }
 
 /// <summary>Tells nobody: for replay, when all that happened was told before.</summary>
-internal class NoSink : IEventSink
+internal sealed class NoSink : IEventSink
 {
     public static readonly NoSink Instance = new();
-
-    public void Trade(TradeView trade) { }
-    public void Fill(FillView fill) { }
-    public void Batch(BatchView batch) { }
-    public void Account(AccountEventView e) { }
-    public void Market(MarketEventView e) { }
-    public void BookChanged(int instrument) { }
 }

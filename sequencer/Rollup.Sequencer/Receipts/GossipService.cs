@@ -42,18 +42,6 @@ internal sealed class GossipService : BackgroundService, IEventSink, IGossipObse
         makeNode = () => new GossipNode(rules, network(), new GossipArchive(older: signer.File.Find), this, clock, log);
     }
 
-    public void Trade(Api.TradeView trade) { }
-
-    public void Fill(Api.FillView fill) { }
-
-    public void Batch(Api.BatchView batch) { }
-
-    public void Account(Api.AccountEventView e) { }
-
-    public void Market(Api.MarketEventView e) { }
-
-    public void BookChanged(int instrument) { }
-
     public void Sealed(SealedBatch batch) => waiting.Writer.TryWrite(node => node.Publish(Announce(batch)));
 
     public void RiskInputs(byte[] inputs) => waiting.Writer.TryWrite(node => node.PublishRisk(SignedRiskInputs.Sign(inputs, signer.Domain, signer.Key)));

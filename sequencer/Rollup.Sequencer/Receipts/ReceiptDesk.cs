@@ -28,7 +28,7 @@ internal sealed class ReceiptSigner(Fr domain, EthereumKey key, ReceiptFile file
         key.Dispose();
     }
 
-    private sealed class Mender(ReceiptSigner signer) : NoSink, IEventSink
+    private sealed class Mender(ReceiptSigner signer) : IEventSink
     {
         public void Receipt(in Receipt receipt)
         {
@@ -56,18 +56,6 @@ internal sealed class ReceiptDesk(ReceiptSigner signer, long last, HostMetrics m
     internal Action<SignedReceipt>? Signed { get; set; }
 
     public void Receipt(in Receipt receipt) => executed.Writer.TryWrite(receipt);
-
-    public void Trade(Api.TradeView trade) { }
-
-    public void Fill(Api.FillView fill) { }
-
-    public void Batch(Api.BatchView batch) { }
-
-    public void Account(Api.AccountEventView e) { }
-
-    public void Market(Api.MarketEventView e) { }
-
-    public void BookChanged(int instrument) { }
 
     /// <summary>The receipt of a number; null if there is none.</summary>
     internal SignedReceipt? Find(long number) => signer.File.Find(number);
