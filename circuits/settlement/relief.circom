@@ -8,9 +8,9 @@ include "../lib/protocol.circom";
 // (forced rows name it), or to be paid by the insurance fund.
 // Statement, if `relief`: the old leaf was below its requirement in the scenarios picked; every position only shrank; a block that
 // mends asks no more than before and, unless forced, gave away at most a tenth of what it released; a forced block was below
-// maintenance, did nothing of its own, is nobody's counterparty, and its closing costs no more maintenance than it releases; a liquidated one ends without derivatives and with the spot it
-// had, or with at most the buffer above maintenance; a deleveraged one was insolvent beyond what the fund holds and stays so; a paid
-// one ends with nothing at all.
+// maintenance, did nothing of its own, is nobody's counterparty, and its closing costs no more maintenance than it releases; a
+// liquidated one ends without derivatives and with the spot it had, or with at most the buffer above maintenance; a deleveraged one was
+// insolvent beyond what the fund holds and stays so; a paid one ends with nothing at all.
 // Old values E[g][s] are stated packed; that they are the true ones is ReliefMargin's part. Widths: |E| < 2^83, |cash| < 2^63.
 template Relief() {
     var P = BOUND_POSITIONS();
@@ -154,12 +154,12 @@ template Relief() {
     component onlySpot = IsZero();
     onlySpot.in <== derivativeLots + spotLost;
     signal bounded <== liquidated * (1 - onlySpot.out);
-    var surplus = (SCALE_MAINTENANCE_DENOMINATOR() - SCALE_MAINTENANCE_WEIGHT()) * newMarkEquity + SCALE_MAINTENANCE_WEIGHT() * (newEquity + newPicked);
+    var newMaintenance = (SCALE_MAINTENANCE_DENOMINATOR() - SCALE_MAINTENANCE_WEIGHT()) * newMarkEquity + SCALE_MAINTENANCE_WEIGHT() * newEquity;
+    var surplus = newMaintenance + SCALE_MAINTENANCE_WEIGHT() * newPicked;
     component notTooFar = Range(94);
     notTooFar.in <== bounded * (SCALE_MAINTENANCE_DENOMINATOR() * (SCALE_LIQUIDATION_BUFFER_SHARE() * SCALE_LIQUIDATION_BUFFER() + oldRequirement)
         - SCALE_LIQUIDATION_BUFFER_SHARE() * surplus);
     // Closing costs at most the maintenance that it releases; what the fund pays is not the account's. |.| < 5 x 2^85 each, and 5 x 2^60.
-    var newMaintenance = (SCALE_MAINTENANCE_DENOMINATOR() - SCALE_MAINTENANCE_WEIGHT()) * newMarkEquity + SCALE_MAINTENANCE_WEIGHT() * newEquity;
     component notTooDear = Range(90);
     notTooDear.in <== (1 - unforced) * (newMaintenance - SCALE_MAINTENANCE_DENOMINATOR() * payment - maintenance);
     deleveraged * (1 - fundEnabled) === 0;
