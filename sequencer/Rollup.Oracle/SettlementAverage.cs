@@ -3,25 +3,10 @@ using Rollup.Risk;
 
 namespace Rollup.Oracle;
 
-/// <summary>Where the settlement price of an expiry stands.</summary>
-public enum SettlementStatus
-{
-    /// <summary>The window has not begun.</summary>
-    Waiting = 0,
-
-    /// <summary>Inside the window.</summary>
-    Averaging = 1,
-
-    /// <summary>The window is over and too little of it was seen: there is no price, and the row keeps its price shocks.</summary>
-    Pending = 2,
-
-    /// <summary>There is a price, and it never changes.</summary>
-    Settled = 3,
-}
-
 /// <summary>
 /// The settlement price of an expiry: the index's time-weighted mean over the last 30 minutes. A price holds until the next one, but no
-/// longer than <see cref="MaxHold"/>; time behind that is a gap, and counts for nothing. A value: keep it, and what follows is the same everywhere.
+/// longer than <see cref="MaxHold"/>; time behind that is a gap, and counts for nothing. If gaps leave less than <see cref="MinimumPercent"/> of the window, the
+/// prices after the expiry count too, until that much is covered. A value: keep it, and what follows is the same everywhere.
 /// </summary>
 /// <param name="Expiry">Unix milliseconds.</param>
 public sealed record SettlementAverage(long Expiry)
@@ -34,6 +19,8 @@ public sealed record SettlementAverage(long Expiry)
 
     /// <summary>The covered part of the window that makes a price, in percent.</summary>
     public const int MinimumPercent = 70;
+
+    private const long Minimum = Window * MinimumPercent / 100;
 
     /// <summary>Sum of index x milliseconds covered: below 2^50 x 2^21 = 2^71.</summary>
     public Int128 Sum { get; private init; }
@@ -49,13 +36,6 @@ public sealed record SettlementAverage(long Expiry)
 
     /// <summary>The settlement price, 10^-6 USD a unit, rounded down; null while there is none. Written once.</summary>
     public long? Price { get; private init; }
-
-    /// <summary>Whether the window is over and was judged.</summary>
-    public bool IsClosed { get; private init; }
-
-    public SettlementStatus Status => Price is not null ? SettlementStatus.Settled
-        : IsClosed ? SettlementStatus.Pending
-        : LastTime < Expiry - Window ? SettlementStatus.Waiting : SettlementStatus.Averaging;
 
     /// <summary>w, the weight of what has been averaged, in 10^-9 of the window.</summary>
     public int Weight => (int)(Covered * SviSlice.One / Window);
@@ -87,28 +67,31 @@ public sealed record SettlementAverage(long Expiry)
     /// <param name="forward">F, 10^-6 USD a unit; below 2^50 as the index.</param>
     public long EffectiveForward(long forward) => (long)Rounding.FloorDiv(Sum + (Int128)forward * (Window - Covered), Window);
 
-    /// <summary>Takes a fresh index; earlier ones than the last, and all after the window was closed, change nothing.</summary>
+    /// <summary>Takes a fresh index; earlier ones than the last, and all after there is a price, change nothing.</summary>
     /// <param name="time">Unix milliseconds of the observation.</param>
     /// <param name="index">10^-6 USD a unit, 1..2^50-1.</param>
     public SettlementAverage Add(long time, long index)
     {
         if (index is < 1 or >= UnderlyingReport.IndexBound) throw new ArgumentOutOfRangeException(nameof(index), index, "An index is 1..2^50-1.");
-        return IsClosed || time <= LastTime ? this : Hold(time) with { LastTime = time, LastIndex = index };
+        return Price is not null || time <= LastTime ? this : Hold(time) with { LastTime = time, LastIndex = index };
     }
 
-    /// <summary>Judges the window once it is over; before that, and a second time, changes nothing.</summary>
+    /// <summary>Writes the price once the window is over and enough is covered; before that, and a second time, changes nothing.</summary>
     /// <param name="now">Unix milliseconds.</param>
     public SettlementAverage Close(long now)
     {
-        if (IsClosed || now < Expiry) return this;
-        SettlementAverage whole = Hold(Expiry);
-        return whole with { IsClosed = true, Price = whole.Covered * 100 >= Window * MinimumPercent ? whole.Partial : null };
+        if (Price is not null || now < Expiry) return this;
+        SettlementAverage whole = Hold(now);
+        return whole.Covered >= Minimum ? whole with { Price = whole.Partial } : this;
     }
 
-    // The last price from its time (or the window's start) to `until` (or the expiry).
+    // The last price from its time to `until`: within the window all of it, behind it as much as the minimum lacks.
     private SettlementAverage Hold(long until)
     {
-        long from = Math.Max(LastTime, Expiry - Window), to = Math.Min(Math.Min(until, Expiry), LastTime + MaxHold);
-        return LastTime == 0 || to <= from ? this : this with { Sum = Sum + (Int128)LastIndex * (to - from), Covered = Covered + to - from };
+        if (LastTime == 0) return this;
+        long end = Math.Min(until, LastTime + MaxHold);
+        long within = Math.Max(0, Math.Min(end, Expiry) - Math.Max(LastTime, Expiry - Window));
+        long behind = Math.Clamp(end - Math.Max(LastTime, Expiry), 0, Math.Max(0, Minimum - Covered - within));
+        return this with { Sum = Sum + (Int128)LastIndex * (within + behind), Covered = Covered + within + behind };
     }
 }

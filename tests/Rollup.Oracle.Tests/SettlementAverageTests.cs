@@ -11,7 +11,7 @@ public sealed class SettlementAverageTests
     {
         SettlementAverage average = Play(new(Expiry), (Start, Start + 600_000, 300), (Start + 600_000, Expiry, 600));
         // A third of the window at 300, two thirds at 600.
-        Assert.Equal((SettlementStatus.Settled, 500L), (average.Close(Expiry).Status, average.Close(Expiry).Price));
+        Assert.Equal(500, average.Close(Expiry).Price);
     }
 
     [Fact]
@@ -25,9 +25,9 @@ public sealed class SettlementAverageTests
     public void A_price_before_the_window_holds_into_it_and_what_is_after_it_does_not_count()
     {
         SettlementAverage average = new SettlementAverage(Expiry).Add(Start - 4_000, 700);
-        Assert.Equal(SettlementStatus.Waiting, average.Status);
+        Assert.Equal(0, average.Covered);
         average = average.Add(Start + 2_000, 900);
-        Assert.Equal((SettlementStatus.Averaging, 2_000L, 700L), (average.Status, average.Covered, average.Partial));
+        Assert.Equal((2_000L, 700L), (average.Covered, average.Partial));
         average = Play(average, (Start + 3_000, Expiry, 900)).Add(Expiry + 1, 5_000).Close(Expiry + 2_000);
         Assert.Equal((900 * (SettlementAverage.Window - 2_000) + 700 * 2_000) / SettlementAverage.Window, average.Price);
         Assert.Equal(SettlementAverage.Window, average.Covered);
@@ -48,7 +48,31 @@ public sealed class SettlementAverageTests
         // Prices come at the end of the window; nothing does before.
         SettlementAverage average = Play(new(Expiry), (Expiry - covered, Expiry, 444)).Close(Expiry);
         Assert.Equal((covered, price), (average.Covered, average.Price));
-        Assert.Equal(price is null ? SettlementStatus.Pending : SettlementStatus.Settled, average.Status);
+    }
+
+    [Fact]
+    public void What_the_window_lacks_comes_from_the_prices_after_it()
+    {
+        // 1,000 s of the window, then nothing for an hour, then prices again: 260 s are missing.
+        SettlementAverage pending = Play(new(Expiry), (Start, Start + 1_000_000, 300)).Close(Expiry + 3_600_000);
+        Assert.Null(pending.Price);
+        // The last price holds ten seconds.
+        SettlementAverage late = Play(pending, (Expiry + 3_600_000, Expiry + 3_600_000 + 249_000, 900));
+        Assert.Equal((1_259_000L, null), (late.Covered, late.Close(Expiry + 3_600_000 + 249_000).Price));
+        // However late it is looked at, no more than what is missing counts.
+        long price = (1_010L * 300 + 250 * 900) / 1_260;
+        foreach (long now in (long[])[250_000, 250_001, 9_000_000])
+            Assert.Equal((1_260_000L, price), (late.Close(Expiry + 3_600_000 + now).Covered, late.Close(Expiry + 3_600_000 + now).Price!.Value));
+        Assert.Equal(price, Play(late, (Expiry + 3_600_000 + 250_000, Expiry + 3_600_000 + 400_000, 5_000)).Close(Expiry + 9_000_000).Price);
+    }
+
+    [Fact]
+    public void An_average_that_is_restored_after_its_window_goes_on_too()
+    {
+        long resumed = Expiry + 3_600_000;
+        SettlementAverage before = Play(new(Expiry), (Start, Start + 1_000_000, 300));
+        SettlementAverage after = SettlementAverage.From(Expiry, Start + 1_000_000, 300, before.AverageOver(300), before.Weight);
+        Assert.Equal(Play(before, (resumed, resumed + 300_000, 900)).Close(resumed + 300_000).Price, Play(after, (resumed, resumed + 300_000, 900)).Close(resumed + 300_000).Price);
     }
 
     [Fact]
