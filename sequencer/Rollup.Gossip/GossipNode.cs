@@ -51,7 +51,8 @@ public sealed class GossipNode : IGossipHandler, IAsyncDisposable
     private const int MaxContradictions = 1_000;
     private static readonly TimeSpan ReportAge = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan SilentPause = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan RefreshPause = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan SilentPause = TimeSpan.FromSeconds(10);
 
     /// <summary>No message or answer is longer.</summary>
     public static readonly int MaxMessage = Math.Max(BatchAnnouncement.Size + PublicBatch.MaxSize, Math.Max(SignedRiskInputs.MaxSize, SignedReport.MaxSize));
@@ -277,11 +278,17 @@ public sealed class GossipNode : IGossipHandler, IAsyncDisposable
 
     private async Task CatchUpAsync(CancellationToken stop)
     {
+        long refreshed = clock.GetTimestamp();
         while (!stop.IsCancellationRequested)
         {
             try
             {
                 if (greeted.Reader.TryRead(out string? peer)) await GreetAsync(peer, stop);
+                else if (clock.GetElapsedTime(refreshed) >= RefreshPause)
+                {
+                    if (Askable() is [string any, ..]) await RefreshAsync(any, stop);
+                    refreshed = clock.GetTimestamp();
+                }
                 else if (!await FetchBatchAsync(stop) && !await FetchReceiptsAsync(stop)) await Task.Delay(RetryPause, clock, stop);
             }
             catch (OperationCanceledException)
@@ -295,6 +302,15 @@ public sealed class GossipNode : IGossipHandler, IAsyncDisposable
     {
         if (await AskAsync(peer, BatchKind, 0, stop) is { } batch) TakeBatch(peer, batch, 0);
         if (await AskAsync(peer, ReceiptKind, 0, stop) is { } receipts) TakeReceipts(peer, receipts, 0);
+    }
+
+    // A message that gossip lost (nobody had subscribed yet, a queue was full, a peer had it only after it was greeted) is missed for good if no later one shows the gap: so what would be next is asked for.
+    private async Task RefreshAsync(string peer, CancellationToken stop)
+    {
+        long batch, receipt;
+        lock (gate) (batch, receipt) = (newestAnnounced == 0 ? 0 : newestAnnounced + 1L, newestReceipt == 0 ? 0 : newestReceipt + 1);
+        if (batch <= uint.MaxValue && await AskAsync(peer, BatchKind, batch, stop) is { } next) TakeBatch(peer, next, (uint)batch);
+        if (await AskAsync(peer, ReceiptKind, receipt, stop) is { } receipts) TakeReceipts(peer, receipts, receipt);
     }
 
     /// <returns>Whether the lowest missing batch was found.</returns>

@@ -134,6 +134,28 @@ public sealed class GossipNodeTests : IDisposable
         Assert.True(node.IsBanned("garbage"));
     }
 
+    /// <summary>The peer had nothing when it was greeted, and no message came since: gossip may lose any.</summary>
+    [Fact]
+    public async Task What_gossip_lost_and_no_later_message_shows_is_asked_for()
+    {
+        List<SignedReceipt> receipts = rollup.Receipts(3);
+        var peer = new GossipArchive();
+        await using var asked = new AnsweringGossip(new GossipNode(rollup.Rules, gossip, peer, new Remembering(), TimeProvider.System, NullLogger.Instance));
+        await using var asking = new GossipNode(rollup.Rules, asked, archive, heard, TimeProvider.System, NullLogger.Instance);
+        await asking.StartAsync("", [], [], CancellationToken.None);
+        asking.Connected("peer");
+        await TestSidecar.EventuallyAsync(() => asked.Requests >= 2, "the peer is greeted");
+        Assert.Empty(heard.Batches);
+
+        for (uint n = 1; n <= 2; n++) peer.Add(rollup.Batch(n)); // Nothing known yet: the newest is asked for, then the gap before it.
+        foreach (SignedReceipt receipt in receipts.Take(2)) peer.Add(receipt);
+        await TestSidecar.EventuallyAsync(() => heard.Batches.Count == 2 && heard.Receipts.Count == 2, "what the peer got later is found");
+        peer.Add(rollup.Batch(3));
+        peer.Add(receipts[2]);
+        await TestSidecar.EventuallyAsync(() => archive.Batch(3) is not null && archive.Receipt(3) == receipts[2], "the next ones are found");
+        Assert.Equal(0, asking.Bans);
+    }
+
     [Fact]
     public void A_batch_encodes_and_decodes_and_nothing_else_does()
     {
@@ -154,6 +176,26 @@ public sealed class GossipNodeTests : IDisposable
         request[0] = kind;
         System.Buffers.Binary.BinaryPrimitives.WriteInt64BigEndian(request.AsSpan(1), number);
         return node.Requested("asker", request);
+    }
+
+    /// <summary>One peer, which answers requests and never gossips.</summary>
+    private sealed class AnsweringGossip(GossipNode peer) : IGossip
+    {
+        private int requests;
+        internal int Requests => Volatile.Read(ref requests);
+        public string Self => "self";
+        public IReadOnlyList<string> Addresses => [];
+        public Task StartAsync(GossipOptions options, IGossipHandler handler, CancellationToken cancellation) => Task.CompletedTask;
+        public void Publish(string topic, ReadOnlySpan<byte> data) { }
+        public void Ban(string peer, TimeSpan time) { }
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+        public Task<GossipReply> RequestAsync(string to, ReadOnlyMemory<byte> request, CancellationToken cancellation)
+        {
+            byte[]? answer = peer.Requested("self", request);
+            Interlocked.Increment(ref requests);
+            return Task.FromResult(new GossipReply(answer, GossipFault.None));
+        }
     }
 
     private sealed class SilentGossip : IGossip

@@ -123,7 +123,7 @@ internal static class TestSidecar
         while (!condition())
         {
             Assert.False(patience.IsCancellationRequested, $"In {seconds} s it did not happen that {what}.");
-            await Task.Delay(50);
+            await Task.Delay(100);
         }
     }
 }
