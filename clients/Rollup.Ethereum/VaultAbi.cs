@@ -172,4 +172,12 @@ public static class VerifierAbi
 {
     /// <summary>The words of the verifying key.</summary>
     public static readonly AbiFunction VerifyingKey = AbiFunction.Parse("verifyingKey()(uint256[])");
+
+    /// <summary>A proof of 8 words of 32 bytes as the argument (uint256[2],uint256[2][2],uint256[2]).</summary>
+    public static object Proof(ReadOnlySpan<byte> words)
+    {
+        var w = new object[8];
+        for (int i = 0; i < w.Length; i++) w[i] = new System.Numerics.BigInteger(words.Slice(32 * i, 32), isUnsigned: true, isBigEndian: true);
+        return new object[] { w[..2], new object[] { w[2..4], w[4..6] }, w[6..] };
+    }
 }

@@ -117,11 +117,7 @@ internal sealed class FakeVault
     }
 
     /// <summary>The call of proveBatch with these 8 words.</summary>
-    public static byte[] ProofInput(uint batch, byte[] proof)
-    {
-        object[] w = [.. proof.Chunk(32).Select(word => (object)new BigInteger(word, isUnsigned: true, isBigEndian: true))];
-        return VaultAbi.ProveBatch.Encode(batch, new object[] { new[] { w[0], w[1] }, new object[] { new[] { w[2], w[3] }, new[] { w[4], w[5] } }, new[] { w[6], w[7] } });
-    }
+    public static byte[] ProofInput(uint batch, byte[] proof) => VaultAbi.ProveBatch.Encode(batch, VerifierAbi.Proof(proof));
 
     /// <summary>For a history of no more than this many batches, all final.</summary>
     public FakeVault EndAt(uint lastFinal)

@@ -1,6 +1,6 @@
 using Rollup.Ethereum;
 using Rollup.Protocol;
-using Rollup.StateVerifier.Exits;
+using Rollup.StateVerifier.Proving;
 
 namespace Rollup.StateVerifier.Commands;
 

@@ -10,6 +10,7 @@ using Rollup.StateVerifier.Accounts;
 using Rollup.StateVerifier.Chain;
 using Rollup.StateVerifier.Checks;
 using Rollup.StateVerifier.Exits;
+using Rollup.StateVerifier.Proving;
 
 namespace Rollup.StateVerifier.Commands;
 
@@ -105,7 +106,16 @@ internal sealed class Session(TextWriter output, TextWriter errors, bool isTermi
         (uint version, VerifyingKey key) = await contract.VersionOfAsync(files.ProvingKey, cancellation);
         if (DevKeys.IsDevelopment(key) && !DevKeys.IsLocalChain(history.Snapshot.ChainId))
             throw new NoExitException($"{files.ProvingKey} is a development key, and chain {history.Snapshot.ChainId} is no local one.");
-        Proof proof = await ExitProver.ProveAsync(input, files, key, progress, errors, cancellation);
+        Proof proof;
+        try
+        {
+            proof = await CircuitProver.ProveAsync(values => input.ToCircuitInput(ExitInput.SlotsOf(values)), input.PublicInputs, files, key, progress, errors, cancellation);
+        }
+        catch (NotProvenException error)
+        {
+            throw new NoExitException(error.Message, error);
+        }
+
         progress.Dispose();
         var bundle = new ExitBundle(history.Snapshot.ChainId, vault, version, proof, input.PublicInputs);
         TextReport.Write(output, leaving, input, contents, history);

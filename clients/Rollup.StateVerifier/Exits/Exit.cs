@@ -7,6 +7,9 @@ using Rollup.StateVerifier.Checks;
 
 namespace Rollup.StateVerifier.Exits;
 
+/// <summary>Why nobody can leave, or not like this; the message says what to do.</summary>
+public sealed class NoExitException(string message, Exception? inner = null) : Exception(message, inner);
+
 /// <summary>What an account leaves with, from the last final batch alone.</summary>
 public static class Exit
 {

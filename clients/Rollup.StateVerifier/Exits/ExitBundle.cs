@@ -33,12 +33,7 @@ public sealed record ExitBundle(ulong ChainId, Address Vault, uint Version, Proo
     public Fr RiskRoot => PublicInputs[1];
 
     /// <summary>The call that registers the exit.</summary>
-    public byte[] Register()
-    {
-        object[] w = [.. Proof.ToEvmWords().Chunk(Bytes32.Size).Select(word => (object)new System.Numerics.BigInteger(word, isUnsigned: true, isBigEndian: true))];
-        object[] proof = [new[] { w[0], w[1] }, new object[] { new[] { w[2], w[3] }, new[] { w[4], w[5] } }, new[] { w[6], w[7] }];
-        return ExitsAbi.RegisterExit.Encode(Version, proof, Words(PublicInputs));
-    }
+    public byte[] Register() => ExitsAbi.RegisterExit.Encode(Version, VerifierAbi.Proof(Proof.ToEvmWords()), Words(PublicInputs));
 
     /// <summary>The call that has it paid.</summary>
     public byte[] Pay() => ExitsAbi.PayExit.Encode([Words(PublicInputs[2..])]);

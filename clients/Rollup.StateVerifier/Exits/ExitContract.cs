@@ -4,7 +4,7 @@ using Rollup.Ethereum;
 using Rollup.Groth16;
 using Rollup.Groth16.Formats;
 using Rollup.Protocol;
-using Rollup.StateVerifier.Chain;
+using Rollup.StateVerifier.Proving;
 
 namespace Rollup.StateVerifier.Exits;
 
@@ -45,10 +45,9 @@ public sealed class ExitContract
         for (uint version = 0; version < MostVersions; version++)
         {
             if (await VerifierAsync(version, cancellation) is not { } verifier || verifier == default) break;
-            var words = (object[])(await ethereum.CallAsync(verifier, VerifierAbi.VerifyingKey, [], cancellation: cancellation))[0];
             try
             {
-                keys.Add(VerifyingKey.FromEvmWords([.. words.SelectMany(word => VaultContract.Word((BigInteger)word))]));
+                keys.Add(await CircuitProver.KeyOfAsync(ethereum, verifier, cancellation));
             }
             catch (InvalidKeyException error)
             {

@@ -69,12 +69,7 @@ public sealed class Vault(IEthereum ethereum, Address address)
 
     /// <summary>Call data of <c>proveBatch</c>.</summary>
     /// <param name="proof">8 EVM words.</param>
-    public static byte[] Prove(uint batch, ReadOnlySpan<byte> proof)
-    {
-        var w = new object[Proof.EvmLength / 32];
-        for (int i = 0; i < w.Length; i++) w[i] = new BigInteger(proof.Slice(32 * i, 32), isUnsigned: true, isBigEndian: true);
-        return VaultAbi.ProveBatch.Encode(batch, new object[] { new[] { w[0], w[1] }, new object[] { new[] { w[2], w[3] }, new[] { w[4], w[5] } }, new[] { w[6], w[7] } });
-    }
+    public static byte[] Prove(uint batch, ReadOnlySpan<byte> proof) => VaultAbi.ProveBatch.Encode(batch, VerifierAbi.Proof(proof));
 
     /// <summary>Call data of <c>finalizeBatch</c>.</summary>
     public static byte[] Finalize(uint batch, ImmutableArray<Fr> payouts) => VaultAbi.FinalizeBatch.Encode(batch, Words(payouts));
