@@ -110,6 +110,42 @@ public sealed class MarketWatchTests : IDisposable
         Assert.Equal([(1, watch.RangesOf(1).MaintenanceRange), (2, 180_000)], inputs.Groups.Select(g => (g.Group, g.ScanRange)));
     }
 
+    /// <summary>Open interest that an hour of trading could not close doubles the range for opening risk, and leaves the one for keeping it.</summary>
+    [Theory]
+    [InlineData(3, 0, 30)]
+    [InlineData(3, 30, 15)]
+    [InlineData(2, 0, 15)]
+    [InlineData(3, 1, 23)] // root(30 / 12) = 1.58 times 15%, less what it fell since.
+    public async Task What_owners_hold_and_nobody_trades_widens_the_range_for_opening(int otherOwner, long traded, int initialPercent)
+    {
+        SequencerConfig config = TestConfig.Make(folder.Path);
+        Trader maker = new(2), taker = new(3, owner: otherOwner);
+        using var core = new CoreHarness(config with { Groups = [config.Groups[0] with { MaxScanRangePpm = 450_000, DepthHours = 1 }, config.Groups[1]] }, clock);
+        await core.RegisterAsync(Cash, maker, taker);
+        await TradeAsync(30, Side.Buy);
+        for (int window = 0; window < 14; window++)
+        {
+            for (int i = 0; i < 60; i++)
+            {
+                clock.Advance(5_000);
+                await core.ReadAsync(m => m.Sequence);
+            }
+
+            // Depth is of the last hour, and the first trade is part of it until then.
+            if (window < 12) Assert.Equal(150_000, (await core.Core.GroupsAsync())[0].InitialRange);
+            if (traded > 0) await TradeAsync(traded, window % 2 == 0 ? Side.Sell : Side.Buy);
+        }
+
+        GroupView[] groups = [.. await core.Core.GroupsAsync()];
+        Assert.Equal([(1, initialPercent, 150_000), (2, 18, 180_000)], groups.Select(g => (g.Group, g.InitialRange / 10_000, g.MaintenanceRange)));
+
+        async Task TradeAsync(long lots, Side side)
+        {
+            await core.AcceptedAsync(maker.Order(TestConfig.Btc, side == Side.Buy ? Side.Sell : Side.Buy, lots, TestConfig.BtcPrice, slot: 1));
+            await core.AcceptedAsync(taker.Order(TestConfig.Btc, side, lots, TestConfig.BtcPrice, slot: 2, life: OrderLife.Ioc));
+        }
+    }
+
     [Fact]
     public void No_epoch_opens_on_divergent_or_missing_prices()
     {

@@ -115,7 +115,7 @@ public sealed class OptionMarketTests : IDisposable
     }
 
     [Fact]
-    public async Task Without_enough_of_the_window_the_expiry_stays_pending_and_epochs_go_on()
+    public async Task Without_enough_of_the_window_the_expiry_is_pending_until_prices_after_it_make_up_for_that()
     {
         using CoreHarness core = Open();
         await core.RegisterAsync(Cash, maker, taker);
@@ -126,6 +126,10 @@ public sealed class OptionMarketTests : IDisposable
         Assert.Equal((20L, true), (await SizeAsync(core, taker, Call), await core.ReadAsync(m => m.Engine.Status.IsOpen)));
         RiskRow row = await core.ReadAsync(m => m.Engine.RiskTable.Single(r => r.Id == Call));
         Assert.True(row.Long[14] < row.Base && row.Base < row.Short[11]);
+        Assert.Empty(core.Status.View().Problems);
+        await MoveAsync(() => core.ReadAsync(m => m.Sequence), SettlementAverage.Window, 9_500);
+        clock.Advance(core.Config.Epoch.Length);
+        await core.UntilAsync(m => IsSettled(m, Call));
         Assert.Empty(core.Status.View().Problems);
     }
 

@@ -14,12 +14,13 @@ internal sealed class Trader
 {
     private readonly Dictionary<byte, long> nonces = [];
 
-    internal Trader(int account, bool isPublic = false)
+    /// <param name="owner">Who owns it; absent = somebody of its own.</param>
+    internal Trader(int account, bool isPublic = false, int? owner = null)
     {
         Account = account;
         var seed = new byte[EddsaPrivateKey.SeedLength];
         seed.AsSpan().Fill((byte)account);
-        Keys = new TraderKeys(Address.Parse($"0x{account:x40}"), new EddsaPrivateKey(seed), isPublic ? Fr.Zero : Fr.FromUInt64((ulong)(1000 + account)));
+        Keys = new TraderKeys(Address.Parse($"0x{owner ?? account:x40}"), new EddsaPrivateKey(seed), isPublic ? Fr.Zero : Fr.FromUInt64((ulong)(1000 + account)));
     }
 
     internal int Account { get; }

@@ -63,10 +63,12 @@ public sealed record InstrumentConfig(
 /// <param name="ScanRangePpm">Scan range in calm markets, millionths of the price (RISK.md: Bitcoin 150000, Ether 180000, others 300000).</param>
 /// <param name="MaxScanRangePpm">How far the controller may raise it; absent = not at all.</param>
 /// <param name="Breaker">When trading is restricted; absent = the defaults.</param>
-public sealed record GroupConfig(int Group, int ScanRangePpm, int? MaxScanRangePpm = null, BreakerRules? Breaker = null)
+/// <param name="DepthHours">Open interest that the filled depth of so many hours could close needs no wider range for opening risk.</param>
+/// <param name="PairDepthUsd">What two owners trade with each other in five minutes counts as depth up to this.</param>
+public sealed record GroupConfig(int Group, int ScanRangePpm, int? MaxScanRangePpm = null, BreakerRules? Breaker = null, int DepthHours = 24, int PairDepthUsd = 100_000)
 {
     /// <summary>The controller's part.</summary>
-    public ControllerRules ToController() => new(ScanRangePpm, MaxScanRangePpm ?? ScanRangePpm);
+    public ControllerRules ToController() => new(ScanRangePpm, MaxScanRangePpm ?? ScanRangePpm, FreeHours: DepthHours);
 
     /// <summary>The breaker's part.</summary>
     public BreakerRules ToBreaker() => Breaker ?? new BreakerRules();
@@ -194,6 +196,7 @@ public sealed record SequencerConfig(
         if (Instruments.Select(t => t.Symbol).Distinct().Count() != Instruments.Length) return "instruments: a symbol stands twice";
         if (Groups.Select(g => g.Group).Distinct().Count() != Groups.Length) return "groups: a group stands twice";
         if (Groups.FirstOrDefault(g => g.Group is < 0 or >= 1 << Width.Group || g.ScanRangePpm is < 1 or > 900_000) is { } bad) return $"groups: group {bad.Group} or its scan range {bad.ScanRangePpm} is out of range";
+        if (Groups.FirstOrDefault(g => g.PairDepthUsd is < 1 or > 1_000_000_000) is { } pair) return $"groups: {pair.Group}: pairDepthUsd must be 1 to 1000000000";
         foreach (GroupConfig g in Groups)
             if ((g.ToController().Validate() ?? g.ToBreaker().Validate()) is { } rule) return $"groups: {g.Group}: {rule}";
         if (Fees.PremiumBoundPpm is < 0 or > 100_000 || Fees.ImpactNotionalUsd is < 1 or > 100_000_000) return "fees: premiumBoundPpm must be 0 to 100000, impactNotionalUsd 1 to 100000000";

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Rollup.Api;
 using Rollup.Crypto.Settlement;
 using Rollup.Engine;
+using Rollup.Oracle;
 using Rollup.Protocol;
 using Rollup.Risk;
 using Rollup.Risk.Liquidation;
@@ -73,8 +74,9 @@ internal sealed class SequencerCore : IDisposable
         HostMetrics metrics, HostStatus status, ILogger<SequencerCore> log)
     {
         (this.config, machine, journal, executed) = (config, recovered.Machine, recovered.Journal, recovered.Operations);
-        (this.snapshots, this.spool, this.feed, this.sink, this.clock, this.metrics, this.status, this.log) = (snapshots, spool, feed, sink, clock, metrics, status, log);
+        (this.snapshots, this.spool, this.feed, this.clock, this.metrics, this.status, this.log) = (snapshots, spool, feed, clock, metrics, status, log);
         watch = new MarketWatch(config);
+        this.sink = new AllSinks([new DepthSink(watch, machine.Keys), sink]);
         epoch = RiskInputs.TryDecode(machine.RiskInputs, out RiskInputs opened, out _) ? opened : null;
         shown = RiskInputs.TryDecode(machine.Engine.LiveInputs.Span, out RiskInputs live, out _) ? live : epoch;
         watch.Restore(machine.Engine.RiskTable, epoch);
@@ -385,8 +387,10 @@ internal sealed class SequencerCore : IDisposable
         string problem = feed.Problem;
         // Two openings never have prices of the same millisecond: of two that share an observation, the later one's counts as later.
         Observation? prices = feed.Observe(now);
+        IReadOnlyDictionary<int, Lots> held = machine.Engine.OpenInterests();
+        if (watch.IsControlled) watch.OpenInterest(ByOwner(held));
         RiskInputs? inputs = prices is not null
-            ? riskInputs.Make(engine.IsOpen ? engine.Batch : engine.Batch + 1, Math.Max(prices.At, lastObserved + 1), prices, machine.Engine.OpenInterests(), out problem)
+            ? riskInputs.Make(engine.IsOpen ? engine.Batch : engine.Batch + 1, Math.Max(prices.At, lastObserved + 1), prices, held, out problem)
             : null;
         if (inputs is not null)
         {
@@ -406,6 +410,17 @@ internal sealed class SequencerCore : IDisposable
         nextOpenAttempt = problem.Length == 0 ? 0 : now + OpenRetryInterval;
         status.Set("oracle", problem.Length == 0 ? null : $"no epoch can open: {problem}");
         return problem.Length == 0;
+    }
+
+    // Open interest without what owners of several accounts hold against themselves.
+    private Dictionary<int, Int128> ByOwner(IReadOnlyDictionary<int, Lots> held)
+    {
+        Dictionary<int, Int128> interest = held.ToDictionary(h => h.Key, h => (Int128)h.Value.Value);
+        ILookup<int, (Address Owner, long Lots)> positions = machine.Keys.Several
+            .SelectMany(owner => owner.Value.SelectMany(account => machine.Engine.View(AccountId.From(account))!.Positions.Select(p => (p.Instrument, owner.Key, p.Size))))
+            .ToLookup(p => p.Instrument, p => (p.Key, p.Size));
+        foreach (IGrouping<int, (Address Owner, long Lots)> p in positions) interest[p.Key] += OpenInterestByOwner.Of(p) - p.Sum(held => Math.Max(0, held.Lots));
+        return interest;
     }
 
     /// <summary>Turns positions of settled instruments into cash, as far as the batch has room.</summary>

@@ -18,16 +18,21 @@ internal delegate IEnumerable<(long Price, long Lots)> BookLevels(int instrument
 /// </summary>
 internal sealed class MarketWatch
 {
-    private const long Day = 24 * 60 * 60 * 1000;
+    private const long Day = 24 * 60 * 60 * 1000, Hour = Day / 24;
+
+    // Atoms that no sum of notionals comes near, so that none overflows.
+    private const long Sanity = 1L << 56;
 
     private readonly SequencerConfig config;
     private readonly FundingRates rates;
     private readonly SortedDictionary<int, GroupWatch> groups = [];
     private readonly Dictionary<int, GroupWatch> groupOf;
+    private readonly Dictionary<int, InstrumentConfig> instruments;
     private readonly Dictionary<int, FundingWatch> funding;
 
     // What a lot of each settled option is worth, for good.
     private readonly Dictionary<int, long> payoffs = [];
+    private Observation? latest;
 
     internal MarketWatch(SequencerConfig config)
     {
@@ -35,6 +40,7 @@ internal sealed class MarketWatch
         rates = new FundingRates(config.Fees.FundingPpm, config.Fees.PremiumBoundPpm, config.Epoch.Max);
         foreach (GroupConfig g in config.Groups) groups[g.Group] = new GroupWatch(g, [.. config.Instruments.Where(t => t.Group == g.Group)]);
         groupOf = config.Instruments.ToDictionary(t => t.Id, t => groups[t.Group]);
+        instruments = config.Instruments.ToDictionary(t => t.Id);
         funding = config.Instruments.Where(t => t.Kind == InstrumentKindName.Perpetual).ToDictionary(t => t.Id, _ => new FundingWatch());
     }
 
@@ -70,6 +76,7 @@ internal sealed class MarketWatch
     /// <param name="book">For the premium.</param>
     internal void Update(long now, Observation? prices, BookLevels book)
     {
+        latest = prices ?? latest;
         bool isLate = prices is null || now - prices.At > config.Epoch.MaxReportAge;
         foreach (GroupWatch group in groups.Values) group.Update(now, isLate ? null : prices, config.Epoch.MaxReportAge);
         foreach (InstrumentConfig t in config.Instruments)
@@ -89,6 +96,24 @@ internal sealed class MarketWatch
                 : Funding.Premium(index, ImpactPrice.Of(book(t.Id, false), notional, isAsk: false), ImpactPrice.Of(book(t.Id, true), notional, isAsk: true));
         }
     }
+
+    /// <summary>Counts a fill as depth, at the index of what is traded: of options too, so that depth and open interest are measured alike.</summary>
+    internal void Fill(long time, int instrument, long lots, Address taker, Address maker, bool isLiquidation) =>
+        groupOf[instrument].Depth.Add(new OwnerFill(time, taker, maker, NotionalOf(instrument, lots), isLiquidation));
+
+    /// <summary>Whether any range follows the market: then open interest is asked for.</summary>
+    internal bool IsControlled => groups.Values.Any(g => g.IsControlled);
+
+    /// <summary>Takes the open interest by owner, lots (<see cref="OpenInterestByOwner"/>).</summary>
+    internal void OpenInterest(IEnumerable<KeyValuePair<int, Int128>> lots)
+    {
+        foreach (GroupWatch group in groups.Values) group.OpenInterest = 0;
+        foreach ((int instrument, Int128 held) in lots) groupOf[instrument].OpenInterest += NotionalOf(instrument, held);
+    }
+
+    // Atoms at the newest index; 0 before the first.
+    private long NotionalOf(int instrument, Int128 lots) => latest?.Prices.TryGetValue(instruments[instrument].Market, out MarketPrice price) == true
+        ? (long)Int128.Min(lots * RiskInputsMaker.Lot(price.Index, instruments[instrument]), Sanity) : 0;
 
     /// <summary>What prices and breakers permit in each group.</summary>
     internal GroupActions Permitted => groups.Aggregate(GroupActions.Everywhere(RiskActions.All), (all, g) => all.With(g.Key, g.Value.Permitted));
@@ -174,6 +199,7 @@ internal sealed class MarketWatch
         private readonly CircuitBreaker breaker;
         private readonly string[] markets;
         private RealisedVariance variance;
+        private long? since;
         private ExpiryWatch[] withoutSurface = [];
 
         internal GroupWatch(GroupConfig config, InstrumentConfig[] instruments)
@@ -181,6 +207,7 @@ internal sealed class MarketWatch
             number = config.Group;
             rules = config.ToController();
             breaker = new CircuitBreaker(config.ToBreaker());
+            Depth = new FilledDepth((long)config.PairDepthUsd * Scale.AtomsPerUsd);
             Ranges = RiskController.At(0, config.ScanRangePpm);
             markets = [.. instruments.Select(t => t.Market).Distinct()];
             Underlying = instruments.FirstOrDefault(t => t.IsOption)?.Market ?? markets.FirstOrDefault() ?? "";
@@ -197,6 +224,13 @@ internal sealed class MarketWatch
         internal OracleState PriceState { get; private set; } = OracleState.Stale;
 
         internal RiskController Ranges { get; set; }
+
+        internal FilledDepth Depth { get; }
+
+        /// <summary>Atoms.</summary>
+        internal long OpenInterest { get; set; }
+
+        internal bool IsControlled => rules.Ceiling > rules.Floor;
 
         internal RiskActions Permitted => Validity.Permits(State) & Breaking.Permits(breaker.State);
 
@@ -227,7 +261,10 @@ internal sealed class MarketWatch
             if (PriceState == OracleState.Fresh && price.Index > 0)
             {
                 variance = variance.Add(now, price.Index);
-                Ranges = Ranges.Step(rules, new ControllerInput(now, variance.Deviation(Day)));
+                // Nothing is known of the depth before it was watched for an hour.
+                since ??= now;
+                long? depth = now - since >= Hour ? (long)Int128.Min(Depth.AnHour(now), Sanity) : null;
+                Ranges = Ranges.Step(rules, new ControllerInput(now, variance.Deviation(Day), depth, OpenInterest));
                 foreach (ExpiryWatch expiry in Expiries.Values) expiry.Sample(prices!.At, price.Index);
             }
 
