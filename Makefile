@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup build test test-long demo demo-crash bench fmt-check clean
+.PHONY: help setup build test test-long demo demo-crash drills bench fmt-check clean
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 
@@ -24,6 +24,9 @@ demo: build ## play a market session, prove it, settle it on a local chain, veri
 
 demo-crash: build ## replay a market crash: liquidations, insurance fund, auto-deleveraging, expiry; prove them
 	@tests/e2e/demo-crash.sh
+
+drills: build ## play what may go wrong against a running system; DRILL="NAME..." for some of them
+	@tests/e2e/drills.sh run $(DRILL)
 
 bench: build ## measure and write the results into bench/
 	@bench/run.sh

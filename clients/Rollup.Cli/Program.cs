@@ -133,15 +133,35 @@ internal static class Commands
 
     private static Command DeployCommand()
     {
+        static Option<int> Seconds(string name, string description, int standard, int least) => Bounded(new Option<int>(name) { Description = $"Seconds {description}.", DefaultValueFactory = _ => standard }, least);
+        static Option<long> Atoms(string name, string description, long standard) => Bounded(new Option<long>(name) { Description = $"Atoms of cash {description}.", DefaultValueFactory = _ => standard }, 1);
         var profile = new Option<string>("--profile") { Description = "Circuit profile.", DefaultValueFactory = _ => "demo" };
         var verifier = new Option<string>("--verifier") { Description = "Groth16Verifier.sol of the proving key (prover-bridge keys dev).", Required = true };
+        var exitVerifier = new Option<string?>("--exit-verifier") { Description = "That of the circuit exit; without it nobody can leave a frozen vault." };
+        var rowVerifier = new Option<string?>("--row-verifier") { Description = "That of the circuit row; without it nothing can be challenged, and there is no bond." };
         var repository = new Option<string>("--repository") { Description = "Checkout with the compiled contracts.", DefaultValueFactory = _ => "." };
-        return Make("deploy", "Deploy a vault, its verifier and test tokens; make the operator's wallet.", [Rpc, Folder, profile, verifier, repository], async (p, c) =>
+        Option<int> proof = Seconds("--proof-deadline", "until a batch must be proven", 86_400, 1), operation = Seconds("--operation-deadline", "until a deposit or request must be in a batch", 86_400, 1),
+            challenge = Seconds("--challenge-window", "between a batch's commit and its finality", 0, 0), exit = Seconds("--exit-window", "after a freeze in which exits share what there is", 86_400, 1),
+            urgent = Seconds("--urgent-deadline", "that a challenge leaves for the proof", 3_600, 1);
+        Option<long> request = Atoms("--request-deposit", "that a forced request costs until it is served", 5_000_000), bond = Atoms("--bond", "that the operator stands in with", 10_000_000_000),
+            stake = Atoms("--challenge-stake", "of whoever challenges an unproven batch", 100_000_000);
+        return Make("deploy", "Deploy a vault with its verifiers, contracts and test tokens; make the wallets of operator, guarantor and receipts.",
+            [Rpc, Folder, profile, verifier, exitVerifier, rowVerifier, repository, proof, operation, challenge, exit, urgent, request, bond, stake], async (p, c) =>
         {
-            DeployedVault vault = await new LocalChain(p.GetRequiredValue(Rpc), p.GetRequiredValue(Folder)).DeployAsync(
-                CircuitProfile.Named(p.GetRequiredValue(profile)), p.GetRequiredValue(verifier), Path.GetFullPath(p.GetRequiredValue(repository)), c);
+            var plan = new DeploymentPlan(CircuitProfile.Named(p.GetRequiredValue(profile)), p.GetRequiredValue(verifier), default, p.GetValue(exitVerifier), p.GetValue(rowVerifier), default,
+                p.GetValue(proof), p.GetValue(operation), p.GetValue(challenge), p.GetValue(exit), p.GetValue(urgent), p.GetValue(request), p.GetValue(bond), p.GetValue(stake));
+            DeployedVault vault = await new LocalChain(p.GetRequiredValue(Rpc), p.GetRequiredValue(Folder)).DeployAsync(plan, Path.GetFullPath(p.GetRequiredValue(repository)), c);
             Console.WriteLine(JsonSerializer.Serialize(DeploymentFile.Of(vault), CliJson.Default.DeploymentFile));
         });
+    }
+
+    private static Option<T> Bounded<T>(Option<T> option, T least) where T : struct, INumber<T>
+    {
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && T.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out T value) && value < least) result.AddError($"{option.Name} is at least {least}.");
+        });
+        return option;
     }
 
     private static Command TradersCommand()

@@ -1,53 +1,95 @@
+using System.Buffers.Binary;
 using System.Numerics;
 using System.Text.Json;
 using Rollup.Crypto;
 using Rollup.Crypto.Settlement;
 using Rollup.Ethereum;
 using Rollup.Protocol;
+using Rollup.Risk;
 
 namespace Rollup.Cli;
 
-/// <summary>What a deployment made.</summary>
-internal sealed record DeployedVault(ulong ChainId, ulong Block, Address Vault, Address Verifier, Address Cash, Address? Spot);
+/// <summary>What a deployment made; null is what it was not asked for.</summary>
+internal sealed record DeployedVault(
+    ulong ChainId, ulong Block, Address Vault, Address Verifier, Address Cash, Address Spot, Address RiskRows, Address Parameters, Address Upgrades,
+    Address? Exits = null, Address? RiskTable = null, Address? Challenges = null);
 
-/// <summary>Deploys verifier, vault and, on a local chain, test tokens, from the compiled contracts (`make build`).</summary>
+/// <summary>What is to be deployed. Times in seconds, money in atoms of cash.</summary>
+/// <param name="Verifier">Groth16Verifier.sol of the settlement circuit's key.</param>
+/// <param name="Operator">Commits batches.</param>
+/// <param name="ExitVerifier">Groth16Verifier.sol of the circuit `exit`; null = no contract of exits.</param>
+/// <param name="RowVerifier">Groth16Verifier.sol of the circuit `row`; null = no contract of challenges.</param>
+/// <param name="Sequencer">Signs receipts.</param>
+/// <param name="ChallengeStake">Of a challenge of an unproven batch.</param>
+internal sealed record DeploymentPlan(
+    CircuitProfile Profile, string Verifier, Address Operator, string? ExitVerifier, string? RowVerifier, Address Sequencer,
+    int ProofDeadline, int OperationDeadline, int ChallengeWindow, int ExitWindow, int UrgentDeadline, long RequestDeposit, long Bond, long ChallengeStake);
+
+/// <summary>Deploys the contracts of a local chain, with test tokens, from the compiled contracts (`make build`).</summary>
 internal sealed class VaultDeployment(EthereumClient ethereum, Wallet deployer, string repository)
 {
     internal const int EthSpot = 1;
+    private const int VerifierGas = 900_000;
     private static readonly BigInteger SpotUnitsPerLot = BigInteger.Pow(10, 14); // 10^-4 of an 18-decimal token
 
-    /// <param name="verifierSource">Groth16Verifier.sol of the proving key.</param>
-    /// <param name="operatorAddress">Who commits batches.</param>
-    /// <param name="cash">The stablecoin; null deploys a test token, and one of ether as asset 1.</param>
-    internal async Task<DeployedVault> RunAsync(CircuitProfile profile, string verifierSource, Address operatorAddress, Address? cash, CancellationToken cancellation)
+    private static readonly AbiFunction ExitsConstructor = AbiFunction.Parse("constructor(address vault,address verifier,address riskRows,uint64 exitWindow,uint64 verifierGas)");
+    private static readonly AbiFunction TableConstructor = AbiFunction.Parse("constructor(address riskRows,address[3] parts)");
+    private static readonly AbiFunction ChallengesConstructor = AbiFunction.Parse("constructor((address,address,address,address,address,uint256,uint64,uint64,uint64) configuration)");
+    private static readonly AbiFunction UpgradesConstructor = AbiFunction.Parse("constructor(address vault,uint256 window)");
+    private static readonly AbiFunction ParametersConstructor =
+        AbiFunction.Parse("constructor(int32[30] values,(int32,int32,uint32,uint32,uint32,bool)[30] rules,uint256 leastDelay)");
+
+    /// <param name="guarantor">Gives the bond of the challenges; has ether.</param>
+    internal async Task<DeployedVault> RunAsync(DeploymentPlan plan, Wallet guarantor, CancellationToken cancellation)
     {
         ulong chainId = await ethereum.GetChainIdAsync(cancellation);
-        Address? spot = null;
-        if (cash is null)
-        {
-            byte[] token = Artifact("TestToken");
-            cash = await Deploy([.. token, .. TokenAbi.Constructor.EncodeArguments("Test dollar", "TUSD", 6)], cancellation);
-            spot = await Deploy([.. token, .. TokenAbi.Constructor.EncodeArguments("Test ether", "TETH", 18)], cancellation);
-        }
-
-        Address verifier = await Deploy(CompileVerifier(verifierSource), cancellation);
+        byte[] token = Artifact("TestToken");
+        Address cash = await Deploy([.. token, .. TokenAbi.Constructor.EncodeArguments("Test dollar", "TUSD", 6)], cancellation);
+        Address spot = await Deploy([.. token, .. TokenAbi.Constructor.EncodeArguments("Test ether", "TETH", 18)], cancellation);
+        Address verifier = await Deploy(CompileVerifier(plan.Verifier), cancellation);
         object[] configuration =
         [
-            Genesis().ToBigInteger(), verifier, operatorAddress, cash.Value, profile.Blocks, profile.Rows, profile.Operations,
-            // proof and operation deadlines (s), challenge window (s), longest epoch and clock tolerance (ms), gas of the verifier, deposit of a request (atoms)
-            24 * 3600, 24 * 3600, 0, 60_000, 5_000, 700_000, 5_000_000,
+            Genesis().ToBigInteger(), verifier, plan.Operator, cash, plan.Profile.Blocks, plan.Profile.Rows, plan.Profile.Operations,
+            // then: longest epoch and clock tolerance (ms), gas of the verifier, deposit of a request
+            plan.ProofDeadline, plan.OperationDeadline, plan.ChallengeWindow, 60_000, 5_000, VerifierGas, plan.RequestDeposit,
         ];
         (Address vault, TransactionReceipt receipt) = await deployer.DeployAsync([.. Artifact("RollupVault"), .. VaultAbi.Constructor.EncodeArguments([configuration])], cancellation);
-        if (spot is { } asset) await deployer.SendAsync(vault, VaultAbi.ListAsset, [EthSpot, asset, SpotUnitsPerLot], cancellation: cancellation);
-        return new DeployedVault(chainId, receipt.BlockNumber, vault, verifier, cash.Value, spot);
+        await deployer.SendAsync(vault, VaultAbi.ListAsset, [EthSpot, spot, SpotUnitsPerLot], cancellation: cancellation);
+
+        Address rows = await Deploy(Artifact("RiskRows"), cancellation);
+        Address parameters = await Deploy([.. Artifact("ParameterRegistry"), .. Parameters()], cancellation);
+        Address upgrades = await Deploy([.. Artifact("Upgrades"), .. UpgradesConstructor.EncodeArguments(
+            vault, (BigInteger)plan.OperationDeadline + plan.ProofDeadline + plan.ChallengeWindow)], cancellation);
+        await Name("setUpgrades", upgrades);
+        var deployed = new DeployedVault(chainId, receipt.BlockNumber, vault, verifier, cash, spot, rows, parameters, upgrades);
+        if (plan.ExitVerifier is { } exitSource)
+        {
+            Address exitVerifier = await Deploy(CompileVerifier(exitSource), cancellation);
+            deployed = deployed with { Exits = await Deploy([.. Artifact("Exits"), .. ExitsConstructor.EncodeArguments(vault, exitVerifier, rows, plan.ExitWindow, VerifierGas)], cancellation) };
+            await Name("setExits", deployed.Exits.Value);
+        }
+
+        if (plan.RowVerifier is not { } rowSource) return deployed;
+        Address rowVerifier = await Deploy(CompileVerifier(rowSource), cancellation), table = await DeployTableAsync(rows, cancellation);
+        object[] rules =
+        [
+            vault, table, rowVerifier, guarantor.Address, plan.Sequencer, plan.ChallengeStake, plan.UrgentDeadline, Math.Max(plan.ChallengeWindow, 1), VerifierGas,
+        ];
+        Address challenges = await Deploy([.. Artifact("Challenges"), .. ChallengesConstructor.EncodeArguments([rules])], cancellation);
+        await Name("setChallenges", challenges);
+        await deployer.SendAsync(cash, TokenAbi.Mint, [guarantor.Address, (BigInteger)plan.Bond], cancellation: cancellation);
+        await guarantor.SendAsync(cash, TokenAbi.Approve, [challenges, (BigInteger)plan.Bond], cancellation: cancellation);
+        await guarantor.SendAsync(challenges, AbiFunction.Parse("depositBond(uint256 amount)"), [(BigInteger)plan.Bond], cancellation: cancellation);
+        return deployed with { RiskTable = table, Challenges = challenges };
+
+        Task Name(string setter, Address contract) => deployer.SendAsync(vault, AbiFunction.Parse($"{setter}(address contract)"), [contract], cancellation: cancellation);
     }
 
     /// <summary>Test tokens for a trader: atoms of cash, lots of ether.</summary>
     internal async Task MintAsync(DeployedVault vault, Address owner, long cash, long spotLots, CancellationToken cancellation)
     {
         await deployer.SendAsync(vault.Cash, TokenAbi.Mint, [owner, (BigInteger)cash], cancellation: cancellation);
-        if (vault.Spot is { } spot && spotLots > 0)
-            await deployer.SendAsync(spot, TokenAbi.Mint, [owner, spotLots * SpotUnitsPerLot], cancellation: cancellation);
+        if (spotLots > 0) await deployer.SendAsync(vault.Spot, TokenAbi.Mint, [owner, spotLots * SpotUnitsPerLot], cancellation: cancellation);
     }
 
     /// <summary>Root of spec 3.4.</summary>
@@ -56,6 +98,32 @@ internal sealed class VaultDeployment(EthereumClient ethereum, Wallet deployer, 
         var tree = new QuadTree(Depth.Account);
         for (ulong account = 0; account < Bound.ReservedAccounts; account++) tree.Set(account, LeafContents.Empty.Hash(AccountIdentity.Reserved));
         return tree.Root;
+    }
+
+    // As contracts/script/RiskTables.sol: three contracts of a STOP and a third of Poseidon's tables each.
+    private async Task<Address> DeployTableAsync(Address rows, CancellationToken cancellation)
+    {
+        byte[] tables = [.. Poseidon.ConstantsOf(4), .. Poseidon.ConstantsOf(16)];
+        var parts = new List<object>();
+        foreach (byte[] part in tables.Chunk((tables.Length + 2) / 3))
+        {
+            int size = part.Length + 1;
+            // PUSH3 size, DUP1, PUSH1 11, RETURNDATASIZE, CODECOPY, RETURNDATASIZE, RETURN: returns what follows.
+            parts.Add(await Deploy([0x62, (byte)(size >> 16), (byte)(size >> 8 & 0xff), (byte)(size & 0xff), 0x80, 0x60, 0x0b, 0x3d, 0x39, 0x3d, 0xf3, 0x00, .. part], cancellation));
+        }
+
+        return await Deploy([.. Artifact("RiskTable"), .. TableConstructor.EncodeArguments(rows, parts.ToArray())], cancellation);
+    }
+
+    // The defaults, each free to move by its own size.
+    private static byte[] Parameters()
+    {
+        const int version = 1, delay = 3_600, interval = 60;
+        var bytes = new byte[RiskParameters.Size];
+        RiskParameters.Default.Encode(bytes);
+        int[] values = [.. bytes.Skip(version).Chunk(4).Select(chunk => BinaryPrimitives.ReadInt32BigEndian(chunk))];
+        object[] rules = [.. values.Select(v => (object)new object[] { v - Math.Abs(v), v + Math.Abs(v), Math.Abs(v), delay, interval, v > 0 })];
+        return ParametersConstructor.EncodeArguments(values.Select(v => (object)v).ToArray(), rules, delay);
     }
 
     private async Task<Address> Deploy(byte[] code, CancellationToken cancellation) => (await deployer.DeployAsync(code, cancellation)).Contract;
@@ -70,6 +138,7 @@ internal sealed class VaultDeployment(EthereumClient ethereum, Wallet deployer, 
 
     private byte[] CompileVerifier(string sourceFile)
     {
+        if (!File.Exists(sourceFile)) throw new CliException($"There is no file {sourceFile}: `prover-bridge keys dev` prints where it made one.");
         var sources = new Dictionary<string, string> { [Path.GetFileName(sourceFile)] = File.ReadAllText(sourceFile) };
         return SolidityCompiler.Compile(repository, sources).TryGetValue("Groth16Verifier", out CompiledContract? verifier)
             ? verifier.Code : throw new CliException($"{sourceFile} holds no contract Groth16Verifier.");

@@ -137,7 +137,7 @@ public sealed record RiskParameters
     }
 
     /// <summary>Writes <see cref="Size"/> bytes.</summary>
-    internal void Encode(Span<byte> to)
+    public void Encode(Span<byte> to)
     {
         to[0] = FormatVersion;
         int at = 1;

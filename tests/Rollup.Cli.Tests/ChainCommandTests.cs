@@ -1,9 +1,12 @@
 using System.Numerics;
+using System.Text.Json.Nodes;
 using Rollup.Api;
 using Rollup.Client.Keys;
 using Rollup.Client.Tests;
 using Rollup.Ethereum;
+using Rollup.Groth16;
 using Rollup.Protocol;
+using Rollup.Risk;
 using Rollup.TestSupport;
 
 namespace Rollup.Cli.Tests;
@@ -43,6 +46,39 @@ public sealed class ChainCommandTests : IDisposable
         (await cli.RunAsync(["register", "--sequencer", fake.Endpoint.ToString(), "--key", "others.json", "--amount", "1", .. place])).Fails("The keys are of 0x");
         const string Nobody = "0x00000000000000000000000000000000000000b7";
         (await cli.RunAsync(["claim", .. place[..2], "--vault", Nobody, .. place[4..]])).Fails("credits(address,uint32) with 0 bytes that do not decode; is it the right contract?");
+    }
+
+    [AnvilFact]
+    public async Task A_local_deployment_is_the_whole_system_as_far_as_it_is_asked_for()
+    {
+        await using AnvilProcess anvil = await AnvilProcess.StartAsync();
+        string verifier = cli.PathOf("Groth16Verifier.sol");
+        await File.WriteAllTextAsync(verifier, SolidityVerifier.Write(KnownKey.Key));
+        string[] deploy = ["local", "deploy", "--rpc", anvil.Endpoint.ToString(), "--profile", "dev", "--verifier", verifier, "--repository", Repository.Root];
+        Outcome wrong = await cli.RunAsync([.. deploy, "--folder", "none", "--urgent-deadline", "0"]);
+        Assert.Equal((Commands.WrongUsage, true), (wrong.Code, wrong.Errors.Contains("--urgent-deadline is at least 1", StringComparison.Ordinal)));
+
+        JsonNode bare = JsonNode.Parse((await cli.RunAsync([.. deploy, "--folder", "bare"])).Succeeds())!;
+        Assert.Null(bare["exits"]);
+        Assert.Null(bare["challenges"]);
+
+        JsonNode whole = JsonNode.Parse((await cli.RunAsync(
+            [.. deploy, "--folder", "whole", "--exit-verifier", verifier, "--row-verifier", verifier, "--exit-window", "77", "--urgent-deadline", "78", "--bond", "79", "--operation-deadline", "80"])).Succeeds())!;
+        Address vault = Of(whole["vault"]), exits = Of(whole["exits"]), challenges = Of(whole["challenges"]);
+        Assert.Equal(exits, await AskAsync<Address>(vault, "exits()(address)"));
+        Assert.Equal(challenges, await AskAsync<Address>(vault, "challenges()(address)"));
+        Assert.Equal(Of(whole["upgrades"]), await AskAsync<Address>(vault, "upgrades()(address)"));
+        Assert.Equal(77, await AskAsync<BigInteger>(exits, "exitWindow()(uint256)"));
+        Assert.Equal(78, await AskAsync<BigInteger>(challenges, "urgentDeadline()(uint256)"));
+        Assert.Equal(79, await AskAsync<BigInteger>(challenges, "bond()(uint256)"));
+        Assert.Equal(80, await AskAsync<BigInteger>(vault, "operationDeadline()(uint256)"));
+        Assert.Equal(Of(whole["riskTable"]), await AskAsync<Address>(challenges, "riskTable()(address)")); // Its constructor holds Poseidon's tables against their hash.
+        Assert.Equal(RiskParameters.Default.Hash(), await AskAsync<byte[]>(Of(whole["parameters"]), "parametersHash()(bytes32)"));
+        using EthereumKey receipts = Wallets.Load(cli.PathOf(Path.Combine("whole", "receipts.keystore.json")), cli.PathOf(Path.Combine("whole", "password")));
+        Assert.True((bool)(await anvil.Client.CallAsync(challenges, ChallengesAbi.IsSequencer, [receipts.Address]))[0]);
+
+        Address Of(JsonNode? address) => Eip55.Parse((string)address!);
+        async Task<T> AskAsync<T>(Address contract, string view) => (T)(await anvil.Client.CallAsync(contract, AbiFunction.Parse(view), []))[0];
     }
 
     [AnvilFact]

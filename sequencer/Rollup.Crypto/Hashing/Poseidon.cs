@@ -24,6 +24,15 @@ public static class Poseidon
         return FirstLane(state);
     }
 
+    /// <summary>The constants of a number of inputs, 32 bytes each, big-endian, as contracts/src/libraries/Poseidon.sol reads them: of each round by lane, then the MDS matrix by rows.</summary>
+    /// <exception cref="ArgumentException">No input, or more than 16.</exception>
+    public static byte[] ConstantsOf(int inputs)
+    {
+        if (inputs is < 1 or > MaxInputs) throw new ArgumentException($"Poseidon takes 1 to {MaxInputs} inputs, got {inputs}.", nameof(inputs));
+        var constants = new PoseidonConstants(inputs + 1);
+        return [.. constants.Round.SelectMany(round => round).Concat(constants.Mds.Cast<Fr>()).SelectMany(element => element.ToBigEndianBytes())];
+    }
+
     /// <summary>Poseidon(2).</summary>
     public static Fr Hash(in Fr a, in Fr b) => FirstLane([Fr.Zero, a, b]);
 
