@@ -9,12 +9,15 @@ public static class ChallengesAbi
     public static readonly AbiFunction ChallengeUnproven = AbiFunction.Parse("challengeUnproven(uint32 batch)");
     public static readonly AbiFunction SettleUnproven = AbiFunction.Parse("settleUnproven(uint32 batch)");
     public static readonly AbiFunction ChallengeRow = AbiFunction.Parse("challengeRow(uint32 batch,bytes riskInputs,uint256 id,uint256[18] row,(uint256[2],uint256[2][2],uint256[2]) proof)");
+    public static readonly AbiFunction ChallengeRiskRoot = AbiFunction.Parse("challengeRiskRoot(uint32 batch,bytes riskInputs)");
     public static readonly AbiFunction ChallengeDoubleReceipt = AbiFunction.Parse($"challengeDoubleReceipt({Receipt} first,bytes firstSignature,{Receipt} second,bytes secondSignature)");
 
     /// <summary>Links are orderHash and time of the committed receipts from that of the receipt to the batch's.</summary>
     public static readonly AbiFunction ChallengeContradictedReceipt =
         AbiFunction.Parse($"challengeContradictedReceipt({Receipt} receipt,bytes signature,uint32 batch,bytes32 previous,(bytes32,uint64)[] links)");
 
+    public static readonly AbiFunction RiskTable = AbiFunction.Parse("riskTable()(address)");
+    public static readonly AbiFunction RowVerifier = AbiFunction.Parse("rowVerifier()(address)");
     public static readonly AbiFunction Vault = AbiFunction.Parse("vault()(address)");
     public static readonly AbiFunction Cash = AbiFunction.Parse("cash()(address)");
     public static readonly AbiFunction Bond = AbiFunction.Parse("bond()(uint256)");
@@ -24,4 +27,14 @@ public static class ChallengesAbi
 
     /// <summary>challenger (zero: none), until in seconds.</summary>
     public static readonly AbiFunction Demands = AbiFunction.Parse("demands(uint32 batch)(address,uint40)");
+}
+
+/// <summary>The contract that works out a risk root (spec 10.4).</summary>
+public static class RiskTableAbi
+{
+    /// <summary>Absorbs rows of a bucket, five at a time, until <c>rows</c> of them or all 16 are.</summary>
+    public static readonly AbiFunction Advance = AbiFunction.Parse("advance(bytes inputs,uint256 bucket,uint256 rows)(uint256)");
+
+    /// <summary>Rows of a bucket absorbed so far.</summary>
+    public static readonly AbiFunction Progress = AbiFunction.Parse("progress(bytes32 inputsHash,uint256 bucket)(uint256)");
 }

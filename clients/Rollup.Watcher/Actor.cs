@@ -19,8 +19,9 @@ internal sealed class Actor(WatcherConfig config, IEthereum ethereum, Wallet wal
     internal async Task<bool> WouldSucceedAsync(Address to, byte[] data, CancellationToken cancellation) => await EstimateAsync(to, data, cancellation) is not null;
 
     /// <summary>Sends what would succeed and is within the limits.</summary>
+    /// <param name="isStep">One of many that lead to an action: it raises no alert of its own.</param>
     /// <returns>Whether it was included and succeeded.</returns>
-    internal async Task<bool> SendAsync(string action, Address to, byte[] data, CancellationToken cancellation)
+    internal async Task<bool> SendAsync(string action, Address to, byte[] data, CancellationToken cancellation, bool isStep = false)
     {
         if (await EstimateAsync(to, data, cancellation) is not { } gas) return false;
         BigInteger price = await PriceAsync(cancellation), most = gas * (100 + GasMarginPercent) / 100 * price;
@@ -36,7 +37,9 @@ internal sealed class Actor(WatcherConfig config, IEthereum ethereum, Wallet wal
             TransactionReceipt receipt = await wallet.SendAsync(to, data, cancellation: cancellation);
             state.Spend(receipt.GasUsed * receipt.EffectiveGasPrice);
             metrics.Acted(action);
-            await alerts.RaiseAsync("action", $"{action} {receipt.TransactionHash}", $"{action} was sent and succeeded in block {receipt.BlockNumber}: transaction {receipt.TransactionHash}");
+            string what = $"{action} was sent and succeeded in block {receipt.BlockNumber}: transaction {receipt.TransactionHash}";
+            if (isStep) log.LogInformation("{What}", what);
+            else await alerts.RaiseAsync("action", $"{action} {receipt.TransactionHash}", what);
             return true;
         }
         catch (TransactionRevertedException error)

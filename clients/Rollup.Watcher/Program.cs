@@ -56,9 +56,12 @@ static async Task<int> RunAsync(WatcherConfig config, bool isJson, CancellationT
     var state = new WatcherState(config.Data);
     var metrics = new WatcherMetrics();
     var alerts = new Alerts(config, state, metrics, TimeProvider.System, log);
-    GossipArchive? archive = config.Gossip is null ? null : new GossipArchive();
-    var watch = new Watch(config, ethereum, state, new Actor(config, ethereum, wallet, state, metrics, alerts, log), alerts, metrics, archive, TimeProvider.System, log);
-    await using GossipNode? node = config.Gossip is { } gossip ? await JoinAsync(config, gossip, archive!, watch, log, cancellation) : null;
+    var archive = new GossipArchive();
+    var actor = new Actor(config, ethereum, wallet, state, metrics, alerts, log);
+    ReceiptGuard? receipts = config.Gossip is { } network
+        ? new ReceiptGuard(config, network.Sequencer, archive, actor, alerts, network.Receipts is { } api ? ReceiptGuard.AskApi(api) : null, TimeProvider.System) : null;
+    var watch = new Watch(config, ethereum, state, actor, alerts, metrics, receipts, TimeProvider.System, log);
+    await using GossipNode? node = config.Gossip is { } gossip ? await JoinAsync(config, gossip, archive, watch, log, cancellation) : null;
 
     WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
     // The configuration file alone decides, not the environment.

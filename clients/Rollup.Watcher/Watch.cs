@@ -16,43 +16,40 @@ namespace Rollup.Watcher;
 /// </summary>
 internal sealed class Watch : IGossipObserver
 {
-    /// <summary>Contradictions and last receipts of batches that wait to be looked at.</summary>
-    private const int MaxWaiting = 4_096;
-
-    /// <summary>Of a batch whose risk inputs are wrong, so many instruments are tried.</summary>
-    private const int MaxRowTries = 4_096;
-
     private readonly WatcherConfig config;
     private readonly IEthereum ethereum;
     private readonly WatcherState state;
     private readonly Actor actor;
     private readonly Alerts alerts;
     private readonly WatcherMetrics metrics;
-    private readonly GossipArchive? archive;
+    private readonly ReceiptGuard? receipts;
     private readonly TimeProvider clock;
     private readonly ILogger log;
     private readonly Pins pins;
 
-    private readonly Queue<GossipContradiction> contradictions = new();
-    private readonly Dictionary<uint, ReceiptHead> committedReceipts = [];
+    private readonly KnownInputs known = new();
 
     private ChainSource source;
     private BatchChain? chain;
     private readonly List<BatchEvents> @checked = [];
     private (uint Batch, CheckFailedException Error, BatchEvidence Evidence)? failed;
+    private RiskChallenge? riskChallenge;
     private string? suspicion;
 
-    internal Watch(WatcherConfig config, IEthereum ethereum, WatcherState state, Actor actor, Alerts alerts, WatcherMetrics metrics, GossipArchive? archive, TimeProvider clock, ILogger log)
+    internal Watch(WatcherConfig config, IEthereum ethereum, WatcherState state, Actor actor, Alerts alerts, WatcherMetrics metrics, ReceiptGuard? receipts, TimeProvider clock, ILogger log)
     {
-        (this.config, this.ethereum, this.state, this.actor, this.alerts, this.metrics, this.archive, this.clock, this.log) = (config, ethereum, state, actor, alerts, metrics, archive, clock, log);
+        (this.config, this.ethereum, this.state, this.actor, this.alerts, this.metrics, this.receipts, this.clock, this.log) = (config, ethereum, state, actor, alerts, metrics, receipts, clock, log);
         pins = new Pins(config.ChainId, config.VerifyingKeyHash is { } hash ? Bytes32.Parse(hash) : null);
         source = NewSource();
     }
 
-    void IGossipObserver.Contradiction(GossipContradiction contradiction)
+    void IGossipObserver.Contradiction(GossipContradiction contradiction) => receipts?.Note(contradiction);
+
+    void IGossipObserver.Risk(RiskInputs inputs) => known.Add(inputs);
+
+    void IGossipObserver.Batch(GossipBatch batch)
     {
-        lock (contradictions)
-            if (contradictions.Count < MaxWaiting) contradictions.Enqueue(contradiction);
+        if (PublicBatch.TryDecode(batch.Data.Span, out PublicBatch data, out _)) known.Add(data.RiskInputs.AsSpan());
     }
 
     /// <summary>Looks until cancelled; what fails is tried again.</summary>
@@ -111,16 +108,16 @@ internal sealed class Watch : IGossipObserver
         if (await SettleAsync(cancellation)) return; // What was read is no longer so.
         if (parameters.IsFrozen) await alerts.RaiseAsync("frozen", "vault", $"the vault is frozen; the last final batch is {parameters.LastFinal}. Owners register their exits now");
         else await GuardAsync(snapshot, parameters, events, cancellation);
-        await ShowContradictionsAsync(cancellation);
+        if (receipts is not null) await receipts.LookAsync(cancellation);
     }
 
     private ChainSource NewSource() => new(ethereum, config.Vault, config.FromBlock, BlockTag.Latest);
 
     private void Restart()
     {
-        (chain, failed, source) = (null, null, NewSource());
+        (chain, failed, riskChallenge, source) = (null, null, null, NewSource());
         @checked.Clear();
-        committedReceipts.Clear();
+        receipts?.Forget();
     }
 
     /// <summary>Runs the action when the same thing is found wrong in two looks from the start: an endpoint's slip accuses nobody.</summary>
@@ -164,7 +161,8 @@ internal sealed class Watch : IGossipObserver
             }
 
             @checked.Add(batch);
-            NoteReceipts(batch.Batch, evidence);
+            known.Add(RiskInputsOf(evidence));
+            receipts?.Note(batch.Batch, evidence);
         }
     }
 
@@ -175,7 +173,11 @@ internal sealed class Watch : IGossipObserver
         if (failed is { } bad)
         {
             await alerts.RaiseAsync("badBatch", $"{bad.Batch} {bad.Error.Message}", $"{bad.Error.Message}. Nothing after it is checked", bad.Batch);
-            if (bad.Error.Check == Check.Risk && bad.Batch > parameters.LastFinal && await ChallengeRowAsync(bad.Batch, bad.Evidence, cancellation)) return;
+            if (bad.Error.Check == Check.Risk && bad.Batch > parameters.LastFinal && config.Challenges is { } judge)
+            {
+                riskChallenge ??= new RiskChallenge(config, ethereum, actor, alerts, log, judge, bad.Batch, RiskInputsOf(bad.Evidence), RiskRootOf(bad.Evidence));
+                if (await riskChallenge.StepAsync(known, cancellation)) return;
+            }
         }
 
         // What is overdue the vault knows best.
@@ -243,55 +245,9 @@ internal sealed class Watch : IGossipObserver
         return settled;
     }
 
-    /// <summary>Challenges risk inputs that are wrong by themselves; a root that does not follow from them takes more transactions, which its alert asks for.</summary>
-    private async Task<bool> ChallengeRowAsync(uint batch, BatchEvidence evidence, CancellationToken cancellation)
-    {
-        if (config.Challenges is not { } challenges || evidence.Commit is not { } commit) return false;
-        var submission = (object[])VaultAbi.CommitBatch.DecodeArguments(commit.Input)[0];
-        var inputs = (byte[])submission[3];
-        int[] ids = RiskInputs.TryDecode(inputs, out RiskInputs decoded, out _) ? [.. decoded.Instruments.Select(t => t.Id).Take(MaxRowTries)] : [1];
-        object[] zeros2 = [BigInteger.Zero, BigInteger.Zero];
-        object proof = new object[] { zeros2, new object[] { zeros2, zeros2 }, zeros2 };
-        object row = Enumerable.Repeat((object)BigInteger.Zero, 18).ToArray();
-        foreach (int id in ids)
-        {
-            byte[] call = ChallengesAbi.ChallengeRow.Encode(batch, inputs, id, row, proof);
-            if (await actor.WouldSucceedAsync(challenges, call, cancellation)) return await actor.SendAsync("challengeRow", challenges, call, cancellation);
-        }
+    private static object[] SubmissionOf(BatchEvidence evidence) => (object[])VaultAbi.CommitBatch.DecodeArguments(evidence.Commit!.Input)[0];
 
-        await alerts.RaiseAsync("badBatch", $"row {batch}", "its risk root does not follow from its inputs: let RiskTable.advance work out the buckets, then call challengeRiskRoot; or prove one wrong row (circuit row) and call challengeRow", batch);
-        return false;
-    }
+    private static byte[] RiskInputsOf(BatchEvidence evidence) => (byte[])SubmissionOf(evidence)[3];
 
-    private void NoteReceipts(uint batch, BatchEvidence evidence)
-    {
-        if (archive is null || committedReceipts.Count >= MaxWaiting) return;
-        var record = (object[])VaultAbi.Batches.DecodeResults(evidence.Record)[0];
-        var head = new ReceiptHead((long)(BigInteger)record[11], Bytes32.FromBytes((byte[])record[12]));
-        if (head.Number > 0) committedReceipts[batch] = head;
-    }
-
-    private async Task ShowContradictionsAsync(CancellationToken cancellation)
-    {
-        if (archive is null || config.Gossip is not { } gossip) return;
-        Fr domain = SettlementDomain.Of(config.ChainId, config.Vault);
-        foreach ((uint batch, ReceiptHead head) in committedReceipts.ToArray())
-        {
-            if (archive.Receipt(head.Number) is not { } receipt) continue;
-            committedReceipts.Remove(batch);
-            if (receipt.Receipt.HashIn(domain) != head.Hash)
-                await alerts.RaiseAsync("receipts", $"{batch}", $"it was committed with another receipt of number {head.Number} than the one that the sequencer signed. Owners of receipts up to there: ask for the committed ones and challenge", batch);
-        }
-
-        while (true)
-        {
-            GossipContradiction? next;
-            lock (contradictions)
-                if (!contradictions.TryDequeue(out next)) return;
-            await alerts.RaiseAsync("receipts", next.What, $"the sequencer contradicts itself: {next.What}. Its words: {Hex.Format(next.First)} and {Hex.Format(next.Second)}");
-            if (config.Challenges is { } challenges && SignedReceipt.TryParse(next.First, out SignedReceipt first) && SignedReceipt.TryParse(next.Second, out SignedReceipt second)
-                && ReceiptEvidence.OfTwo(first, second, domain, gossip.Sequencer) is { } evidence)
-                await actor.SendAsync("challengeDoubleReceipt", challenges, evidence.Call, cancellation);
-        }
-    }
+    private static Fr RiskRootOf(BatchEvidence evidence) => Fr.FromBigInteger((BigInteger)SubmissionOf(evidence)[2]);
 }

@@ -15,9 +15,18 @@ public sealed record SpendingConfig(long EtherGwei, long StakeAtoms = 0, long Ma
 /// <summary>The peer-to-peer network (spec 12), where receipts that contradict each other are found.</summary>
 /// <param name="Sequencer">The key of the receipts.</param>
 /// <param name="Oracles">Addresses of the committee's nodes, by place.</param>
+/// <param name="Receipts">
+/// The sequencer's API, e.g. https://rollup.example/v1/receipts/: asked for committed receipts that the network does not show. It is not trusted: what it says must hash to what was committed.
+/// </param>
 public sealed record WatcherGossip(
     string KeyFile, ImmutableArray<string> Listen, [property: JsonConverter(typeof(AddressConverter))] Address Sequencer, ImmutableArray<string> Peers = default,
-    ImmutableArray<string> Oracles = default, string Node = "node", string? Sidecar = null);
+    ImmutableArray<string> Oracles = default, string Node = "node", string? Sidecar = null, Uri? Receipts = null);
+
+/// <summary>What one row of a risk table is proven with: files of the circuit <c>row</c>, which anybody may publish.</summary>
+/// <param name="ProvingKey">The .zkey file.</param>
+/// <param name="Sha256">Of it, 64 hexadecimal digits.</param>
+/// <param name="Circuit">The circuit's WebAssembly; its native witness library is made beside it once.</param>
+public sealed record WatcherRowProof(string ProvingKey, string Sha256, string Circuit);
 
 /// <summary>The watcher's configuration file. Paths are relative to its folder.</summary>
 /// <param name="Rpc">An L1 endpoint that the operator does not run.</param>
@@ -29,11 +38,13 @@ public sealed record WatcherGossip(
 /// <param name="VerifyingKeyHash">Pins the verifying key, as state-verifier's --vkey-hash.</param>
 /// <param name="UnprovenSeconds">A batch without proof for so long is challenged; 0 = only one that fails a check.</param>
 /// <param name="AlertCommand">Program and arguments; gets each alert as JSON on standard input.</param>
+/// <param name="RowProof">To refute a wrong risk root by one row, where its rows are known; absent = by working out the whole root, which costs some hundred times the gas.</param>
 /// <param name="Listen">Where /metrics and /health answer.</param>
 public sealed record WatcherConfig(
     Uri Rpc, ulong ChainId, [property: JsonConverter(typeof(AddressConverter))] Address Vault, ulong FromBlock, string Data, string Keystore, SpendingConfig Spending,
     [property: JsonConverter(typeof(AddressConverter))] Address? Challenges = null, string? PasswordFile = null, string? VerifyingKeyHash = null, int UnprovenSeconds = 0,
-    ImmutableArray<string> AlertCommand = default, int PollMilliseconds = 5_000, string Listen = "http://127.0.0.1:8095", WatcherGossip? Gossip = null)
+    ImmutableArray<string> AlertCommand = default, int PollMilliseconds = 5_000, string Listen = "http://127.0.0.1:8095", WatcherGossip? Gossip = null,
+    WatcherRowProof? RowProof = null)
 {
     private const int MaxBytes = 1 << 20;
 
@@ -54,6 +65,7 @@ public sealed record WatcherConfig(
                 Data = At(config.Data),
                 Keystore = At(config.Keystore),
                 PasswordFile = config.PasswordFile is { } password ? At(password) : null,
+                RowProof = config.RowProof is { } row ? row with { ProvingKey = At(row.ProvingKey), Circuit = At(row.Circuit) } : null,
                 Gossip = config.Gossip is { } gossip ? gossip with { KeyFile = At(gossip.KeyFile), Sidecar = gossip.Sidecar is { } sidecar ? At(sidecar) : null } : null,
             };
             return config.Validate() is { } problem ? throw new WatcherException($"{path}: {problem}.") : config;
@@ -76,7 +88,9 @@ public sealed record WatcherConfig(
         : UnprovenSeconds < 0 ? "unprovenSeconds: must be 0 or more"
         : PollMilliseconds is < 10 or > 600_000 ? "pollMilliseconds: must be 10 to 600000"
         : !Uri.TryCreate(Listen, UriKind.Absolute, out Uri? listen) || listen.Scheme != "http" ? "listen: must be an http URL"
+        : RowProof is { } row && !(row.Sha256.Length == 64 && row.Sha256.All(char.IsAsciiHexDigit)) ? "rowProof.sha256: must be 64 hexadecimal digits"
         : Gossip is { } gossip && gossip.Listen.IsDefaultOrEmpty ? "gossip.listen: at least one address is needed"
+        : Gossip?.Receipts is { } receipts && (!receipts.IsAbsoluteUri || receipts.Scheme is not ("http" or "https") || !receipts.AbsolutePath.EndsWith('/')) ? "gossip.receipts: must be an http or https URL that ends with /"
         : Gossip is { } g && !g.Oracles.IsDefault && g.Oracles.Any(o => !Address.TryParse(o, out _)) ? "gossip.oracles: must be addresses"
         : null;
 }

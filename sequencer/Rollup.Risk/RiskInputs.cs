@@ -186,7 +186,10 @@ public sealed record RiskInputs(
     /// <exception cref="InvalidOperationException">The inputs are not valid.</exception>
     public byte[] Encode() => Validate() is { } problem ? throw new InvalidOperationException($"Risk inputs: {problem}.") : RiskInputsCodec.Encode(this);
 
-    /// <summary>Reads canonical bytes; false with the reason for anything that <see cref="Encode"/> does not produce.</summary>
+    /// <summary>
+    /// Reads canonical bytes; false with the reason for anything that <see cref="Encode"/> does not produce. Where only instruments are wrong, <paramref name="inputs"/> lists them all the
+    /// same: a challenger has to name one.
+    /// </summary>
     public static bool TryDecode(ReadOnlySpan<byte> bytes, out RiskInputs inputs, out string problem)
     {
         problem = RiskInputsCodec.Decode(bytes, out inputs) ?? inputs.Validate() ?? "";

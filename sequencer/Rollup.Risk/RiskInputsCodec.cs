@@ -59,7 +59,9 @@ internal static class RiskInputsCodec
         return bytes;
     }
 
-    /// <summary>Null, or why the bytes are not of this format; ranges are checked by <see cref="RiskInputs.Validate"/>.</summary>
+    /// <summary>
+    /// Null, or why the bytes are not of this format; ranges are checked by <see cref="RiskInputs.Validate"/>. Where only instruments are wrong, <paramref name="inputs"/> lists them all the same.
+    /// </summary>
     internal static string? Decode(ReadOnlySpan<byte> bytes, out RiskInputs inputs)
     {
         inputs = new RiskInputs(0, default, RiskParameters.Default, [], []);
@@ -91,6 +93,7 @@ internal static class RiskInputsCodec
         int count = BinaryPrimitives.ReadUInt16BigEndian(from.Next(2));
         if (count > RiskInputs.MaxInstruments) return $"{count} instruments exceed {RiskInputs.MaxInstruments}";
         var instruments = ImmutableArray.CreateBuilder<InstrumentInput>(count);
+        string? problem = null;
         for (int i = 0; i < count; i++)
         {
             if (from.Left < LinearSize) return "the bytes end inside the instruments";
@@ -99,7 +102,7 @@ internal static class RiskInputsCodec
             {
                 if (from.Left < OptionSize - LinearSize + 8) return "the bytes end inside the instruments";
                 t = t with { Strike = from.Int64() };
-                if (!Time(from.Int64(), out Timestamp expiresAt)) return $"instrument {t.Id}: the expiry is outside 0..2^44-1";
+                if (!Time(from.Int64(), out Timestamp expiresAt)) problem ??= $"instrument {t.Id}: the expiry is outside 0..2^44-1";
                 t = t with { ExpiresAt = expiresAt };
             }
             else t = t with { Funding = from.Int64() };
@@ -108,7 +111,7 @@ internal static class RiskInputsCodec
 
         if (from.Left != 0) return $"{from.Left} bytes follow the last of {count} instruments";
         inputs = new RiskInputs(batch, observedAt, RiskParameters.Decode(parameters), groups.MoveToImmutable(), instruments.MoveToImmutable()) { Expiries = expiries.MoveToImmutable() };
-        return null;
+        return problem;
     }
 
     private static bool Time(long milliseconds, out Timestamp time)

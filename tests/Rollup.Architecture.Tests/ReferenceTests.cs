@@ -30,8 +30,8 @@ public sealed class ReferenceTests
         ["Rollup.Client"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Api", "Rollup.Ethereum"],
         // Circuits and Proving for `exit`: an owner proves without the bridge.
         ["Rollup.StateVerifier"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Groth16", "Rollup.Circuits", "Rollup.Proving", "Rollup.Ethereum"],
-        // What is watched must not watch itself: Api for its converters alone.
-        ["Rollup.Watcher"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Api", "Rollup.Gossip", "Rollup.StateVerifier", "Rollup.Ethereum"],
+        // What is watched must not watch itself: Api for its converters and the form of a receipt alone. Circuits and Groth16 to prove a wrong row.
+        ["Rollup.Watcher"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Groth16", "Rollup.Circuits", "Rollup.Api", "Rollup.Gossip", "Rollup.StateVerifier", "Rollup.Ethereum"],
         // Groth16 for `keys check`: whoever is to trust a proving key needs neither prover nor bridge. Risk for `risk stress`, which takes a book alone.
         ["Rollup.Cli"] = ["Rollup.Protocol", "Rollup.Crypto", "Rollup.Risk", "Rollup.Groth16", "Rollup.MarketData", "Rollup.Api", "Rollup.Ethereum", "Rollup.Client"],
     };

@@ -21,6 +21,9 @@ internal sealed class CommitDraft
 
     /// <summary>What the vault is told of settled instruments before the commit.</summary>
     public List<(int Instrument, long Payoff)> Settles { get; set; } = [];
+
+    /// <summary>The sequencer's last receipt.</summary>
+    public ReceiptHead Receipts { get; set; }
     public required List<Fr[]> Bounced { get; init; }
     public required ImmutableArray<QueuedDraft> Operations { get; set; }
 
@@ -52,12 +55,14 @@ internal sealed class CommitDraft
 
     public byte[] Encode() => VaultAbi.CommitBatch.Encode((object)new object[]
     {
-        Numbers(Words), C.ToBigInteger(), RiskRoot.ToBigInteger(), RiskInputs, Bounced.Select(o => (object)Numbers(o)).ToArray(), 0, new byte[32], 0, Array.Empty<byte>(),
+        Numbers(Words), C.ToBigInteger(), RiskRoot.ToBigInteger(), RiskInputs, Bounced.Select(o => (object)Numbers(o)).ToArray(),
+        Receipts.Number, Receipts.Hash.ToBytes(), 0, Array.Empty<byte>(),
     });
 
     public CommitDraft Clone() => new()
     {
         Words = [.. Words], Commitment = Commitment, RiskRoot = RiskRoot, RiskInputs = [.. RiskInputs], Bounced = [.. Bounced.Select(o => (Fr[])[.. o])], Operations = Operations, Settles = [.. Settles],
+        Receipts = Receipts,
     };
 
     public static object[] Numbers(IEnumerable<Fr> elements) => [.. elements.Select(e => (object)e.ToBigInteger())];

@@ -1,11 +1,16 @@
 using System.Numerics;
+using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
 using Rollup.Crypto;
 using Rollup.Crypto.Settlement;
 using Rollup.Ethereum;
 using Rollup.Gossip;
+using Rollup.Groth16;
+using Rollup.Groth16.Formats;
 using Rollup.Protocol;
+using Rollup.ProverBridge.Commands;
+using Rollup.Risk;
 using Rollup.StateVerifier.Tests;
 using Rollup.TestSupport;
 
@@ -15,6 +20,7 @@ namespace Rollup.Watcher.Tests;
 public sealed class WatchTests : IDisposable
 {
     private const int WatcherKey = 4, GuarantorKey = 5;
+    private const int LinearInstrument = 39, FlagsOfInstrument = 5; // Size of an instrument's bytes, and where its flags stand.
     private const long Bond = 1_000_000_007, Stake = 5_000_011;
     private static readonly AbiFunction SetChallenges = AbiFunction.Parse("setChallenges(address challenges)");
     private static readonly AbiFunction DepositBond = AbiFunction.Parse("depositBond(uint256 amount)");
@@ -246,6 +252,117 @@ public sealed class WatchTests : IDisposable
         Assert.False(await world.IsFrozenAsync());
     }
 
+    [AnvilFact]
+    public async Task What_is_wrong_with_one_instrument_is_shown_with_it()
+    {
+        await using World world = await World.StartAsync(sequencer.Address);
+        CommitDraft draft = world.Drafts[0].Clone();
+        draft.RiskInputs[^(LinearInstrument - FlagsOfInstrument)] = 0xf0; // Of the last instrument, and of no other.
+        await world.CommitAsync(draft);
+        await Watch(world).LookAsync(2);
+        Assert.True(await world.IsFrozenAsync());
+        Assert.Equal(["badBatch", "action"], Kinds());
+        Assert.Contains("malformed", Alerts()[0], StringComparison.Ordinal);
+        Assert.Contains("challengeRow", Alerts()[1], StringComparison.Ordinal);
+    }
+
+    /// <summary>Nobody shows a row under the root: the contract works it out, in steps, also those of others, also after a restart, and no step beyond the limit.</summary>
+    [AnvilFact]
+    public async Task A_risk_root_whose_rows_are_hidden_is_worked_out_and_refuted()
+    {
+        await using World world = await World.StartAsync(sequencer.Address, isTableReal: true);
+        RiskInputs inputs = Honest.RiskInputsOf(1);
+        inputs = inputs with { Instruments = [.. inputs.Instruments, inputs.Instruments[^1] with { Id = 40 }] }; // Two buckets.
+        RiskInputs hidden = inputs with { Instruments = inputs.Instruments.SetItem(0, inputs.Instruments[0] with { Mark = inputs.Instruments[0].Mark + 777 }) };
+        CommitDraft draft = world.Drafts[0].Clone();
+        (draft.RiskInputs, draft.RiskRoot) = (inputs.Encode(), new RiskTree(RiskRows.From(hidden)).Root);
+        await world.CommitAsync(draft);
+
+        Watched poor = Watch(world, spending: new SpendingConfig(1), name: "poor");
+        await poor.LookAsync(2);
+        Assert.Contains(Alerts(), a => a.Contains("advance would cost", StringComparison.Ordinal));
+        Assert.Equal(0, await world.ProgressAsync(draft.RiskInputs, 0));
+
+        Watched first = Watch(world);
+        await first.LookAsync(4);
+        Assert.Equal(15, await world.ProgressAsync(draft.RiskInputs, 0)); // The first look only suspects.
+        await world.Vault.SendAsAsync(BatchFactory.OwnerOf(9), world.RiskTable, RiskTableAbi.Advance.Encode(draft.RiskInputs, 0, 16)); // Another watcher's.
+        Watched second = Watch(world); // A restart.
+        await second.LookAsync(5);
+        Assert.Equal((16, 16), (await world.ProgressAsync(draft.RiskInputs, 0), await world.ProgressAsync(draft.RiskInputs, 2)));
+        Assert.False(await world.IsFrozenAsync());
+        await second.LookAsync(1);
+        Assert.True(await world.IsFrozenAsync());
+        Assert.Equal(0, await world.AskAsync(world.Challenges, ChallengesAbi.Bond));
+        Assert.Contains("watcher_actions_total{action=\"advance\"} 4\n", second.Metrics.Write(), StringComparison.Ordinal);
+        Assert.Contains("challengeRiskRoot was sent", Alerts()[^1], StringComparison.Ordinal);
+    }
+
+    /// <summary>The root is that of the batch before: the rows are known, so one of them and its proof (made with the real circuit) are enough.</summary>
+    [AnvilFact]
+    public async Task A_wrong_row_that_is_known_is_proven_and_refuted()
+    {
+        KeysCommand.KeySet keys = await KeysCommand.DevelopmentKeysAsync("row", Repository.Root, TextWriter.Null, default);
+        var proof = new WatcherRowProof(keys.Zkey, Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(keys.Zkey))), keys.Wasm);
+        await using World world = await World.StartAsync(
+            sequencer.Address, SnarkJson.ReadVerifyingKey(await File.ReadAllBytesAsync(keys.VerificationKey), keys.VerificationKey), isTableReal: true);
+        await world.CommitAsync(world.Drafts[0]);
+        CommitDraft draft = world.Drafts[1].Clone();
+        draft.RiskRoot = world.Drafts[0].RiskRoot;
+        await world.CommitAsync(draft);
+
+        Watched wrongKey = Watch(world, rowProof: proof with { Sha256 = new string('7', 64) }, name: "wrong key");
+        await wrongKey.LookAsync(2);
+        Assert.Contains(Alerts(), a => a.Contains("has the SHA-256", StringComparison.Ordinal));
+        Assert.False(await world.IsFrozenAsync());
+        Watched watched = Watch(world, rowProof: proof);
+        await watched.LookAsync(2);
+        Assert.True(await world.IsFrozenAsync());
+        Assert.Contains("challengeRow was sent", Alerts()[^1], StringComparison.Ordinal);
+        Assert.Equal(0, await world.AskAsync(world.Challenges, ChallengesAbi.Bond));
+        Assert.Equal(Bond / 2, (BigInteger)(await world.Anvil.Client.CallAsync(world.Challenges, AbiFunction.Parse("credits(address owner)(uint256)"), [AnvilProcess.Key(WatcherKey).Address]))[0]);
+    }
+
+    [AnvilFact]
+    public async Task A_receipt_in_whose_place_another_was_committed_takes_the_bond()
+    {
+        await using World world = await World.StartAsync(sequencer.Address);
+        Receipt one = new ReceiptHead().Next(Bytes32.FromBytes(Keccak.Hash256("one"u8)), 1_723_161_300_001);
+        Receipt promised = HeadOf(one).Next(Bytes32.FromBytes(Keccak.Hash256("promised"u8)), 1_723_161_300_002), other = promised with { OrderHash = Bytes32.FromBytes(Keccak.Hash256("other"u8)) };
+        Receipt last = HeadOf(other).Next(Bytes32.FromBytes(Keccak.Hash256("last"u8)), 1_723_161_300_003);
+        CommitDraft draft = world.Drafts[0].Clone();
+        draft.Receipts = HeadOf(last);
+        await world.CommitAsync(draft);
+
+        // Nobody shows the committed ones, or something else in their place: then nothing can be shown.
+        Watched honest = Watch(world, name: "honest", ask: (number, _) => Task.FromResult<Receipt?>(number switch { 1 => one, 2 => other, _ => last }));
+        honest.Archive.Add(Sign(one));
+        await honest.LookAsync(2);
+        Watched silent = Watch(world, name: "silent", ask: (_, _) => Task.FromResult<Receipt?>(null));
+        Watched lied = Watch(world, name: "lied to", ask: (number, _) => Task.FromResult<Receipt?>(number switch { 2 => promised, _ => last }));
+        foreach (Watched watched in (Watched[])[silent, lied])
+        {
+            watched.Archive.Add(Sign(promised));
+            await watched.LookAsync(2);
+        }
+
+        Assert.Equal(["receipts"], Kinds()); // Of the one that was shown the last.
+        Assert.Equal(Bond, await world.AskAsync(world.Challenges, ChallengesAbi.Bond));
+
+        // The one after it is known by its signature, the contradicted one by the API.
+        Watched told = Watch(world, ask: (number, _) => Task.FromResult<Receipt?>(number == 2 ? other : null));
+        told.Archive.Add(Sign(promised));
+        told.Archive.Add(Sign(last));
+        await told.LookAsync(1);
+        Assert.Equal(["receipts", "receipts", "action"], Kinds());
+        Assert.Contains("challengeContradictedReceipt was sent", Alerts()[^1], StringComparison.Ordinal);
+        Assert.Equal(0, await world.AskAsync(world.Challenges, ChallengesAbi.Bond));
+        Assert.False(await world.IsFrozenAsync());
+
+        SignedReceipt Sign(Receipt receipt) => SignedReceipt.Sign(receipt, world.Vault.Domain, sequencer);
+        ReceiptHead HeadOf(Receipt receipt) => new(receipt.Number, receipt.HashIn(world.Vault.Domain));
+    }
+
     [Fact]
     public void Configurations_that_cannot_be_used_say_why()
     {
@@ -263,6 +380,7 @@ public sealed class WatchTests : IDisposable
         Assert.Equal(Path.Combine(folder.FullName, "data"), Load("").Data);
         foreach ((string more, string problem) in ((string, string)[])[
             (", \"pollMilliseconds\": 1", "pollMilliseconds"), (", \"unprovenSeconds\": -1", "unprovenSeconds"), (", \"listen\": \"https://x\"", "listen"), (", \"surplus\": 1", "surplus"),
+            (", \"rowProof\": { \"provingKey\": \"k\", \"sha256\": \"77\", \"circuit\": \"c\" }", "rowProof.sha256"),
             (", \"gossip\": { \"keyFile\": \"k\", \"listen\": [], \"sequencer\": \"0x5fbdb2315678afecb367f032d93f642f64180aa3\" }", "gossip.listen")])
             Assert.Contains(problem, Assert.Throws<WatcherException>(() => Load(more)).Message, StringComparison.Ordinal);
     }
@@ -272,27 +390,30 @@ public sealed class WatchTests : IDisposable
     /// <summary>What the alert command was given, in order.</summary>
     private string[] Kinds() => [.. Alerts().Select(line => (string)JsonNode.Parse(line)!["kind"]!)];
 
-    private Watched Watch(World world, bool challenges = true, int unprovenSeconds = 0, SpendingConfig? spending = null, string name = "data")
+    private Watched Watch(World world, bool challenges = true, int unprovenSeconds = 0, SpendingConfig? spending = null, string name = "data", WatcherRowProof? rowProof = null,
+        Func<long, CancellationToken, Task<Receipt?>>? ask = null)
     {
         var config = new WatcherConfig(
             world.Anvil.Endpoint, AnvilProcess.ChainId, world.Vault.Address, 0, Path.Combine(folder.FullName, name), "", spending ?? new SpendingConfig(1_000_000_000, Stake),
             challenges ? world.Challenges : null, UnprovenSeconds: unprovenSeconds, AlertCommand: ["/bin/sh", "-c", $"cat >> {AlertFile}"],
-            Gossip: new WatcherGossip("", ["/ip4/127.0.0.1/tcp/0"], sequencer.Address));
+            Gossip: new WatcherGossip("", ["/ip4/127.0.0.1/tcp/0"], sequencer.Address), RowProof: rowProof);
         Assert.Null(config.Validate());
-        return new Watched(world, config);
+        return new Watched(world, config, ask);
     }
 
     private sealed class Watched
     {
-        internal Watched(World world, WatcherConfig config)
+        internal Watched(World world, WatcherConfig config, Func<long, CancellationToken, Task<Receipt?>>? ask)
         {
             State = new WatcherState(config.Data);
             var alerts = new Alerts(config, State, Metrics, TimeProvider.System, NullLogger.Instance);
             var wallet = new Wallet(world.Anvil.Client, AnvilProcess.Key(WatcherKey), Actor.Options(config.Spending) with { PollInterval = TimeSpan.FromMilliseconds(20) });
-            Watch = new Watch(config, world.Anvil.Client, State, new Actor(config, world.Anvil.Client, wallet, State, Metrics, alerts, NullLogger.Instance), alerts, Metrics,
-                new GossipArchive(), TimeProvider.System, NullLogger.Instance);
+            var actor = new Actor(config, world.Anvil.Client, wallet, State, Metrics, alerts, NullLogger.Instance);
+            var receipts = new ReceiptGuard(config, config.Gossip!.Sequencer, Archive, actor, alerts, ask, TimeProvider.System);
+            Watch = new Watch(config, world.Anvil.Client, State, actor, alerts, Metrics, receipts, TimeProvider.System, NullLogger.Instance);
         }
 
+        internal GossipArchive Archive { get; } = new();
         internal WatcherMetrics Metrics { get; } = new();
         internal WatcherState State { get; }
         internal Watch Watch { get; }
@@ -308,34 +429,42 @@ public sealed class WatchTests : IDisposable
     {
         internal const int UrgentDeadline = 600;
 
-        private World(AnvilProcess anvil, LocalVault vault, Address challenges) =>
-            (Anvil, Vault, Challenges, Drafts) = (anvil, vault, challenges, Honest.Make(vault.Domain).Drafts);
+        private World(AnvilProcess anvil, LocalVault vault, Address challenges, Address riskTable) =>
+            (Anvil, Vault, Challenges, RiskTable, Drafts) = (anvil, vault, challenges, riskTable, Honest.Make(vault.Domain).Drafts);
 
         internal AnvilProcess Anvil { get; }
         internal LocalVault Vault { get; }
         internal Address Challenges { get; }
+        internal Address RiskTable { get; }
         internal IReadOnlyList<CommitDraft> Drafts { get; }
 
-        internal static async Task<World> StartAsync(Address sequencer)
+        /// <param name="row">Key of the verifier of rows; null = any contract stands for it.</param>
+        /// <param name="isTableReal">Else a contract stands for the risk table that gives the contract of rows, whatever it is asked.</param>
+        internal static async Task<World> StartAsync(Address sequencer, VerifyingKey? row = null, bool isTableReal = false)
         {
             AnvilProcess anvil = await LocalVault.StartChainAsync();
             LocalVault vault = await LocalVault.DeployAsync(anvil, Honest.Profile, KnownKey.Key);
             using Wallet deployer = anvil.Wallet(0);
             using Wallet guarantor = anvil.Wallet(GuarantorKey);
             using Wallet watcher = anvil.Wallet(WatcherKey);
-            Address rows = (await deployer.DeployAsync(CompiledContracts.RiskRows.Code)).Contract;
-            // Nothing here proves a row or works out a root: a contract that answers with `rows` whatever it is asked stands for the risk table, any for the verifier of rows.
-            Address table = (await deployer.DeployAsync([.. Convert.FromHexString("601d8060093d393df3"), 0x73, .. rows.ToBytes(), .. Convert.FromHexString("60005260206000f3")])).Contract;
-            object[] configuration = [vault.Address, table, vault.Cash, guarantor.Address, sequencer, Stake, UrgentDeadline, 100, 700_000];
+            Address rows = await DeployAsync(CompiledContracts.RiskRows.Code);
+            Address verifier = row is null ? vault.Cash : await DeployAsync(CompiledContracts.VerifierOf(row).Code);
+            Address table = isTableReal ? await LocalVault.DeployRiskTableAsync(deployer, rows)
+                : await DeployAsync([.. Convert.FromHexString("601d8060093d393df3"), 0x73, .. rows.ToBytes(), .. Convert.FromHexString("60005260206000f3")]);
+            object[] configuration = [vault.Address, table, verifier, guarantor.Address, sequencer, Stake, UrgentDeadline, 100, 700_000];
             AbiFunction constructor = AbiFunction.Parse("constructor((address,address,address,address,address,uint256,uint64,uint64,uint64) configuration)");
-            Address challenges = (await deployer.DeployAsync([.. CompiledContracts.Challenges.Code, .. constructor.EncodeArguments([configuration])])).Contract;
+            Address challenges = await DeployAsync([.. CompiledContracts.Challenges.Code, .. constructor.EncodeArguments([configuration])]);
             await deployer.SendAsync(vault.Address, SetChallenges, [challenges]);
             foreach ((Wallet owner, long amount) in ((Wallet, long)[])[(guarantor, Bond), (watcher, 10 * Stake)]) await deployer.SendAsync(vault.Cash, TokenAbi.Mint, [owner.Address, amount]);
             await guarantor.SendAsync(vault.Cash, TokenAbi.Approve, [challenges, Bond]);
             await guarantor.SendAsync(challenges, DepositBond, [Bond]);
             for (int account = 2; account <= 5; account++) await vault.RegisterAsync(account, account switch { 2 => 9_000_000_001, 3 => 8_000_000_002, 4 => 7_000_000_003, _ => 6_000_000_004 });
-            return new World(anvil, vault, challenges);
+            return new World(anvil, vault, challenges, table);
+
+            async Task<Address> DeployAsync(byte[] code) => (await deployer.DeployAsync(code)).Contract;
         }
+
+        internal async Task<int> ProgressAsync(byte[] inputs, int bucket) => (int)(BigInteger)(await Anvil.Client.CallAsync(RiskTable, RiskTableAbi.Progress, [Keccak.Hash256(inputs), bucket]))[0];
 
         internal async Task CommitAsync(CommitDraft draft)
         {
@@ -348,8 +477,7 @@ public sealed class WatchTests : IDisposable
         {
             Fr z = PublicData.EvaluationPoint(draft.C, draft.Words);
             byte[] proof = KnownKey.Forge([draft.C, PublicData.Evaluate(draft.Words, z), z, draft.RiskRoot]).ToEvmWords();
-            object[] w = [.. proof.Chunk(32).Select(word => (object)new BigInteger(word, isUnsigned: true, isBigEndian: true))];
-            return SendAsync(VaultAbi.ProveBatch.Encode(batch, new object[] { new[] { w[0], w[1] }, new object[] { new[] { w[2], w[3] }, new[] { w[4], w[5] } }, new[] { w[6], w[7] } }));
+            return SendAsync(VaultAbi.ProveBatch.Encode(batch, VerifierAbi.Proof(proof)));
         }
 
         internal async Task<bool> IsFrozenAsync() => (bool)(await Anvil.Client.CallAsync(Vault.Address, VaultAbi.Frozen, []))[0];
