@@ -30,6 +30,9 @@ public static class VaultAbi
     public static readonly AbiFunction Freeze = AbiFunction.Parse("freeze()");
     public static readonly AbiFunction ListAsset = AbiFunction.Parse("listAsset(uint32 asset,address token,uint96 unitsPerLot)");
 
+    /// <summary>Which circuit the next batch is of: verifier, blocks, rows, operations, version.</summary>
+    public static readonly AbiFunction Circuit = AbiFunction.Parse("circuit()((address,uint16,uint16,uint16,uint32))");
+
     public static readonly AbiFunction Domain = AbiFunction.Parse("domain()(uint256)");
     public static readonly AbiFunction GenesisRoot = AbiFunction.Parse("genesisRoot()(uint256)");
     public static readonly AbiFunction Verifier = AbiFunction.Parse("verifier()(address)");
@@ -67,6 +70,9 @@ public static class VaultAbi
     /// <summary>The contract by which the vault is left once it is frozen (<see cref="ExitsAbi"/>); 0 until it is set.</summary>
     public static readonly AbiFunction Exits = AbiFunction.Parse("exits()(address)");
 
+    /// <summary>The contract by which its circuit changes (<see cref="UpgradesAbi"/>); 0 until it is set.</summary>
+    public static readonly AbiFunction Upgrades = AbiFunction.Parse("upgrades()(address)");
+
     /// <summary>q_index of spec 6.2.</summary>
     public static readonly AbiFunction QueuePrefix = AbiFunction.Parse("queuePrefix(uint40 index)(bytes32)");
 
@@ -75,6 +81,10 @@ public static class VaultAbi
     public static readonly AbiEvent BatchCommitted = AbiEvent.Parse("BatchCommitted(uint32 indexed batch,uint256 newRoot,uint256 riskRoot,bytes32 dataHash)");
     public static readonly AbiEvent BatchProven = AbiEvent.Parse("BatchProven(uint32 indexed batch)");
     public static readonly AbiEvent BatchFinalized = AbiEvent.Parse("BatchFinalized(uint32 indexed batch,uint256 root)");
+
+    /// <summary>Of the constructor and of every upgrade: verifier, blocks, rows, operations, version.</summary>
+    public static readonly AbiEvent CircuitChanged = AbiEvent.Parse("CircuitChanged((address,uint16,uint16,uint16,uint32) circuit)");
+
     public static readonly AbiEvent VaultFroze = AbiEvent.Parse("Frozen(uint8 indexed reason,uint32 batch,uint40 operation)");
 
     /// <summary>Every error that the vault's own code can revert with.</summary>

@@ -5,10 +5,10 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
-using Rollup.Crypto.Settlement;
 using Rollup.Ethereum;
 using Rollup.Gossip;
 using Rollup.Protocol;
+using Rollup.StateVerifier.Checks;
 using Rollup.Watcher;
 
 var file = new Option<string>("--config") { Description = "The configuration file.", Required = true, Recursive = true };
@@ -56,12 +56,26 @@ static async Task<int> RunAsync(WatcherConfig config, bool isJson, CancellationT
     var state = new WatcherState(config.Data);
     var metrics = new WatcherMetrics();
     var alerts = new Alerts(config, state, metrics, TimeProvider.System, log);
-    var archive = new GossipArchive();
     var actor = new Actor(config, ethereum, wallet, state, metrics, alerts, log);
     ReceiptGuard? receipts = config.Gossip is { } network
-        ? new ReceiptGuard(config, network.Sequencer, archive, actor, alerts, network.Receipts is { } api ? ReceiptGuard.AskApi(api) : null, TimeProvider.System) : null;
-    var watch = new Watch(config, ethereum, state, actor, alerts, metrics, receipts, TimeProvider.System, log);
-    await using GossipNode? node = config.Gossip is { } gossip ? await JoinAsync(config, gossip, archive, watch, log, cancellation) : null;
+        ? new ReceiptGuard(config, network.Sequencer, actor, alerts, network.Receipts is { } api ? ReceiptGuard.AskApi(api) : null, TimeProvider.System) : null;
+    Watch watch = null!;
+    GossipNode? node = null;
+    watch = new Watch(config, ethereum, state, actor, alerts, metrics, receipts, config.Gossip is { } gossip ? JoinAsync : null, TimeProvider.System, log);
+
+    async Task JoinAsync(VaultCircuit circuit, CancellationToken cancellation)
+    {
+        if (node is { } before)
+        {
+            node = null;
+            await before.DisposeAsync();
+        }
+
+        IReadOnlyList<Address> oracles = gossip.Oracles.IsDefault ? [] : [.. gossip.Oracles.Select(Address.Parse)];
+        var rules = new GossipRules(circuit.Domain, config.ChainId, config.Vault, gossip.Sequencer, oracles);
+        node = new GossipNode(rules, new SidecarGossip(gossip.Node, gossip.Sidecar ?? SidecarGossip.DefaultScript(), TimeProvider.System, log), receipts!.Archive, watch, TimeProvider.System, log);
+        await node.StartAsync(gossip.KeyFile, gossip.Listen, gossip.Peers.IsDefault ? [] : gossip.Peers, cancellation);
+    }
 
     WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
     // The configuration file alone decides, not the environment.
@@ -80,14 +94,6 @@ static async Task<int> RunAsync(WatcherConfig config, bool isJson, CancellationT
     Console.WriteLine($"ready {string.Join(' ', app.Urls)}");
     using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, app.Lifetime.ApplicationStopping);
     await watch.RunAsync(stop.Token);
+    if (node is not null) await node.DisposeAsync();
     return 0;
-}
-
-static async Task<GossipNode> JoinAsync(WatcherConfig config, WatcherGossip gossip, GossipArchive archive, Watch watch, ILogger log, CancellationToken cancellation)
-{
-    IReadOnlyList<Address> oracles = gossip.Oracles.IsDefault ? [] : [.. gossip.Oracles.Select(Address.Parse)];
-    var rules = new GossipRules(SettlementDomain.Of(config.ChainId, config.Vault), config.ChainId, config.Vault, gossip.Sequencer, oracles);
-    var node = new GossipNode(rules, new SidecarGossip(gossip.Node, gossip.Sidecar ?? SidecarGossip.DefaultScript(), TimeProvider.System, log), archive, watch, TimeProvider.System, log);
-    await node.StartAsync(gossip.KeyFile, gossip.Listen, gossip.Peers.IsDefault ? [] : gossip.Peers, cancellation);
-    return node;
 }

@@ -7,6 +7,7 @@ using Rollup.Ethereum;
 using Rollup.Gossip;
 using Rollup.Protocol;
 using Rollup.StateVerifier.Chain;
+using Rollup.StateVerifier.Checks;
 
 namespace Rollup.Watcher;
 
@@ -14,10 +15,9 @@ namespace Rollup.Watcher;
 /// Holds receipts that the sequencer signed against each other and against what batches were committed with, and challenges what contradicts (spec 10.5). The committed receipts are followed back from
 /// the one that the batch names, each known by its hash: so it does not matter who shows them.
 /// </summary>
-/// <param name="archive">What the network shows.</param>
 /// <param name="ask">A committed receipt that it does not show, as whoever says; null if there is none. Null where nobody is asked.</param>
 internal sealed class ReceiptGuard(
-    WatcherConfig config, Address sequencer, GossipArchive archive, Actor actor, Alerts alerts, Func<long, CancellationToken, Task<Receipt?>>? ask, TimeProvider clock)
+    WatcherConfig config, Address sequencer, Actor actor, Alerts alerts, Func<long, CancellationToken, Task<Receipt?>>? ask, TimeProvider clock)
 {
     /// <summary>Contradictions and batches that wait to be looked at.</summary>
     private const int MaxWaiting = 512;
@@ -27,10 +27,22 @@ internal sealed class ReceiptGuard(
 
     private static readonly TimeSpan AskPause = TimeSpan.FromMinutes(1);
 
-    private readonly Fr domain = SettlementDomain.Of(config.ChainId, config.Vault);
-    private readonly Queue<GossipContradiction> contradictions = new();
+    private readonly Queue<(GossipContradiction Contradiction, VaultCircuit? Circuit)> contradictions = new();
     private readonly SortedDictionary<uint, Committed> committed = [];
     private long lastNumber;
+    private volatile VaultCircuit? circuit;
+
+    /// <summary>What the network of the present circuit shows.</summary>
+    internal GossipArchive Archive { get; private set; } = new();
+
+    /// <summary>From now on receipts are those that are signed for this circuit: those of another have another domain, and are in another network.</summary>
+    internal void Follow(VaultCircuit present)
+    {
+        if (circuit?.Version == present.Version) return;
+        if (circuit is not null) Archive = new GossipArchive();
+        circuit = present;
+        committed.Clear();
+    }
 
     /// <summary>Asks a sequencer's API.</summary>
     internal static Func<long, CancellationToken, Task<Receipt?>> AskApi(Uri receipts)
@@ -54,17 +66,18 @@ internal sealed class ReceiptGuard(
     internal void Note(GossipContradiction contradiction)
     {
         lock (contradictions)
-            if (contradictions.Count < MaxWaiting) contradictions.Enqueue(contradiction);
+            if (contradictions.Count < MaxWaiting) contradictions.Enqueue((contradiction, circuit));
     }
 
     /// <summary>A batch was committed; batches come in order.</summary>
-    internal void Note(uint batch, BatchEvidence evidence)
+    /// <param name="of">The circuit that it is of.</param>
+    internal void Note(uint batch, VaultCircuit of, BatchEvidence evidence)
     {
         var record = (object[])VaultAbi.Batches.DecodeResults(evidence.Record)[0];
         var head = new ReceiptHead((long)(BigInteger)record[11], Bytes32.FromBytes((byte[])record[12]));
         if (head.Number > lastNumber)
         {
-            committed[batch] = new Committed(head, Math.Max(lastNumber, head.Number - MaxLinks));
+            if (of.Version == circuit?.Version) committed[batch] = new Committed(head, Math.Max(lastNumber, head.Number - MaxLinks));
             lastNumber = head.Number;
         }
 
@@ -80,17 +93,19 @@ internal sealed class ReceiptGuard(
 
     internal async Task LookAsync(CancellationToken cancellation)
     {
+        if (circuit is null) return;
         foreach ((uint batch, Committed waiting) in committed.ToArray())
             if (await HoldAgainstAsync(batch, waiting, cancellation)) committed.Remove(batch);
 
         while (true)
         {
-            GossipContradiction? next;
+            (GossipContradiction Contradiction, VaultCircuit? Circuit) noted;
             lock (contradictions)
-                if (!contradictions.TryDequeue(out next)) return;
+                if (!contradictions.TryDequeue(out noted)) return;
+            (GossipContradiction next, VaultCircuit of) = (noted.Contradiction, noted.Circuit ?? circuit!);
             await alerts.RaiseAsync("receipts", next.What, $"the sequencer contradicts itself: {next.What}. Its words: {Hex.Format(next.First)} and {Hex.Format(next.Second)}");
             if (config.Challenges is { } challenges && SignedReceipt.TryParse(next.First, out SignedReceipt first) && SignedReceipt.TryParse(next.Second, out SignedReceipt second)
-                && ReceiptEvidence.OfTwo(first, second, domain, sequencer) is { } evidence)
+                && ReceiptEvidence.OfTwo(first, second, of.Domain, sequencer, of.Version) is { } evidence)
                 await actor.SendAsync("challengeDoubleReceipt", challenges, evidence.Call, cancellation);
         }
     }
@@ -102,14 +117,14 @@ internal sealed class ReceiptGuard(
         while (waiting.Next.Number > waiting.Floor)
         {
             (long number, Bytes32 hash) = (waiting.Next.Number, waiting.Next.Hash);
-            SignedReceipt? shown = archive.Receipt(number);
-            bool contradicts = shown is { } s && s.Receipt.HashIn(domain) != hash;
+            SignedReceipt? shown = Archive.Receipt(number);
+            bool contradicts = shown is { } s && s.Receipt.HashIn(Domain) != hash;
             if (contradicts)
                 await alerts.RaiseAsync("receipts", $"{batch} {number}", $"it was committed with another receipt of number {number} than the one that the sequencer signed: {Hex.Format(shown!.Value.ToBytes())}. "
                     + (ask is null ? "The challenge needs the committed one: name the sequencer's API as gossip.receipts" : "The challenge is sent as soon as the sequencer shows the committed one"), batch);
 
             Receipt? link = shown is { } same && !contradicts ? same.Receipt : null;
-            if (link is null && mayAsk && (contradicts || HasOlder(waiting)) && await ask!(number, cancellation) is { } told && told.Number == number && told.HashIn(domain) == hash) link = told;
+            if (link is null && mayAsk && (contradicts || HasOlder(waiting)) && await ask!(number, cancellation) is { } told && told.Number == number && told.HashIn(Domain) == hash) link = told;
             if (link is not { } known)
             {
                 if (mayAsk) waiting.AskFrom = clock.GetUtcNow() + AskPause;
@@ -126,16 +141,18 @@ internal sealed class ReceiptGuard(
 
     private async Task<bool> ChallengeAsync(uint batch, Committed waiting, SignedReceipt receipt, CancellationToken cancellation)
     {
-        if (config.Challenges is { } challenges && ReceiptEvidence.Against(receipt, batch, waiting.Head, waiting.Links, domain, sequencer) is { } evidence)
+        if (config.Challenges is { } challenges && ReceiptEvidence.Against(receipt, batch, waiting.Head, waiting.Links, Domain, sequencer, circuit!.Version) is { } evidence)
             await actor.SendAsync("challengeContradictedReceipt", challenges, evidence.Call, cancellation);
         return true; // One is enough for the bond.
     }
+
+    private Fr Domain => circuit!.Domain;
 
     // Nobody is asked for links to nothing.
     private bool HasOlder(Committed waiting)
     {
         for (long number = waiting.Next.Number - 1; number > waiting.Floor; number--)
-            if (archive.Receipt(number) is not null) return true;
+            if (Archive.Receipt(number) is not null) return true;
         return false;
     }
 

@@ -23,6 +23,7 @@ internal sealed class Watch : IGossipObserver
     private readonly Alerts alerts;
     private readonly WatcherMetrics metrics;
     private readonly ReceiptGuard? receipts;
+    private readonly Func<VaultCircuit, CancellationToken, Task>? join;
     private readonly TimeProvider clock;
     private readonly ILogger log;
     private readonly Pins pins;
@@ -36,10 +37,15 @@ internal sealed class Watch : IGossipObserver
     private RiskChallenge? riskChallenge;
     private string? suspicion;
 
-    internal Watch(WatcherConfig config, IEthereum ethereum, WatcherState state, Actor actor, Alerts alerts, WatcherMetrics metrics, ReceiptGuard? receipts, TimeProvider clock, ILogger log)
+    // The version of the circuit in whose network this watcher takes part.
+    private uint? joined;
+
+    /// <param name="join">Takes part in the network of a circuit (its topics and signatures are of the domain) in place of the one before; null: in none.</param>
+    internal Watch(WatcherConfig config, IEthereum ethereum, WatcherState state, Actor actor, Alerts alerts, WatcherMetrics metrics, ReceiptGuard? receipts,
+        Func<VaultCircuit, CancellationToken, Task>? join, TimeProvider clock, ILogger log)
     {
-        (this.config, this.ethereum, this.state, this.actor, this.alerts, this.metrics, this.receipts, this.clock, this.log) = (config, ethereum, state, actor, alerts, metrics, receipts, clock, log);
-        pins = new Pins(config.ChainId, config.VerifyingKeyHash is { } hash ? Bytes32.Parse(hash) : null);
+        (this.config, this.ethereum, this.state, this.actor, this.alerts, this.metrics, this.receipts, this.join, this.clock, this.log) = (config, ethereum, state, actor, alerts, metrics, receipts, join, clock, log);
+        pins = new Pins(config.ChainId, [.. config.VerifyingKeyHashes.Select(Bytes32.Parse)]);
         source = NewSource();
     }
 
@@ -65,7 +71,7 @@ internal sealed class Watch : IGossipObserver
             {
                 return;
             }
-            catch (Exception error) when (error is EthereumException or OperationCanceledException)
+            catch (Exception error) when (error is EthereumException or GossipException or TimeoutException or OperationCanceledException)
             {
                 metrics.Failed(error.Message);
                 log.LogWarning("This look failed: {Problem}", error.Message);
@@ -86,6 +92,7 @@ internal sealed class Watch : IGossipObserver
             snapshot = await source.ReadSnapshotAsync(null, cancellation);
             parameters = VaultParameters.From(snapshot, pins);
             events = VaultEvents.From(snapshot, parameters);
+            receipts?.Follow(parameters.Circuit);
             await CheckAsync(snapshot, parameters, events, cancellation);
             await source.ConfirmAsync(snapshot, cancellation);
         }
@@ -103,12 +110,16 @@ internal sealed class Watch : IGossipObserver
             return;
         }
 
+        await TellUpgradesAsync(snapshot, parameters, cancellation);
         long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         metrics.Looked(snapshot.Head.Number, events.Batches.Count, @checked.Count, parameters.LastFinal, parameters.IsFrozen, state.Spent, now);
         if (await SettleAsync(cancellation)) return; // What was read is no longer so.
         if (parameters.IsFrozen) await alerts.RaiseAsync("frozen", "vault", $"the vault is frozen; the last final batch is {parameters.LastFinal}. Owners register their exits now");
         else await GuardAsync(snapshot, parameters, events, cancellation);
         if (receipts is not null) await receipts.LookAsync(cancellation);
+        if (join is null || joined == parameters.Circuit.Version) return;
+        await join(parameters.Circuit, cancellation);
+        joined = parameters.Circuit.Version;
     }
 
     private ChainSource NewSource() => new(ethereum, config.Vault, config.FromBlock, BlockTag.Latest);
@@ -142,7 +153,7 @@ internal sealed class Watch : IGossipObserver
         if (failed is { } bad && (bad.Batch > events.Batches.Count || bad.Evidence.Commit?.Hash != events.Batches[(int)bad.Batch - 1].Committed.TransactionHash)) Restart();
         if (failed is not null) return;
         if (chain is null) chain = new BatchChain(parameters, events, new HashSet<int>());
-        else chain.GoOn(events);
+        else chain.GoOn(parameters, events);
         foreach (BatchEvents batch in events.Batches.Skip(@checked.Count))
         {
             BatchEvidence evidence = await source.ReadBatchAsync(snapshot, batch, cancellation);
@@ -162,11 +173,24 @@ internal sealed class Watch : IGossipObserver
 
             @checked.Add(batch);
             known.Add(RiskInputsOf(evidence));
-            receipts?.Note(batch.Batch, evidence);
+            receipts?.Note(batch.Batch, parameters.CircuitAt(batch.Committed), evidence);
         }
     }
 
     private static bool IsSame(BatchEvents one, BatchEvents other) => one.Committed.BlockHash == other.Committed.BlockHash && one.Committed.TransactionHash == other.Committed.TransactionHash;
+
+    /// <summary>Whoever does not want the next circuit has to know of it while there is time to leave.</summary>
+    private async Task TellUpgradesAsync(VaultSnapshot snapshot, VaultParameters parameters, CancellationToken cancellation)
+    {
+        foreach (VaultCircuit circuit in parameters.Circuits.Skip(1))
+            await alerts.RaiseAsync("upgrade", $"{circuit.Version}", $"since block {circuit.Since.BlockNumber} batches are of circuit version {circuit.Version}: profile {circuit.Profile.Name}, verifying key {circuit.KeyHash}");
+        var upgrades = (Address)(await ethereum.CallAsync(config.Vault, VaultAbi.Upgrades, [], snapshot.Head.Number, cancellation))[0];
+        if (upgrades.IsZero) return;
+        var proposed = Bytes32.FromBytes((byte[])(await ethereum.CallAsync(upgrades, UpgradesAbi.Proposed, [], snapshot.Head.Number, cancellation))[0]);
+        if (proposed == default) return;
+        var from = (BigInteger)(await ethereum.CallAsync(upgrades, UpgradesAbi.From, [], snapshot.Head.Number, cancellation))[0];
+        await alerts.RaiseAsync("upgrade", $"{proposed} {from}", $"another circuit is proposed, {proposed}, and may be in force from second {from}: look at it, and leave before if you do not want it");
+    }
 
     private async Task GuardAsync(VaultSnapshot snapshot, VaultParameters parameters, VaultEvents events, CancellationToken cancellation)
     {

@@ -35,20 +35,21 @@ public sealed record WatcherRowProof(string ProvingKey, string Sha256, string Ci
 /// <param name="Keystore">Its own key, with some ether, and cash for stakes; nobody else may send with it.</param>
 /// <param name="Challenges">The contract of challenges; absent = it only freezes.</param>
 /// <param name="PasswordFile">Of the keystore; absent = the terminal is asked.</param>
-/// <param name="VerifyingKeyHash">Pins the verifying key, as state-verifier's --vkey-hash.</param>
+/// <param name="VerifyingKeyHashes">Pins the verifying keys of all circuits that the vault had, as state-verifier's --vkey-hash; absent = they are taken as L1 has them.</param>
 /// <param name="UnprovenSeconds">A batch without proof for so long is challenged; 0 = only one that fails a check.</param>
 /// <param name="AlertCommand">Program and arguments; gets each alert as JSON on standard input.</param>
 /// <param name="RowProof">To refute a wrong risk root by one row, where its rows are known; absent = by working out the whole root, which costs some hundred times the gas.</param>
 /// <param name="Listen">Where /metrics and /health answer.</param>
 public sealed record WatcherConfig(
     Uri Rpc, ulong ChainId, [property: JsonConverter(typeof(AddressConverter))] Address Vault, ulong FromBlock, string Data, string Keystore, SpendingConfig Spending,
-    [property: JsonConverter(typeof(AddressConverter))] Address? Challenges = null, string? PasswordFile = null, string? VerifyingKeyHash = null, int UnprovenSeconds = 0,
+    [property: JsonConverter(typeof(AddressConverter))] Address? Challenges = null, string? PasswordFile = null, ImmutableArray<string> VerifyingKeyHashes = default, int UnprovenSeconds = 0,
     ImmutableArray<string> AlertCommand = default, int PollMilliseconds = 5_000, string Listen = "http://127.0.0.1:8095", WatcherGossip? Gossip = null,
     WatcherRowProof? RowProof = null)
 {
     private const int MaxBytes = 1 << 20;
 
     public ImmutableArray<string> AlertCommand { get; init; } = AlertCommand.IsDefault ? [] : AlertCommand;
+    public ImmutableArray<string> VerifyingKeyHashes { get; init; } = VerifyingKeyHashes.IsDefault ? [] : VerifyingKeyHashes;
 
     /// <summary>Reads and checks a file.</summary>
     /// <exception cref="WatcherException">It cannot be read, or breaks a rule; the message names file and member.</exception>
@@ -85,6 +86,7 @@ public sealed record WatcherConfig(
         !Rpc.IsAbsoluteUri || Rpc.Scheme is not ("http" or "https") ? "rpc: must be an http or https URL"
         : Vault.IsZero ? "vault: the address is zero"
         : Spending.EtherGwei < 0 || Spending.StakeAtoms < 0 || Spending.MaxFeeGwei < 1 ? "spending: limits are not negative, maxFeeGwei is at least 1"
+        : VerifyingKeyHashes.Any(h => h.Length != 2 + 2 * Bytes32.Size || !h.StartsWith("0x", StringComparison.Ordinal) || !h[2..].All(char.IsAsciiHexDigit)) ? "verifyingKeyHashes: must be 0x and 64 hexadecimal digits each"
         : UnprovenSeconds < 0 ? "unprovenSeconds: must be 0 or more"
         : PollMilliseconds is < 10 or > 600_000 ? "pollMilliseconds: must be 10 to 600000"
         : !Uri.TryCreate(Listen, UriKind.Absolute, out Uri? listen) || listen.Scheme != "http" ? "listen: must be an http URL"

@@ -6,7 +6,7 @@ import {IExitVerifier} from "./interfaces/IExitVerifier.sol";
 import {IRollupVault} from "./interfaces/IRollupVault.sol";
 
 /// @title The only way by which the vault's circuit changes: proposed by the vault's owner, activated after a time in which everybody
-/// can leave by forced requests (spec 6.11).
+/// can leave by forced requests (spec 6.11). Versions only rise: what was signed for a version is void from its end on, and never valid again.
 contract Upgrades {
     struct Upgrade {
         IRollupVault.Circuit circuit;
@@ -28,6 +28,7 @@ contract Upgrades {
 
     error WindowTooShort(uint256 window, uint256 least);
     error NotOwner(address caller);
+    error VersionNotGreater(uint32 version, uint32 current);
     error NotProposed(bytes32 hash, bytes32 proposed);
     error TooEarly(uint256 from);
 
@@ -46,6 +47,9 @@ contract Upgrades {
 
     /// @notice Begins the time in which users may leave; replaces an earlier proposal.
     function propose(Upgrade calldata upgrade) external onlyOwner {
+        (uint32 version, uint32 current) = (upgrade.circuit.version, vault.circuit().version);
+        require(version > current, VersionNotGreater(version, current));
+
         proposed = keccak256(abi.encode(upgrade));
         from = block.timestamp + window;
         emit UpgradeProposed(upgrade, from);

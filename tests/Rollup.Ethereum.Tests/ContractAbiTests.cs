@@ -14,7 +14,7 @@ public sealed class ContractAbiTests
         string[] declared = Declared(CompiledContracts.Vault);
         Assert.Empty(Used(typeof(VaultAbi)).Except(declared));
         Assert.Equal(declared.Where(d => d.StartsWith("error ", StringComparison.Ordinal)), VaultAbi.Errors.Select(e => $"error {e}").Order(StringComparer.Ordinal));
-        Assert.Equal(6, Used(typeof(VaultAbi)).Count(d => d.StartsWith("event ", StringComparison.Ordinal)));
+        Assert.Equal(7, Used(typeof(VaultAbi)).Count(d => d.StartsWith("event ", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -22,6 +22,15 @@ public sealed class ContractAbiTests
     {
         Assert.Contains("function payExit(uint256[7])()", Used(typeof(ExitsAbi)));
         Assert.Empty(Used(typeof(ExitsAbi)).Except(Declared(CompiledContracts.Exits)));
+    }
+
+    [Fact]
+    public void The_upgrades_are_the_contracts()
+    {
+        string[] declared = Declared(CompiledContracts.Upgrades);
+        Assert.Contains("function activate(((address,uint16,uint16,uint16,uint32),address))()", Used(typeof(UpgradesAbi)));
+        Assert.Empty(Used(typeof(UpgradesAbi)).Except(declared));
+        Assert.Equal(declared.Where(d => d.StartsWith("error ", StringComparison.Ordinal)), UpgradesAbi.Errors.Select(e => $"error {e}").Order(StringComparer.Ordinal));
     }
 
     [Fact]

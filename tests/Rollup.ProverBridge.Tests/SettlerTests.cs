@@ -23,11 +23,19 @@ public sealed class VaultChain : IAsyncLifetime
 
     public LocalVault Vault { get; private set; } = null!;
 
+    /// <summary>Another circuit, which may be activated.</summary>
+    public LocalUpgrade Upgrade { get; private set; } = null!;
+
+    public const uint NextVersion = CircuitVersion.Value + 1;
+    public const ulong NextDelta = 31;
+
     public async Task InitializeAsync()
     {
         if (AnvilProcess.Binary is null) return; // The tests are skipped.
-        Anvil = await LocalVault.StartChainAsync();
+        Anvil = await LocalVault.StartChainAsync(early: LocalVault.UpgradeWindow);
         Vault = await LocalVault.DeployAsync(Anvil, CircuitProfile.Dev, KnownKey.Key);
+        Upgrade = await Vault.ProposeAsync(CircuitProfile.Demo, KnownKey.Make(NextDelta), NextVersion);
+        await Anvil.AdvanceAsync(TimeSpan.FromSeconds(LocalVault.UpgradeWindow));
     }
 
     public async Task RestoreAsync()
@@ -384,13 +392,14 @@ public sealed class SettlerTests(VaultChain chain) : IClassFixture<VaultChain>, 
     [AnvilFact]
     public async Task A_vault_that_does_not_fit_is_told_in_what()
     {
-        VaultExpectation fits = new(31337, vault.Domain, CircuitProfile.Dev, KnownKey.Key, AnvilProcess.Key(LocalVault.OperatorKey).Address);
+        VaultExpectation fits = new(31337, vault.Domain, CircuitVersion.Value, CircuitProfile.Dev, KnownKey.Key, AnvilProcess.Key(LocalVault.OperatorKey).Address);
         async Task<string> Problem(VaultExpectation expected) =>
             (await Assert.ThrowsAsync<SettlementHaltedException>(() => SettlementService.CheckAsync(anvil.Client, new Vault(anvil.Client, vault.Address), expected, default))).Message;
 
         VaultFacts facts = await SettlementService.CheckAsync(anvil.Client, new Vault(anvil.Client, vault.Address), fits, default);
         Assert.Equal((vault.Domain, 3, 3, 2, 0L), (facts.Domain, facts.Blocks, facts.Rows, facts.Operations, facts.ChallengeWindow));
         Assert.Contains("serves chain 31337; the configuration says 1", await Problem(fits with { ChainId = 1 }), StringComparison.Ordinal);
+        Assert.Contains("has version 2, and circuit.version is 3: the upgrade is not in force yet", await Problem(fits with { CircuitVersion = 3 }), StringComparison.Ordinal);
         Assert.Contains("domain", await Problem(fits with { Domain = vault.Domain + Fr.One }), StringComparison.Ordinal);
         Assert.Contains("profile 'demo' has 8, 10 and 6", await Problem(fits with { Profile = CircuitProfile.Demo }), StringComparison.Ordinal);
         Assert.Contains("another verification key", await Problem(fits with { Key = (await FactorsCircuit.GetAsync()).Key }), StringComparison.Ordinal);
@@ -398,11 +407,49 @@ public sealed class SettlerTests(VaultChain chain) : IClassFixture<VaultChain>, 
     }
 
     [AnvilFact]
+    public async Task After_an_upgrade_the_old_bridge_stops_and_the_next_one_goes_on_with_the_queue()
+    {
+        Settler old = await RegisteredAsync();
+        Add(factory.Begin().Register(2, cash: 5_000_000_000).Register(3, cash: 4_000_000_001).Seal());
+        Prove(1);
+        await SettleAsync(old);
+        Assert.Equal((1u, 1u), await StateAsync());
+        await vault.ActivateAsync(chain.Upgrade);
+        // A batch that the old bridge still had in its queue is not even tried.
+        string fork = await anvil.SnapshotAsync();
+        BatchFactory late = Batches.Factory(vault.Domain);
+        late.Begin().Register(2, cash: 5_000_000_000).Register(3, cash: 4_000_000_001).Seal();
+        using (JobStore stale = Sample.OpenStore(folder.File("stale.db"), TimeProvider.System))
+        {
+            SealedBatch second = late.Begin().Trade(2, 3, BatchFactory.BtcPerpetual, 4, BatchFactory.BtcMark).Seal();
+            Assert.True(stale.Add(2, SealedBatchFile.Write(second)));
+            var halted = await Assert.ThrowsAsync<SettlementHaltedException>(() => NewSettler(stale).StepAsync(default));
+            Assert.Contains("upgraded to version 3, and this bridge proves version 2: batch 2 has to be of that version", halted.Message, StringComparison.Ordinal);
+        }
+
+        await anvil.RevertAsync(fork);
+        VaultExpectation fits = new(31337, vault.DomainOf(VaultChain.NextVersion), VaultChain.NextVersion, CircuitProfile.Demo, KnownKey.Make(VaultChain.NextDelta), AnvilProcess.Key(LocalVault.OperatorKey).Address);
+        var contract = new Vault(anvil.Client, vault.Address);
+        Assert.Equal(VaultChain.NextVersion, (await SettlementService.CheckAsync(anvil.Client, contract, fits, default)).CircuitVersion);
+        Assert.Contains("circuit.version is 2: it was upgraded", (await Assert.ThrowsAsync<SettlementHaltedException>(() => SettlementService.CheckAsync(
+            anvil.Client, contract, fits with { CircuitVersion = CircuitVersion.Value, Domain = vault.Domain }, default))).Message, StringComparison.Ordinal);
+        Assert.Contains("another verification key", (await Assert.ThrowsAsync<SettlementHaltedException>(() => SettlementService.CheckAsync(
+            anvil.Client, contract, fits with { Key = KnownKey.Key }, default))).Message, StringComparison.Ordinal);
+
+        // The same queue goes on, with the state carried over.
+        (factory.Profile, factory.Domain) = (CircuitProfile.Demo, vault.DomainOf(VaultChain.NextVersion));
+        Add(factory.Begin().Trade(2, 3, BatchFactory.BtcPerpetual, 4, BatchFactory.BtcMark).Seal());
+        Prove(2, delta: VaultChain.NextDelta);
+        await SettleAsync(NewSettler(verifyLocally: false, version: VaultChain.NextVersion));
+        Assert.Equal((2u, 2u), await StateAsync());
+    }
+
+    [AnvilFact]
     public async Task A_development_key_is_refused_on_a_chain_that_is_not_local()
     {
         await using AnvilProcess other = await AnvilProcess.StartAsync("--chain-id", "10");
         // The vault's constructor would refuse the key there; any contracts that answer will do.
-        var expected = new VaultExpectation(10, Fr.One, CircuitProfile.Dev, KnownKey.Key, default);
+        var expected = new VaultExpectation(10, Fr.One, CircuitVersion.Value, CircuitProfile.Dev, KnownKey.Key, default);
         foreach (Address address in (Address[])[vault.Address, await VerifierAsync()])
             await other.RpcAsync("anvil_setCode", address.ToString(), Hex.Format(await anvil.Client.GetCodeAsync(address)));
         // The vault's slot of the circuit: the verifier and its places.
@@ -423,21 +470,21 @@ public sealed class SettlerTests(VaultChain chain) : IClassFixture<VaultChain>, 
         return NewSettler();
     }
 
-    private Settler NewSettler(JobStore? queue = null, IEthereum? ethereum = null, bool verifyLocally = true)
+    private Settler NewSettler(JobStore? queue = null, IEthereum? ethereum = null, bool verifyLocally = true, uint version = CircuitVersion.Value)
     {
         IEthereum endpoint = ethereum ?? anvil.Client;
         return new Settler(queue ?? store, endpoint, new Vault(endpoint, vault.Address), wallet, verifyLocally ? Refusal : (_, _) => null,
-            window, LocalVault.RequestDeposit, 3, new ManualClock(DateTimeOffset.UnixEpoch), metrics, log);
+            version, window, LocalVault.RequestDeposit, 3, new ManualClock(DateTimeOffset.UnixEpoch), metrics, log);
     }
 
     private static string? Refusal(Proof proof, ReadOnlySpan<Fr> publics) => new Groth16Verifier(KnownKey.Key).Verify(proof, publics) is { IsValid: false } r ? r.Detail : null;
 
     private void Add(SealedBatch batch) => Assert.True(store.Add(batch.Header.Batch, SealedBatchFile.Write(batch)));
 
-    private void Prove(uint batch, Action<byte[]>? tamper = null)
+    private void Prove(uint batch, Action<byte[]>? tamper = null, ulong delta = KnownKey.FixtureDelta)
     {
         SettlementInput input = ProvingService.InputOf(store.SealedFile(batch));
-        byte[] words = KnownKey.Forge(input.PublicInputs.AsSpan()).ToEvmWords();
+        byte[] words = KnownKey.Forge(input.PublicInputs.AsSpan(), delta: delta).ToEvmWords();
         tamper?.Invoke(words);
         while (store.Claim("test", TimeSpan.FromMinutes(1)) is { } job && job.Batch != batch) { }
         Assert.True(store.Complete(batch, "test", words, TimeSpan.FromSeconds(1)));

@@ -10,7 +10,8 @@ namespace Rollup.ProverBridge.Tests;
 
 public sealed class SpoolServiceTests : IDisposable
 {
-    private static readonly Fr Domain = SettlementDomain.Of(31337, Address.Parse("0x00000000000000000000000000000000000000aa"));
+    private const uint Version = CircuitVersion.Value + 1;
+    private static readonly Fr Domain = DomainOf(Version);
 
     private readonly TemporaryFolder folder = new(), spool = new();
     private readonly TestLifetime lifetime = new();
@@ -23,7 +24,7 @@ public sealed class SpoolServiceTests : IDisposable
     {
         status = Sample.Status(lifetime);
         store = Sample.OpenStore(folder.File("jobs.db"), TimeProvider.System);
-        service = new SpoolService(spool.Path, "dev", Domain, store, status, TimeProvider.System, new MemoryLog<SpoolService>());
+        service = new SpoolService(spool.Path, "dev", Version, DomainOf, store, status, TimeProvider.System, new MemoryLog<SpoolService>());
         TestSupport.BatchFactory factory = Batches.Factory(Domain);
         batches = [factory.Begin().Register(2, cash: 5_000).Seal(), factory.Begin().Register(3, cash: 6_000).Seal(), factory.Begin().Deposit(2, 0, 7).Seal()];
     }
@@ -83,12 +84,16 @@ public sealed class SpoolServiceTests : IDisposable
     [InlineData("number", "holds batch 1")]
     [InlineData("profile", "of profile 'demo'; this bridge proves 'dev'")]
     [InlineData("domain", "of another vault or chain")]
+    [InlineData("before", "of circuit version 2 of this vault; this bridge proves version 3, and circuit.version says so. What was sealed before an upgrade")]
+    [InlineData("after", "of circuit version 7 of this vault; this bridge proves version 3, and circuit.version says so. Give it the circuit and keys of the upgrade")]
     public void What_is_not_for_this_bridge_is_refused(string what, string message)
     {
         SealedBatch batch = what switch
         {
             "profile" => batches[0] with { Profile = "demo" },
             "domain" => batches[0] with { Domain = Domain + Fr.One },
+            "before" => batches[0] with { Domain = DomainOf(2) },
+            "after" => batches[0] with { Domain = DomainOf(7), Profile = "demo" },
             _ => batches[0],
         };
         File.WriteAllBytes(spool.File(SealedBatchFile.NameOf(what == "number" ? 2u : 1u)), SealedBatchFile.Write(batch));
@@ -105,7 +110,7 @@ public sealed class SpoolServiceTests : IDisposable
         SealedBatch other = Batches.Factory(Domain).Begin().Register(2, cash: 5_001).Seal();
         Drop(other);
         Assert.Throws<JobStoreException>(service.Scan);
-        using var restarted = new SpoolService(spool.Path, "dev", Domain, store, status, TimeProvider.System, new MemoryLog<SpoolService>());
+        using var restarted = new SpoolService(spool.Path, "dev", Version, DomainOf, store, status, TimeProvider.System, new MemoryLog<SpoolService>());
         Assert.Throws<JobStoreException>(restarted.Scan);
         Assert.Equal(SealedBatchFile.Write(batches[0]), store.SealedFile(1));
     }
@@ -129,6 +134,8 @@ public sealed class SpoolServiceTests : IDisposable
         service.Scan();
         Assert.Equal(2u, Assert.Single(store.List()).Batch);
     }
+
+    private static Fr DomainOf(uint version) => SettlementDomain.Of(31337, Address.Parse("0x00000000000000000000000000000000000000aa"), version);
 
     // As the sequencer does: a whole file under another name, then renamed.
     private void Drop(SealedBatch batch)

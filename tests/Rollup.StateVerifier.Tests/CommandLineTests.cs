@@ -98,7 +98,7 @@ public sealed class CommandLineTests : IDisposable
         string copy = await SaveAsync();
         Assert.Equal((int)Check.VerifyingKey, await RunAsync("verify", "--data", copy, "--vkey-hash", "0x" + new string('1', 64)));
         Assert.Equal((int)Check.Domain, await RunAsync("verify", "--data", copy, "--chain-id", "5"));
-        Assert.Equal(0, await RunAsync("verify", "--data", copy, "--vkey-hash", (await new FakeVault().VerifyAsync()).Parameters.KeyHash.ToString(), "--chain-id", "31337"));
+        Assert.Equal(0, await RunAsync("verify", "--data", copy, "--vkey-hash", (await new FakeVault().VerifyAsync()).Parameters.Circuit.KeyHash.ToString(), "--chain-id", "31337"));
     }
 
     [Theory]

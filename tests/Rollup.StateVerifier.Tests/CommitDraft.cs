@@ -3,6 +3,7 @@ using System.Numerics;
 using Rollup.Crypto.Settlement;
 using Rollup.Engine;
 using Rollup.Ethereum;
+using Rollup.Groth16;
 using Rollup.Protocol;
 using Rollup.Risk;
 using Rollup.StateVerifier.Chain;
@@ -18,6 +19,12 @@ internal sealed class CommitDraft
     public Fr? Commitment { get; set; }
     public required Fr RiskRoot { get; set; }
     public required byte[] RiskInputs { get; set; }
+
+    /// <summary>Of its circuit.</summary>
+    public CircuitProfile Profile { get; init; } = Honest.Profile;
+
+    /// <summary>Of the key that proves it.</summary>
+    public ulong KeyDelta { get; set; } = KnownKey.FixtureDelta;
 
     /// <summary>What the vault is told of settled instruments before the commit.</summary>
     public List<(int Instrument, long Payoff)> Settles { get; set; } = [];
@@ -46,7 +53,7 @@ internal sealed class CommitDraft
     {
         get
         {
-            PublicData data = PublicData.TryDecode(Honest.Profile, Words, out string? problem) ?? throw new InvalidOperationException(problem);
+            PublicData data = PublicData.TryDecode(Profile, Words, out string? problem) ?? throw new InvalidOperationException(problem);
             IEnumerable<ConsumedOperation> consumed = Operations.Select((queued, i) => data.Operations[i] is { } published ? new ConsumedOperation(published, queued.Depositor, true)
                 : Operation.TryDecode(queued.Words, out Operation refused) ? new ConsumedOperation(refused, queued.Depositor, false) : throw new InvalidOperationException("These words are no operation."));
             return Numbers(VaultMoves.Of(data.Withdrawals, consumed, LocalVault.RequestDeposit));
@@ -62,7 +69,7 @@ internal sealed class CommitDraft
     public CommitDraft Clone() => new()
     {
         Words = [.. Words], Commitment = Commitment, RiskRoot = RiskRoot, RiskInputs = [.. RiskInputs], Bounced = [.. Bounced.Select(o => (Fr[])[.. o])], Operations = Operations, Settles = [.. Settles],
-        Receipts = Receipts,
+        Receipts = Receipts, Profile = Profile, KeyDelta = KeyDelta,
     };
 
     public static object[] Numbers(IEnumerable<Fr> elements) => [.. elements.Select(e => (object)e.ToBigInteger())];
@@ -83,10 +90,22 @@ internal static class Honest
     public const long Lots = 40, Bought = 61_799_000;
     private static readonly int[] Touched = [0, 2, 3, 5];
 
+    /// <summary>The circuit after an upgrade: another profile, key and version.</summary>
+    public static readonly CircuitProfile NextProfile = CircuitProfile.Demo;
+    public const uint NextVersion = CircuitVersion.Value + 3;
+    public const ulong NextDelta = 31;
+
     private static readonly Lazy<(ImmutableArray<CommitDraft> Drafts, ImmutableArray<Fr> Roots, ImmutableDictionary<int, LeafContents> Contents)> History =
-        new(() => Make(SettlementDomain.Of(31337, Vault)));
+        new(() => Make(version => SettlementDomain.Of(31337, Vault, version)));
+
+    private static readonly Lazy<ImmutableArray<CommitDraft>> Upgraded = new(() => Make(version => SettlementDomain.Of(31337, Vault, version), upgrade: true).Drafts);
+
+    public static VerifyingKey NextKey { get; } = KnownKey.Make(NextDelta);
 
     public static IReadOnlyList<CommitDraft> Drafts => History.Value.Drafts;
+
+    /// <summary>The same history with an upgrade after batch <see cref="Final"/>.</summary>
+    public static IReadOnlyList<CommitDraft> UpgradedDrafts => Upgraded.Value;
 
     /// <summary>The account root after each batch; the genesis at 0.</summary>
     public static IReadOnlyList<Fr> Roots => History.Value.Roots;
@@ -111,9 +130,11 @@ internal static class Honest
         ]);
 
     /// <summary>The same history for another vault.</summary>
-    public static (ImmutableArray<CommitDraft> Drafts, ImmutableArray<Fr> Roots, ImmutableDictionary<int, LeafContents> Contents) Make(Fr domain)
+    /// <param name="domain">Of a version of its circuit.</param>
+    /// <param name="upgrade">Whether the circuit changes after batch <see cref="Final"/>.</param>
+    public static (ImmutableArray<CommitDraft> Drafts, ImmutableArray<Fr> Roots, ImmutableDictionary<int, LeafContents> Contents) Make(Func<uint, Fr> domain, bool upgrade = false)
     {
-        var factory = new BatchFactory(Profile) { Domain = domain };
+        var factory = new BatchFactory(Profile) { Domain = domain(CircuitVersion.Value) };
         var drafts = ImmutableArray.CreateBuilder<CommitDraft>();
         var roots = ImmutableArray.CreateBuilder<Fr>();
         roots.Add(factory.Root);
@@ -128,25 +149,36 @@ internal static class Honest
         ];
         for (uint n = 1; n <= batches.Length; n++)
         {
-            RiskInputs inputs = RiskInputsOf(n);
-            factory.RiskRows = RiskRows.From(inputs);
-            BatchFactory.Batch batch = factory.Begin();
-            batches[n - 1](batch);
-            SealedBatch sealedBatch = batch.Seal();
-            SettlementInput settlement = SettlementInput.Build(sealedBatch);
-            drafts.Add(new CommitDraft
-            {
-                Words = [.. settlement.Words],
-                RiskRoot = settlement.RiskRoot,
-                RiskInputs = inputs.Encode(),
-                Settles = n == SettledIn ? [(SettledCall, SettledPayoff)] : [],
-                Bounced = [.. sealedBatch.Operations.Where(o => o.Block is null).Select(o => o.Operation.Encode())],
-                Operations = [.. sealedBatch.Operations.Select(o => new QueuedDraft(o.Depositor, o.Operation.Encode()))],
-            });
+            bool isNext = upgrade && n > Final;
+            if (isNext) (factory.Profile, factory.Domain) = (NextProfile, domain(NextVersion));
+            CommitDraft draft = DraftOf(factory, n, batches[n - 1]);
+            if (isNext) draft.KeyDelta = NextDelta;
+            drafts.Add(draft);
             roots.Add(factory.Root);
             if (n == Final) contents = Touched.ToImmutableDictionary(a => a, factory.Contents);
         }
 
         return (drafts.ToImmutable(), roots.ToImmutable(), contents);
+    }
+
+    /// <summary>The next batch of a factory, under the prices of that number.</summary>
+    public static CommitDraft DraftOf(BatchFactory factory, uint number, Action<BatchFactory.Batch> make)
+    {
+        RiskInputs inputs = RiskInputsOf(number);
+        factory.RiskRows = RiskRows.From(inputs);
+        BatchFactory.Batch batch = factory.Begin();
+        make(batch);
+        SealedBatch sealedBatch = batch.Seal();
+        SettlementInput settlement = SettlementInput.Build(sealedBatch);
+        return new CommitDraft
+        {
+            Profile = factory.Profile,
+            Words = [.. settlement.Words],
+            RiskRoot = settlement.RiskRoot,
+            RiskInputs = inputs.Encode(),
+            Settles = number == SettledIn ? [(SettledCall, SettledPayoff)] : [],
+            Bounced = [.. sealedBatch.Operations.Where(o => o.Block is null).Select(o => o.Operation.Encode())],
+            Operations = [.. sealedBatch.Operations.Select(o => new QueuedDraft(o.Depositor, o.Operation.Encode()))],
+        };
     }
 }

@@ -13,6 +13,7 @@ using Rollup.ProverBridge.Commands;
 using Rollup.Risk;
 using Rollup.StateVerifier.Checks;
 using Rollup.StateVerifier.Commands;
+using Rollup.StateVerifier.Exits;
 using Rollup.TestSupport;
 using Rollup.Witness;
 
@@ -20,11 +21,13 @@ namespace Rollup.StateVerifier.Tests;
 
 /// <summary>
 /// A vault on a local chain whose operator stopped with a batch half done, and its owners leave it by the program alone: one with spot and a debt in cash, one short of
-/// a perpetual and of an option, a public one. Contracts, keys, witnesses and proofs are real; only settlement's proofs are made with a known secret.
+/// a perpetual and of an option, a public one. The circuits were upgraded on the way: they leave by the new exit key, or by the old one. Contracts, keys, witnesses and proofs are real; only
+/// settlement's proofs, and those by the old exit key, are made with a known secret.
 /// </summary>
 public sealed class ExitChainTests : IDisposable
 {
-    private const int Borrower = 2, Maker = 3, Public = 5, Put = 7, Final = 5;
+    private const int Borrower = 2, Maker = 3, Public = 5, Put = 7, Final = 5, UpgradedAfter = 3;
+    private const ulong OldExitDelta = 61;
     private const long Start = 1_723_161_000_000, SpotLots = 90_000;
     private const ulong ExitWindow = 5_000;
 
@@ -43,11 +46,14 @@ public sealed class ExitChainTests : IDisposable
     [AnvilFact]
     public async Task Owners_leave_a_frozen_vault_with_what_their_accounts_are_worth()
     {
-        await using AnvilProcess anvil = await LocalVault.StartChainAsync();
+        await using AnvilProcess anvil = await LocalVault.StartChainAsync(early: LocalVault.UpgradeWindow);
         LocalVault vault = await LocalVault.DeployAsync(anvil, Profile, KnownKey.Key);
         KeysCommand.KeySet keys = await KeysCommand.DevelopmentKeysAsync(Repository.PathOf("circuits", "test", "exit_three.circom"), Repository.Root, TextWriter.Null, default);
-        await DeployExitsAsync(anvil, vault, keys);
-        ImmutableDictionary<int, ExitInput> worth = await SettleAsync(vault);
+        VerifyingKey newKey = SnarkJson.ReadVerifyingKey(await File.ReadAllBytesAsync(keys.VerificationKey), keys.VerificationKey);
+        await DeployExitsAsync(anvil, vault, KnownKey.Make(OldExitDelta, ExitBundle.InputCount));
+        LocalUpgrade proposed = await vault.ProposeAsync(Honest.NextProfile, Honest.NextKey, Honest.NextVersion, await DeployVerifierAsync(anvil, newKey));
+        await anvil.AdvanceAsync(TimeSpan.FromSeconds(LocalVault.UpgradeWindow));
+        ImmutableDictionary<int, ExitInput> worth = await SettleAsync(vault, proposed);
 
         string[] chain = ["--rpc", anvil.Endpoint.ToString(), "--vault", vault.Address.ToString()];
         string hash = Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(keys.Zkey)));
@@ -81,6 +87,18 @@ public sealed class ExitChainTests : IDisposable
         await RefusedAsync(ExitCode.NoExit, "registered already", [.. prepare[..^1], prepared + "2"]);
         await RefusedAsync(ExitCode.NoExit, "window", ["exit", .. paying, "--pay", prepared]);
 
+        // By the exit key from before the upgrade; a proof counts for its own version alone.
+        Proof byOldKey = KnownKey.Forge(worth[Maker].PublicInputs.AsSpan(), delta: OldExitDelta);
+        new ExitBundle(AnvilProcess.ChainId, vault.Address, 1, byOldKey, worth[Maker].PublicInputs).Save(prepared + "wrong");
+        await RefusedAsync(ExitCode.NoExit, "does not hold", ["exit", .. paying, "--send", prepared + "wrong"]);
+        new ExitBundle(AnvilProcess.ChainId, vault.Address, 2, byOldKey, worth[Maker].PublicInputs).Save(prepared + "none");
+        await RefusedAsync(ExitCode.NoExit, "the vault has 2", ["exit", .. paying, "--send", prepared + "none"]);
+        new ExitBundle(AnvilProcess.ChainId, vault.Address, 0, byOldKey, worth[Maker].PublicInputs).Save(prepared + "old");
+        string before = await anvil.SnapshotAsync();
+        await AcceptedAsync(["exit", .. paying, "--send", prepared + "old"]);
+        await RefusedAsync(ExitCode.NoExit, "registered already", ["exit", .. paying, "--key", KeyOf(Maker), .. proving]);
+        await anvil.RevertAsync(before);
+
         // Proven and sent at once; kept to be paid later. The public account by anybody.
         await AcceptedAsync(["exit", .. paying, "--key", KeyOf(Maker), .. proving, "--prepare", prepared + "3"]);
         await AcceptedAsync(["exit", .. paying, "--account", "5", .. proving, "--prepare", prepared + "5"]);
@@ -113,7 +131,7 @@ public sealed class ExitChainTests : IDisposable
     private static Timestamp Expiry => Timestamp.FromMilliseconds(Start + 7 * 86_400_000L);
 
     /// <summary>Five final batches, and a sixth that is committed and void.</summary>
-    private static async Task<ImmutableDictionary<int, ExitInput>> SettleAsync(LocalVault vault)
+    private static async Task<ImmutableDictionary<int, ExitInput>> SettleAsync(LocalVault vault, LocalUpgrade proposed)
     {
         Address @operator = AnvilProcess.Key(LocalVault.OperatorKey).Address;
         var factory = new BatchFactory(Profile) { Domain = vault.Domain };
@@ -135,6 +153,12 @@ public sealed class ExitChainTests : IDisposable
 
         async Task CommitAsync(uint n, Action<BatchFactory.Batch> make)
         {
+            if (n == UpgradedAfter + 1)
+            {
+                await vault.ActivateAsync(proposed);
+                (factory.Profile, factory.Domain) = (Honest.NextProfile, vault.DomainOf(Honest.NextVersion));
+            }
+
             RiskInputs inputs = InputsOf(n);
             factory.RiskRows = RiskRows.From(inputs);
             BatchFactory.Batch batch = factory.Begin();
@@ -143,21 +167,27 @@ public sealed class ExitChainTests : IDisposable
             SettlementInput settlement = SettlementInput.Build(made);
             var draft = new CommitDraft
             {
+                Profile = factory.Profile,
                 Words = [.. settlement.Words], RiskRoot = settlement.RiskRoot, RiskInputs = inputs.Encode(), Operations = [.. made.Operations.Select(o => new QueuedDraft(o.Depositor, o.Operation.Encode()))],
                 Bounced = [.. made.Operations.Where(o => o.Block is null).Select(o => o.Operation.Encode())],
             };
             await vault.SendAsAsync(@operator, vault.Address, draft.Encode());
             if (n > Final) return;
-            await vault.SendAsAsync(@operator, vault.Address, FakeVault.ProofInput(n, KnownKey.Forge(settlement.PublicInputs.AsSpan()).ToEvmWords()));
+            await vault.SendAsAsync(@operator, vault.Address, FakeVault.ProofInput(n, KnownKey.Forge(settlement.PublicInputs.AsSpan(), delta: n > UpgradedAfter ? Honest.NextDelta : KnownKey.FixtureDelta).ToEvmWords()));
             await vault.SendAsAsync(@operator, vault.Address, VaultAbi.FinalizeBatch.Encode(n, draft.Payouts));
         }
     }
 
-    private static async Task DeployExitsAsync(AnvilProcess anvil, LocalVault vault, KeysCommand.KeySet keys)
+    private static async Task<Address> DeployVerifierAsync(AnvilProcess anvil, VerifyingKey key)
     {
-        VerifyingKey key = SnarkJson.ReadVerifyingKey(await File.ReadAllBytesAsync(keys.VerificationKey), keys.VerificationKey);
         using Wallet deployer = anvil.Wallet(0);
-        Address verifier = (await deployer.DeployAsync(CompiledContracts.VerifierOf(key).Code)).Contract;
+        return (await deployer.DeployAsync(CompiledContracts.VerifierOf(key).Code)).Contract;
+    }
+
+    private static async Task DeployExitsAsync(AnvilProcess anvil, LocalVault vault, VerifyingKey key)
+    {
+        Address verifier = await DeployVerifierAsync(anvil, key);
+        using Wallet deployer = anvil.Wallet(0);
         Address rows = (await deployer.DeployAsync(CompiledContracts.RiskRows.Code)).Contract;
         AbiFunction constructor = AbiFunction.Parse("constructor(address vault,address verifier,address riskRows,uint64 exitWindow,uint64 verifierGas)");
         Address exits = (await deployer.DeployAsync([.. CompiledContracts.Exits.Code, .. constructor.EncodeArguments(vault.Address, verifier, rows, ExitWindow, 900_000)])).Contract;

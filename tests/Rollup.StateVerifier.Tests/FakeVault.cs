@@ -2,6 +2,7 @@ using System.Numerics;
 using Rollup.Crypto;
 using Rollup.Crypto.Settlement;
 using Rollup.Ethereum;
+using Rollup.Groth16;
 using Rollup.Protocol;
 using Rollup.StateVerifier.Accounts;
 using Rollup.StateVerifier.Chain;
@@ -17,6 +18,10 @@ namespace Rollup.StateVerifier.Tests;
 internal sealed class FakeVault
 {
     public static readonly Address Verifier = Address.Parse("0xe7f1725e7734ce288f8367e1bb143e90bb3f0512");
+
+    /// <summary>Of the circuit after the upgrade.</summary>
+    public static readonly Address NextVerifier = Address.Parse("0xdc64a140aa3e981100a9beca4e685f962f0cf6c9");
+
     public const ulong FirstBlock = 100;
     private const ulong BlockSeconds = 12, Start = 1_723_161_300;
 
@@ -25,12 +30,14 @@ internal sealed class FakeVault
     private uint logIndex;
 
     /// <param name="change">Changes drafts, the first at 0, before the vault takes them.</param>
-    public FakeVault(Action<List<CommitDraft>>? change = null)
+    /// <param name="upgrade">Whether its circuit changes after batch <see cref="Honest.Final"/>, as in <see cref="Honest.UpgradedDrafts"/>.</param>
+    public FakeVault(Action<List<CommitDraft>>? change = null, bool upgrade = false)
     {
-        Drafts = [.. Honest.Drafts.Select(d => d.Clone())];
+        Drafts = [.. (upgrade ? Honest.UpgradedDrafts : Honest.Drafts).Select(d => d.Clone())];
         change?.Invoke(Drafts);
         List<QueuedDraft> queue = [.. Drafts.SelectMany(d => d.Operations), Registration(6)];
         AddBlock(block);
+        AddCircuit(Verifier, Honest.Profile, CircuitVersion.Value, KnownKey.Key);
         byte[] prefix = new byte[32];
         for (int i = 0; i < queue.Count; i++)
         {
@@ -39,23 +46,26 @@ internal sealed class FakeVault
         }
 
         long operations = 0;
-        for (uint n = 1; n <= Drafts.Count; n++) Commit(n, Drafts[(int)n - 1], operations += Drafts[(int)n - 1].Operations.Length);
+        for (uint n = 1; n <= Drafts.Count; n++)
+        {
+            if (upgrade && n == Honest.Final + 1)
+            {
+                NextBlock();
+                AddCircuit(NextVerifier, Honest.NextProfile, Honest.NextVersion, Honest.NextKey);
+            }
+
+            Commit(n, Drafts[(int)n - 1], operations += Drafts[(int)n - 1].Operations.Length);
+        }
+
         Answer(VaultAbi.QueueTail, queue.Count);
         Answer(VaultAbi.QueuePrefix, [(BigInteger)queue.Count], prefix);
-        Answer(VaultAbi.Domain, SettlementDomain.Of(31337, Honest.Vault).ToBigInteger());
         Answer(VaultAbi.GenesisRoot, Honest.Roots[0].ToBigInteger());
-        Answer(VaultAbi.Verifier, Verifier);
-        Answer(VaultAbi.Blocks, Honest.Profile.Blocks);
-        Answer(VaultAbi.Rows, Honest.Profile.Rows);
-        Answer(VaultAbi.Operations, Honest.Profile.Operations);
-        Answer(VaultAbi.WordCount, Honest.Profile.DataWords);
         Answer(VaultAbi.ProofDeadline, 7_200);
         Answer(VaultAbi.MaxEpoch, 60_000);
         Answer(VaultAbi.ClockTolerance, 2_000);
         Answer(VaultAbi.Frozen, false);
         Answer(VaultAbi.LastCommitted, Drafts.Count);
         Answer(VaultAbi.LastFinal, Honest.Final);
-        AnswerKey(KnownKey.Key.ToEvmWords());
         Chain.Latest = block;
     }
 
@@ -91,6 +101,9 @@ internal sealed class FakeVault
     public void SetInput(Bytes32 transaction, Func<byte[], byte[]> change) =>
         Chain.Transactions[transaction] = Chain.Transactions[transaction] with { Input = change([.. Chain.Transactions[transaction].Input]) };
 
+    /// <summary>The last log of a circuit.</summary>
+    public int CircuitLog => Chain.Logs.FindLastIndex(VaultAbi.CircuitChanged.Matches);
+
     public int FindLog(AbiEvent @event, ulong number) => Chain.Logs.FindIndex(l => @event.Matches(l) && l.Topics[1] == Topic(number));
 
     public void SetLog(AbiEvent @event, ulong number, Func<Log, Log> change)
@@ -104,7 +117,7 @@ internal sealed class FakeVault
     public void Answer(AbiFunction view, object[] arguments, object result) =>
         Chain.Results[(Honest.Vault, Hex.Format(view.Encode(arguments)))] = AbiCodec.Encode(view.Results, [result]);
 
-    public void AnswerKey(byte[] words) => Chain.Results[(Verifier, Hex.Format(VerifierAbi.VerifyingKey.Encode()))] = AbiCodec.Encode(
+    public void AnswerKey(byte[] words, Address? verifier = null) => Chain.Results[(verifier ?? Verifier, Hex.Format(VerifierAbi.VerifyingKey.Encode()))] = AbiCodec.Encode(
         VerifierAbi.VerifyingKey.Results, [words.Chunk(32).Select(w => (object)new BigInteger(w, isUnsigned: true, isBigEndian: true)).ToArray()]);
 
     /// <summary>Changes one field of the vault's record of a batch.</summary>
@@ -145,7 +158,7 @@ internal sealed class FakeVault
         if (batch <= Honest.Proven)
         {
             NextBlock();
-            proofs[batch] = NextTransaction(Honest.Vault, ProofInput(batch, KnownKey.Forge([draft.C, y, z, draft.RiskRoot]).ToEvmWords()));
+            proofs[batch] = NextTransaction(Honest.Vault, ProofInput(batch, KnownKey.Forge([draft.C, y, z, draft.RiskRoot], delta: draft.KeyDelta).ToEvmWords()));
             AddLog(VaultAbi.BatchProven, [Topic(batch)], [], proofs[batch]);
         }
 
@@ -163,6 +176,22 @@ internal sealed class FakeVault
             (BigInteger)close, (BigInteger)committedAt, (BigInteger)operationEnd, (BigInteger)(int)status,
             (BigInteger)(committedAt + 7_200), BigInteger.Zero, new byte[32], Keccak.Hash256(draft.RiskInputs),
         });
+    }
+
+    /// <summary>The data of a circuit's log.</summary>
+    public static byte[] CircuitData(Address verifier, CircuitProfile profile, uint version) =>
+        AbiCodec.Encode([.. VaultAbi.CircuitChanged.Parameters.Select(p => p.Type)], [new object[] { verifier, profile.Blocks, profile.Rows, profile.Operations, version }]);
+
+    private void AddCircuit(Address verifier, CircuitProfile profile, uint version, VerifyingKey key)
+    {
+        Chain.Logs.Add(new Log(Honest.Vault, [VaultAbi.CircuitChanged.Topic], CircuitData(verifier, profile, version), block, HashOf("block", block), NextTransaction(Honest.Vault, []), logIndex++));
+        AnswerKey(key.ToEvmWords(), verifier);
+        Answer(VaultAbi.Domain, SettlementDomain.Of(31337, Honest.Vault, version).ToBigInteger());
+        Answer(VaultAbi.Verifier, verifier);
+        Answer(VaultAbi.Blocks, profile.Blocks);
+        Answer(VaultAbi.Rows, profile.Rows);
+        Answer(VaultAbi.Operations, profile.Operations);
+        Answer(VaultAbi.WordCount, profile.DataWords);
     }
 
     private void NextBlock() => AddBlock(++block);

@@ -26,7 +26,7 @@ public class HonestHistoryTests
         Assert.Equal(Honest.Roots[Honest.Final], history.Chain.FinalRoot);
         Assert.Equal(5, history.Chain.ConsumedOperations);
         Assert.Equal(6, history.Events.Operations.Count);
-        Assert.Equal("dev", history.Parameters.Profile.Name);
+        Assert.Equal("dev", history.Parameters.Circuit.Profile.Name);
         Assert.True(history.Parameters.IsDevelopmentKey);
         Assert.Equal([2, 3, 5], history.Chain.Registered.Keys.Order());
     }
@@ -89,8 +89,8 @@ public class HonestHistoryTests
     public async Task Pins_that_agree_hold()
     {
         VerifiedHistory first = await new FakeVault().VerifyAsync();
-        VerifiedHistory pinned = await new FakeVault().VerifyAsync(pins: new Pins(31337, first.Parameters.KeyHash));
-        Assert.Equal(first.Parameters.KeyHash, pinned.Parameters.KeyHash);
+        VerifiedHistory pinned = await new FakeVault().VerifyAsync(pins: new Pins(31337, [first.Parameters.Circuit.KeyHash]));
+        Assert.Equal(first.Parameters.Circuit.KeyHash, pinned.Parameters.Circuit.KeyHash);
     }
 
     [Fact]

@@ -25,9 +25,9 @@ public sealed class LocalChainTests : IDisposable
     [AnvilFact]
     public async Task The_contracts_history_verifies_and_its_changed_copies_do_not()
     {
-        await using AnvilProcess anvil = await AnvilProcess.StartAsync("--timestamp", "1723161300"); // Just after the batches.
+        await using AnvilProcess anvil = await LocalVault.StartChainAsync();
         LocalVault vault = await LocalVault.DeployAsync(anvil, Honest.Profile, KnownKey.Key);
-        (IReadOnlyList<CommitDraft> drafts, IReadOnlyList<Fr> roots, IReadOnlyDictionary<int, LeafContents> contents) = Honest.Make(vault.Domain);
+        (IReadOnlyList<CommitDraft> drafts, IReadOnlyList<Fr> roots, IReadOnlyDictionary<int, LeafContents> contents) = Honest.Make(vault.DomainOf);
         await SettleAsync(anvil, vault, drafts);
 
         var source = new ChainSource(anvil.Client, vault.Address, 0, BlockTag.Latest);
@@ -65,7 +65,38 @@ public sealed class LocalChainTests : IDisposable
         Assert.Equal(ExitCode.Unreachable, await RunAsync(["verify", .. live]));
     }
 
-    private static async Task SettleAsync(AnvilProcess anvil, LocalVault vault, IReadOnlyList<CommitDraft> drafts)
+    [AnvilFact]
+    public async Task A_circuit_is_upgraded_in_the_middle_and_the_history_verifies()
+    {
+        await using AnvilProcess anvil = await LocalVault.StartChainAsync(early: LocalVault.UpgradeWindow);
+        LocalVault vault = await LocalVault.DeployAsync(anvil, Honest.Profile, KnownKey.Key);
+        LocalUpgrade proposed = await vault.ProposeAsync(Honest.NextProfile, Honest.NextKey, Honest.NextVersion);
+        await anvil.AdvanceAsync(TimeSpan.FromSeconds(LocalVault.UpgradeWindow));
+        (IReadOnlyList<CommitDraft> drafts, IReadOnlyList<Fr> roots, _) = Honest.Make(vault.DomainOf, upgrade: true);
+        CommitDraft old = Honest.Make(vault.DomainOf).Drafts[Honest.Final];
+        await SettleAsync(anvil, vault, drafts, async () =>
+        {
+            await vault.ActivateAsync(proposed);
+            // What was made for the circuit before is not taken any more, neither its sizes nor its domain.
+            await Assert.ThrowsAsync<InvalidOperationException>(() => vault.SendAsAsync(AnvilProcess.Key(LocalVault.OperatorKey).Address, vault.Address, old.Encode()));
+            CommitDraft oldDomain = drafts[Honest.Final].Clone();
+            oldDomain.Words[0] = vault.Domain;
+            await Assert.ThrowsAsync<InvalidOperationException>(() => vault.SendAsAsync(AnvilProcess.Key(LocalVault.OperatorKey).Address, vault.Address, oldDomain.Encode()));
+        });
+
+        var batches = new List<BatchReport>();
+        VerifiedHistory history = await HistoryCheck.RunAsync(new ChainSource(anvil.Client, vault.Address, 0, BlockTag.Latest), new Pins(AnvilProcess.ChainId), new AccountQuery(), onBatch: batches.Add);
+        Assert.Equal(["dev", "demo"], history.Parameters.Circuits.Select(c => c.Profile.Name));
+        Assert.Equal([true, true, true, true, false], batches.Select(b => b.ProvenHere));
+        Assert.Equal(roots[Honest.Batches], batches[^1].Root);
+        Assert.Equal(0, await RunAsync(["batches", "--rpc", anvil.Endpoint.ToString(), "--vault", vault.Address.ToString()]));
+        Assert.Equal(0, await RunAsync(["verify", "--rpc", anvil.Endpoint.ToString(), "--vault", vault.Address.ToString(), .. history.Parameters.Circuits.SelectMany(c => (string[])["--vkey-hash", c.KeyHash.ToString()])]));
+        Assert.Contains($"circuit version {Honest.NextVersion} since block", output.ToString(), StringComparison.Ordinal);
+        Assert.Equal((int)Check.VerifyingKey, await RunAsync(["verify", "--rpc", anvil.Endpoint.ToString(), "--vault", vault.Address.ToString(), "--vkey-hash", history.Parameters.Circuit.KeyHash.ToString()]));
+    }
+
+    /// <param name="upgrade">After the last final batch.</param>
+    private static async Task SettleAsync(AnvilProcess anvil, LocalVault vault, IReadOnlyList<CommitDraft> drafts, Func<Task>? upgrade = null)
     {
         Address @operator = AnvilProcess.Key(LocalVault.OperatorKey).Address;
         Task SendAsync(byte[] data) => vault.SendAsAsync(@operator, vault.Address, data);
@@ -77,6 +108,7 @@ public sealed class LocalChainTests : IDisposable
         {
             CommitDraft draft = drafts[(int)n - 1];
             if (n == 4) await vault.DepositAsync(2, BatchFactory.EthSpot, 17);
+            if (n == Honest.Final + 1 && upgrade is not null) await upgrade();
             if (draft.Settles.Count > 0)
                 await SendAsync(VaultAbi.Settle.Encode(draft.Settles.Select(s => (object)s.Instrument).ToArray(), draft.Settles.Select(s => (object)s.Payoff).ToArray()));
             await SendAsync(draft.Encode());
@@ -91,7 +123,7 @@ public sealed class LocalChainTests : IDisposable
     private static byte[] ProofOf(uint batch, CommitDraft draft)
     {
         Fr z = PublicData.EvaluationPoint(draft.C, draft.Words);
-        return FakeVault.ProofInput(batch, KnownKey.Forge([draft.C, PublicData.Evaluate(draft.Words, z), z, draft.RiskRoot]).ToEvmWords());
+        return FakeVault.ProofInput(batch, KnownKey.Forge([draft.C, PublicData.Evaluate(draft.Words, z), z, draft.RiskRoot], delta: draft.KeyDelta).ToEvmWords());
     }
 
     private Task<int> RunAsync(string[] arguments) => CommandLine.RunAsync(arguments, output, errors, isTerminal: false);

@@ -276,7 +276,7 @@ public class LyingEndpointTests
         Assert.Equal(Check.Sequence, failure.Check);
         Assert.Contains("before block 103", failure.Problem, StringComparison.Ordinal);
         failure = await Assert.ThrowsAsync<CheckFailedException>(() => new FakeVault().VerifyAsync(fromBlock: 1_000));
-        Assert.Equal((Check.Sequence, "5", "0"), (failure.Check, failure.Expected, failure.Found));
+        Assert.Equal(Check.Sequence, failure.Check);
         Assert.Contains("before block 1000", failure.Problem, StringComparison.Ordinal);
     }
 
@@ -345,7 +345,7 @@ public class LyingEndpointTests
     [Fact]
     public async Task Another_key_than_the_pinned_one()
     {
-        var failure = await Assert.ThrowsAsync<CheckFailedException>(() => new FakeVault().VerifyAsync(pins: new Pins(null, FakeVault.HashOf("key", 1))));
+        var failure = await Assert.ThrowsAsync<CheckFailedException>(() => new FakeVault().VerifyAsync(pins: new Pins(null, [FakeVault.HashOf("key", 1)])));
         Assert.Equal(Check.VerifyingKey, failure.Check);
     }
 

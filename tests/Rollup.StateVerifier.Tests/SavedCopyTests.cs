@@ -37,7 +37,7 @@ public sealed class SavedCopyTests : IDisposable
     public Task One_proof() => FailsAsync(Check.Proof, 2, "batches/00000002.json", json => FlipDigit(json["proof"]!, "input", 2 * 100));
 
     [Fact]
-    public Task Verifying_key() => FailsAsync(Check.VerifyingKey, null, "vault.json", json => FlipDigit(json["answers"]!, "verifyingKey()", 2 * 100));
+    public Task Verifying_key() => FailsAsync(Check.VerifyingKey, null, "vault.json", json => FlipDigit(json["answers"]!, $"verifyingKey() {FakeVault.Verifier}", 2 * 100));
 
     [Theory]
     [InlineData("vault.json")]

@@ -31,9 +31,10 @@ public sealed class BatchFactory
         }
     }
 
-    public CircuitProfile Profile { get; }
+    /// <summary>Of the next batch, like <see cref="Domain"/>: the circuit may be upgraded between two.</summary>
+    public CircuitProfile Profile { get; set; }
 
-    public Fr Domain { get; init; } = SettlementDomain.Of(31337, Address.Parse("0x5fbdb2315678afecb367f032d93f642f64180aa3"));
+    public Fr Domain { get; set; } = SettlementDomain.Of(31337, Address.Parse("0x5fbdb2315678afecb367f032d93f642f64180aa3"));
 
     /// <summary>Rows of the next batch; funding of the perpetuals is 1,234 and -567 atoms a lot so that it matters.</summary>
     public ImmutableArray<RiskRow> RiskRows { get; set; } =

@@ -8,6 +8,9 @@ using Rollup.Protocol;
 
 namespace Rollup.TestSupport;
 
+/// <summary>A circuit that was proposed, and the contract to activate it by.</summary>
+public sealed record LocalUpgrade(Address Contract, object[] Upgrade);
+
 /// <summary>A vault on a local chain, with its tokens, deployed by anvil's first key; anvil's second key is its operator.</summary>
 public sealed class LocalVault
 {
@@ -27,11 +30,15 @@ public sealed class LocalVault
     /// <summary>The token of <see cref="BatchFactory.EthSpot"/>.</summary>
     public Address Eth { get; }
 
-    /// <summary>The domain of what is signed for it.</summary>
-    public Fr Domain => SettlementDomain.Of(AnvilProcess.ChainId, Address);
+    /// <summary>The domain of what is signed for its first circuit.</summary>
+    public Fr Domain => DomainOf(CircuitVersion.Value);
+
+    /// <summary>The domain of what is signed for a version of its circuit.</summary>
+    public Fr DomainOf(uint version) => SettlementDomain.Of(AnvilProcess.ChainId, Address, version);
 
     /// <summary>Starts a chain whose clock stands a little after the first batches of a <see cref="BatchFactory"/>: the vault takes neither old nor future ones.</summary>
-    public static Task<AnvilProcess> StartChainAsync() => AnvilProcess.StartAsync("--timestamp", "1723161300");
+    /// <param name="early">Seconds by which it starts before that.</param>
+    public static Task<AnvilProcess> StartChainAsync(int early = 0) => AnvilProcess.StartAsync("--timestamp", (1_723_161_300 - early).ToString(System.Globalization.CultureInfo.InvariantCulture));
 
     /// <summary>Deploys tokens, verifier and vault.</summary>
     /// <param name="key">Of the verifier.</param>
@@ -84,6 +91,34 @@ public sealed class LocalVault
         Address owner = BatchFactory.OwnerOf(account);
         await FundAsync(owner, asset == 0 ? Cash : Eth, asset == 0 ? amount : amount * (BigInteger)EthUnitsPerLot);
         await SendAsAsync(owner, Address, VaultAbi.Deposit.Encode(account, asset, amount));
+    }
+
+    /// <summary>Seconds from the proposal of an upgrade until it may be activated.</summary>
+    public const int UpgradeWindow = 3_600 + 7_200;
+
+    /// <summary>Proposes another circuit; the first time with the contract that can.</summary>
+    /// <param name="exitVerifier">Another verifier of exits; 0 for none.</param>
+    public async Task<LocalUpgrade> ProposeAsync(CircuitProfile profile, VerifyingKey key, uint version, Address exitVerifier = default)
+    {
+        using Wallet deployer = anvil.Wallet(0);
+        var upgrades = (Address)(await anvil.Client.CallAsync(Address, VaultAbi.Upgrades, []))[0];
+        if (upgrades.IsZero)
+        {
+            upgrades = (await deployer.DeployAsync([.. CompiledContracts.Upgrades.Code, .. UpgradesAbi.Constructor.EncodeArguments(Address, UpgradeWindow)])).Contract;
+            await deployer.SendAsync(Address, AbiFunction.Parse("setUpgrades(address newUpgrades)"), [upgrades]);
+        }
+
+        Address verifier = (await deployer.DeployAsync(CompiledContracts.VerifierOf(key).Code)).Contract;
+        object[] upgrade = [new object[] { verifier, profile.Blocks, profile.Rows, profile.Operations, version }, exitVerifier];
+        await deployer.SendAsync(upgrades, UpgradesAbi.Propose, [upgrade]);
+        return new LocalUpgrade(upgrades, upgrade);
+    }
+
+    /// <summary>Makes a proposal's circuit that of the next batch: <see cref="UpgradeWindow"/> after it, when all batches are final.</summary>
+    public async Task ActivateAsync(LocalUpgrade proposed)
+    {
+        using Wallet deployer = anvil.Wallet(0);
+        await deployer.SendAsync(proposed.Contract, UpgradesAbi.Activate, [proposed.Upgrade]);
     }
 
     /// <summary>What <c>claim</c> would pay, in protocol units.</summary>

@@ -234,6 +234,67 @@ public sealed class WatchTests : IDisposable
     }
 
     [AnvilFact]
+    public async Task An_upgrade_is_told_and_followed()
+    {
+        await using World world = await World.StartAsync(sequencer.Address, upgrade: true);
+        Watched watched = Watch(world);
+        await watched.LookAsync(1);
+        Assert.Equal(["upgrade"], Kinds());
+        Assert.Contains("another circuit is proposed", Alerts()[0], StringComparison.Ordinal);
+        for (uint n = 1; n <= Honest.Final; n++)
+        {
+            await world.CommitAsync(world.Drafts[(int)n - 1]);
+            await world.ProveAsync(n, world.Drafts[(int)n - 1]);
+            await world.FinalizeAsync(n, world.Drafts[(int)n - 1]);
+        }
+
+        await watched.LookAsync(1);
+        Assert.Equal([CircuitVersion.Value], watched.Joined);
+        await world.Vault.ActivateAsync(world.Upgrade!);
+        await world.Vault.DepositAsync(2, BatchFactory.EthSpot, 17);
+        await world.CommitAsync(world.Drafts[Honest.Final]);
+        await watched.LookAsync(1);
+        await world.ProveAsync(Honest.Final + 1, world.Drafts[Honest.Final]);
+        await watched.LookAsync(2);
+        Assert.Equal(Honest.Final + 1, watched.Metrics.CheckedBatches);
+        Assert.Equal([CircuitVersion.Value, Honest.NextVersion], watched.Joined);
+        Assert.Equal(["upgrade", "upgrade"], Kinds());
+        Assert.Contains($"batches are of circuit version {Honest.NextVersion}: profile demo", Alerts()[1], StringComparison.Ordinal);
+        Assert.False(await world.IsFrozenAsync());
+
+        // Receipts are of the domain of a circuit: what contradicts itself in the new one costs the bond, as it did in the old one.
+        Fr domain = world.Vault.DomainOf(Honest.NextVersion);
+        Receipt receipt = new ReceiptHead().Next(Bytes32.FromBytes(Keccak.Hash256("order"u8)), 1_723_161_300_001);
+        SignedReceipt one = SignedReceipt.Sign(receipt, domain, sequencer), other = SignedReceipt.Sign(receipt with { Time = receipt.Time + 1 }, domain, sequencer);
+        ((IGossipObserver)watched.Watch).Contradiction(new GossipContradiction("two receipts of number 1", one.ToBytes(), other.ToBytes()));
+        await watched.LookAsync(1);
+        Assert.Equal(["upgrade", "upgrade", "receipts", "action"], Kinds());
+        Assert.Equal(0, await world.AskAsync(world.Challenges, ChallengesAbi.Bond));
+    }
+
+    [AnvilFact]
+    public async Task A_batch_that_is_wrong_after_an_upgrade_is_challenged()
+    {
+        await using World world = await World.StartAsync(sequencer.Address, upgrade: true);
+        await world.Vault.ActivateAsync(world.Upgrade!); // Before any batch.
+        var factory = new BatchFactory(Honest.NextProfile) { Domain = world.Vault.DomainOf(Honest.NextVersion) };
+        CommitDraft draft = Honest.DraftOf(factory, 1, b => b.Register(2, 9_000_000_001).Register(3, 8_000_000_002));
+        CommitDraft wrong = draft.Clone();
+        wrong.Words[PublicData.FixedWords + Operation.Words * Honest.NextProfile.Operations + Honest.NextProfile.Rows + 1] += Fr.One;
+        string fork = await world.Anvil.SnapshotAsync();
+        await world.CommitAsync(draft);
+        Watched honest = Watch(world, name: "honest");
+        await honest.LookAsync(2);
+        Assert.Equal((1, false), (honest.Metrics.CheckedBatches, Kinds().Contains("badBatch")));
+        await world.Anvil.RevertAsync(fork);
+        await world.CommitAsync(wrong);
+        Watched watched = Watch(world);
+        await watched.LookAsync(2);
+        Assert.Contains("badBatch", Kinds());
+        Assert.Equal([1u], watched.State.Stakes.Keys);
+    }
+
+    [AnvilFact]
     public async Task Two_receipts_of_one_number_take_the_bond()
     {
         await using World world = await World.StartAsync(sequencer.Address);
@@ -403,18 +464,28 @@ public sealed class WatchTests : IDisposable
 
     private sealed class Watched
     {
+        private readonly ReceiptGuard receipts;
+
         internal Watched(World world, WatcherConfig config, Func<long, CancellationToken, Task<Receipt?>>? ask)
         {
             State = new WatcherState(config.Data);
             var alerts = new Alerts(config, State, Metrics, TimeProvider.System, NullLogger.Instance);
             var wallet = new Wallet(world.Anvil.Client, AnvilProcess.Key(WatcherKey), Actor.Options(config.Spending) with { PollInterval = TimeSpan.FromMilliseconds(20) });
             var actor = new Actor(config, world.Anvil.Client, wallet, State, Metrics, alerts, NullLogger.Instance);
-            var receipts = new ReceiptGuard(config, config.Gossip!.Sequencer, Archive, actor, alerts, ask, TimeProvider.System);
-            Watch = new Watch(config, world.Anvil.Client, State, actor, alerts, Metrics, receipts, TimeProvider.System, NullLogger.Instance);
+            receipts = new ReceiptGuard(config, config.Gossip!.Sequencer, actor, alerts, ask, TimeProvider.System);
+            Watch = new Watch(config, world.Anvil.Client, State, actor, alerts, Metrics, receipts, (circuit, _) =>
+            {
+                Joined.Add(circuit.Version);
+                return Task.CompletedTask;
+            }, TimeProvider.System, NullLogger.Instance);
         }
 
-        internal GossipArchive Archive { get; } = new();
+        internal GossipArchive Archive => receipts.Archive;
         internal WatcherMetrics Metrics { get; } = new();
+
+        /// <summary>Versions of the circuits in whose networks it took part.</summary>
+        internal List<uint> Joined { get; } = [];
+
         internal WatcherState State { get; }
         internal Watch Watch { get; }
 
@@ -429,8 +500,11 @@ public sealed class WatchTests : IDisposable
     {
         internal const int UrgentDeadline = 600;
 
-        private World(AnvilProcess anvil, LocalVault vault, Address challenges, Address riskTable) =>
-            (Anvil, Vault, Challenges, RiskTable, Drafts) = (anvil, vault, challenges, riskTable, Honest.Make(vault.Domain).Drafts);
+        private World(AnvilProcess anvil, LocalVault vault, Address challenges, Address riskTable, LocalUpgrade? upgrade) =>
+            (Anvil, Vault, Challenges, RiskTable, Drafts, Upgrade) = (anvil, vault, challenges, riskTable, Honest.Make(vault.DomainOf, upgrade is not null).Drafts, upgrade);
+
+        /// <summary>Another circuit, proposed long enough ago.</summary>
+        internal LocalUpgrade? Upgrade { get; }
 
         internal AnvilProcess Anvil { get; }
         internal LocalVault Vault { get; }
@@ -440,10 +514,12 @@ public sealed class WatchTests : IDisposable
 
         /// <param name="row">Key of the verifier of rows; null = any contract stands for it.</param>
         /// <param name="isTableReal">Else a contract stands for the risk table that gives the contract of rows, whatever it is asked.</param>
-        internal static async Task<World> StartAsync(Address sequencer, VerifyingKey? row = null, bool isTableReal = false)
+        internal static async Task<World> StartAsync(Address sequencer, VerifyingKey? row = null, bool isTableReal = false, bool upgrade = false)
         {
-            AnvilProcess anvil = await LocalVault.StartChainAsync();
+            AnvilProcess anvil = await LocalVault.StartChainAsync(upgrade ? LocalVault.UpgradeWindow : 0);
             LocalVault vault = await LocalVault.DeployAsync(anvil, Honest.Profile, KnownKey.Key);
+            LocalUpgrade? proposed = upgrade ? await vault.ProposeAsync(Honest.NextProfile, Honest.NextKey, Honest.NextVersion) : null;
+            if (upgrade) await anvil.AdvanceAsync(TimeSpan.FromSeconds(LocalVault.UpgradeWindow));
             using Wallet deployer = anvil.Wallet(0);
             using Wallet guarantor = anvil.Wallet(GuarantorKey);
             using Wallet watcher = anvil.Wallet(WatcherKey);
@@ -459,7 +535,7 @@ public sealed class WatchTests : IDisposable
             await guarantor.SendAsync(vault.Cash, TokenAbi.Approve, [challenges, Bond]);
             await guarantor.SendAsync(challenges, DepositBond, [Bond]);
             for (int account = 2; account <= 5; account++) await vault.RegisterAsync(account, account switch { 2 => 9_000_000_001, 3 => 8_000_000_002, 4 => 7_000_000_003, _ => 6_000_000_004 });
-            return new World(anvil, vault, challenges, table);
+            return new World(anvil, vault, challenges, table, proposed);
 
             async Task<Address> DeployAsync(byte[] code) => (await deployer.DeployAsync(code)).Contract;
         }
@@ -473,10 +549,12 @@ public sealed class WatchTests : IDisposable
             await SendAsync(draft.Encode());
         }
 
+        internal Task FinalizeAsync(uint batch, CommitDraft draft) => SendAsync(VaultAbi.FinalizeBatch.Encode(batch, draft.Payouts));
+
         internal Task ProveAsync(uint batch, CommitDraft draft)
         {
             Fr z = PublicData.EvaluationPoint(draft.C, draft.Words);
-            byte[] proof = KnownKey.Forge([draft.C, PublicData.Evaluate(draft.Words, z), z, draft.RiskRoot]).ToEvmWords();
+            byte[] proof = KnownKey.Forge([draft.C, PublicData.Evaluate(draft.Words, z), z, draft.RiskRoot], delta: draft.KeyDelta).ToEvmWords();
             return SendAsync(VaultAbi.ProveBatch.Encode(batch, VerifierAbi.Proof(proof)));
         }
 

@@ -10,7 +10,9 @@ namespace Rollup.Client.Sequencer;
 /// A receipt that contradicts another is evidence for the contract of challenges.
 /// </summary>
 /// <param name="signer">The sequencer's key, as the challenges' contract knows it; what the sequencer says of itself proves nothing.</param>
-public sealed class ReceiptBook(string path, Fr domain, Address signer)
+/// <param name="domain">The vault's under one version of its circuit: a book holds the receipts of one, and after an upgrade there is another.</param>
+/// <param name="version">That version.</param>
+public sealed class ReceiptBook(string path, Fr domain, Address signer, uint version = CircuitVersion.Value)
 {
     private readonly Lock gate = new();
     private Dictionary<long, SignedReceipt>? receipts;
@@ -38,7 +40,7 @@ public sealed class ReceiptBook(string path, Fr domain, Address signer)
             if (known.TryGetValue(receipt.Number, out SignedReceipt other))
             {
                 if (other.Receipt == signed.Receipt) return null;
-                evidence = ReceiptEvidence.OfTwo(other, signed, domain, signer);
+                evidence = ReceiptEvidence.OfTwo(other, signed, domain, signer, version);
                 return $"receipt {receipt.Number} was given for another request before";
             }
 
@@ -68,7 +70,7 @@ public sealed class ReceiptBook(string path, Fr domain, Address signer)
         if (head != committed) throw new InvalidDataException($"These receipts lead to number {head.Number} with hash {head.Hash}, and batch {batch} was committed with number {committed.Number} and {committed.Hash}.");
         lock (gate)
             return [.. Load().Values.Where(r => r.Receipt.Number >= chain[0].Number && r.Receipt.Number <= committed.Number).OrderBy(r => r.Receipt.Number)
-                .Select(r => ReceiptEvidence.Against(r, batch, committed, [.. chain.Skip((int)(r.Receipt.Number - chain[0].Number))], domain, signer)).OfType<ReceiptEvidence>()];
+                .Select(r => ReceiptEvidence.Against(r, batch, committed, [.. chain.Skip((int)(r.Receipt.Number - chain[0].Number))], domain, signer, version)).OfType<ReceiptEvidence>()];
     }
 
     /// <summary>A receipt as the API shows it; false if its signature has another form.</summary>

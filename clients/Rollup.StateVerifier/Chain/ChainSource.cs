@@ -31,9 +31,11 @@ public sealed class ChainSource(IEthereum ethereum, Address vault, ulong fromBlo
         foreach (AbiFunction view in VaultContract.Views) answers[view.Signature] = await AskAsync(vault, view, [], at.Number, cancellation);
         object Result(AbiFunction view) => VaultContract.Decode(view, answers[view.Signature]);
         answers[VaultAbi.QueuePrefix.Signature] = await AskAsync(vault, VaultAbi.QueuePrefix, [Result(VaultAbi.QueueTail)], at.Number, cancellation);
-        answers[VerifierAbi.VerifyingKey.Signature] = await AskAsync((Address)Result(VaultAbi.Verifier), VerifierAbi.VerifyingKey, [], at.Number, cancellation);
+        List<Log> logs = await ReadLogsAsync(at.Number, progress, cancellation);
+        foreach (Address verifier in VaultCircuit.VerifiersOf(logs))
+            answers[VaultCircuit.KeyOf(verifier)] = await AskAsync(verifier, VerifierAbi.VerifyingKey, [], at.Number, cancellation);
 
-        return new VaultSnapshot(chainId, vault, fromBlock, at, answers, await ReadLogsAsync(at.Number, progress, cancellation));
+        return new VaultSnapshot(chainId, vault, fromBlock, at, answers, logs);
     }
 
     public async Task<BatchEvidence> ReadBatchAsync(VaultSnapshot snapshot, BatchEvents events, CancellationToken cancellation)

@@ -18,7 +18,7 @@ public static class VaultContract
 
     /// <summary>The events that make up a vault's history.</summary>
     public static readonly IReadOnlyList<AbiEvent> Events =
-        [VaultAbi.OperationQueued, VaultAbi.InstrumentSettled, VaultAbi.BatchCommitted, VaultAbi.BatchProven, VaultAbi.BatchFinalized];
+        [VaultAbi.CircuitChanged, VaultAbi.OperationQueued, VaultAbi.InstrumentSettled, VaultAbi.BatchCommitted, VaultAbi.BatchProven, VaultAbi.BatchFinalized];
 
     /// <summary>The one result of a view.</summary>
     /// <exception cref="CheckFailedException">The answer does not decode.</exception>

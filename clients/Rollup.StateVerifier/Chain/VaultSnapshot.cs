@@ -19,14 +19,15 @@ public sealed record L1Transaction(Bytes32 Hash, Address? To, byte[] Input, ulon
 /// <summary>What L1 answered about a vault at one block; nothing of it is checked yet.</summary>
 /// <param name="FromBlock">Where the logs start.</param>
 /// <param name="Head">The block that all answers stand at.</param>
-/// <param name="Answers">Raw results by the signature of <see cref="VaultContract"/>'s functions.</param>
+/// <param name="Answers">Raw results by the signature of <see cref="VaultContract"/>'s functions; a verifier's key by signature and address.</param>
 /// <param name="Logs">The vault's logs up to the head, in the order they came.</param>
 public sealed record VaultSnapshot(
     ulong ChainId, Address Vault, ulong FromBlock, L1Block Head, IReadOnlyDictionary<string, byte[]> Answers, IReadOnlyList<Log> Logs)
 {
     /// <summary>The decoded result of one function.</summary>
     /// <exception cref="CheckFailedException">It is missing or does not decode.</exception>
-    public T Read<T>(AbiFunction function) => Answers.TryGetValue(function.Signature, out byte[]? answer)
+    /// <param name="name">What the answer is kept under; absent = the function's signature.</param>
+    public T Read<T>(AbiFunction function, string? name = null) => Answers.TryGetValue(name ?? function.Signature, out byte[]? answer)
         ? (T)VaultContract.Decode(function, answer)
         : throw new CheckFailedException(Check.Parameters, $"there is no answer to {function}");
 }

@@ -30,7 +30,7 @@ public sealed record RegisteredAccount(Operation Operation, uint Batch, bool IsF
 /// <param name="wanted">The accounts whose published leaves are kept.</param>
 public sealed class BatchChain(VaultParameters parameters, VaultEvents events, IReadOnlySet<int> wanted)
 {
-    private readonly Groth16Verifier verifier = new(parameters.Key);
+    private readonly Dictionary<uint, Groth16Verifier> verifiers = [];
     private readonly QuadTree tree = VaultParameters.GenesisTree();
     private readonly Dictionary<int, RegisteredAccount> registered = [];
     private readonly Dictionary<int, PublishedLeaf> leaves = [];
@@ -40,7 +40,7 @@ public sealed class BatchChain(VaultParameters parameters, VaultEvents events, I
     private int consumed;
 
     /// <summary>Goes on with a newer look at the same chain, in which the batches so far stand where they stood.</summary>
-    public void GoOn(VaultEvents newer) => events = newer;
+    public void GoOn(VaultParameters newerParameters, VaultEvents newer) => (parameters, events) = (newerParameters, newer);
 
     /// <summary>Operations that the batches so far took off the queue, refused ones included.</summary>
     public int ConsumedOperations => consumed;
@@ -81,17 +81,18 @@ public sealed class BatchChain(VaultParameters parameters, VaultEvents events, I
 
     private BatchReport Append(BatchEvents batch, BatchEvidence evidence, bool judge)
     {
-        CommitCall call = CommitCall.From(parameters, batch, evidence);
+        VaultCircuit circuit = parameters.CircuitAt(batch.Committed);
+        CommitCall call = CommitCall.From(parameters.Vault, circuit.Profile, batch, evidence);
         L1Block block = CheckBlock(batch, evidence.CommitBlock);
         CheckData(batch, call);
         Fr z = PublicData.EvaluationPoint(call.Commitment, call.Words.AsSpan());
         Fr y = PublicData.Evaluate(call.Words.AsSpan(), z);
-        PublicData data = CheckHeader(batch, call, block);
+        PublicData data = CheckHeader(batch, circuit, call, block);
         int bounced = CheckOperations(batch, data, call.Bounced);
         CheckTree(batch, data);
         RiskInputs? risk = judge || batch.Batch == parameters.LastFinal ? CheckRisk(batch, call, judge) : null;
         if (judge) CheckRecord(batch, evidence.Record, call, data, z, y);
-        if (judge && batch.Proven is not null) ProofCall.Verify(verifier, batch, evidence.Proof, [call.Commitment, y, z, call.RiskRoot]);
+        if (judge && batch.Proven is not null) ProofCall.Verify(VerifierOf(circuit), batch, evidence.Proof, [call.Commitment, y, z, call.RiskRoot]);
 
         root = data.NewRoot;
         lastClose = data.Header.Close;
@@ -107,6 +108,12 @@ public sealed class BatchChain(VaultParameters parameters, VaultEvents events, I
         }
 
         return report;
+    }
+
+    private Groth16Verifier VerifierOf(VaultCircuit circuit)
+    {
+        if (!verifiers.TryGetValue(circuit.Version, out Groth16Verifier? verifier)) verifiers[circuit.Version] = verifier = new Groth16Verifier(circuit.Key);
+        return verifier;
     }
 
     private void Hold(int asset, long change) => held[asset] = held.GetValueOrDefault(asset) + change;
@@ -134,11 +141,11 @@ public sealed class BatchChain(VaultParameters parameters, VaultEvents events, I
         if (commitment != call.Commitment) throw Fail(Check.Commitment, batch, "C is not the commitment to its words", commitment, call.Commitment);
     }
 
-    private PublicData CheckHeader(BatchEvents batch, CommitCall call, L1Block block)
+    private PublicData CheckHeader(BatchEvents batch, VaultCircuit circuit, CommitCall call, L1Block block)
     {
-        PublicData data = PublicData.TryDecode(parameters.Profile, call.Words.AsSpan(), out string? problem) ?? throw Fail(Check.Header, batch, $"its words are no batch's: {problem}");
+        PublicData data = PublicData.TryDecode(circuit.Profile, call.Words.AsSpan(), out string? problem) ?? throw Fail(Check.Header, batch, $"its words are no batch's: {problem}");
         BatchHeader header = data.Header;
-        if (data.Domain != parameters.Domain) throw Fail(Check.Domain, batch, "it is for another chain, vault or circuit version", parameters.Domain, data.Domain);
+        if (data.Domain != circuit.Domain) throw Fail(Check.Domain, batch, $"it is for another chain, vault or circuit version than {circuit.Version}", circuit.Domain, data.Domain);
         if (header.Batch != batch.Batch) throw Fail(Check.Header, batch, "its header has another number", batch.Batch, header.Batch);
         if (header.Open < lastClose) throw Fail(Check.Header, batch, "it opens before the batch before it closes", $"{lastClose} or later", header.Open);
         if (header.Close < header.Open || header.Close - header.Open > parameters.MaxEpoch)

@@ -19,7 +19,7 @@ internal sealed record CommitCall(
 
     /// <summary>Reads the transaction that the batch's log names.</summary>
     /// <exception cref="CheckFailedException"/>
-    public static CommitCall From(VaultParameters parameters, BatchEvents events, BatchEvidence evidence)
+    public static CommitCall From(Address vault, CircuitProfile profile, BatchEvents events, BatchEvidence evidence)
     {
         Log log = events.Committed;
         CheckFailedException Fail(string problem, object? expected = null, object? found = null) =>
@@ -28,8 +28,8 @@ internal sealed record CommitCall(
         L1Transaction transaction = evidence.Commit ?? throw Fail($"L1 does not know the transaction {log.TransactionHash} of its log");
         if (transaction.Hash != log.TransactionHash) throw Fail("another transaction than that of its log was given", log.TransactionHash, transaction.Hash);
         if (transaction.BlockHash != log.BlockHash) throw Fail("its transaction is not in the block of its log", log.BlockHash, transaction.BlockHash?.ToString() ?? "no block");
-        if (transaction.To != parameters.Vault)
-            throw Fail("its transaction does not call the vault itself", Eip55.Format(parameters.Vault), transaction.To is { } to ? Eip55.Format(to) : "a contract creation");
+        if (transaction.To != vault)
+            throw Fail("its transaction does not call the vault itself", Eip55.Format(vault), transaction.To is { } to ? Eip55.Format(to) : "a contract creation");
         if (transaction.Input.Length > MaxInputBytes) throw Fail($"its transaction has {transaction.Input.Length} bytes of input; at most {MaxInputBytes} are read");
 
         object[] arguments;
@@ -43,7 +43,7 @@ internal sealed record CommitCall(
         }
 
         var words = (object[])arguments[0];
-        if (words.Length != parameters.Profile.DataWords) throw Fail("it publishes another number of words", parameters.Profile.DataWords, words.Length);
+        if (words.Length != profile.DataWords) throw Fail("it publishes another number of words", profile.DataWords, words.Length);
         Fr Element(object value, string name) => VaultContract.Element(value) ?? throw Fail($"{name} is not below r");
         return new CommitCall(
             [.. words.Select((word, i) => Element(word, $"word {i}"))],

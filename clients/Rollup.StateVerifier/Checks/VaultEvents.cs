@@ -46,6 +46,7 @@ public sealed class VaultEvents
             else if (VaultAbi.BatchFinalized.Matches(log)) AddFinality(log, batches, ++final, hint);
             else if (VaultAbi.OperationQueued.Matches(log)) operations.Add(ReadOperation(log, operations.Count, hint));
             else if (VaultAbi.InstrumentSettled.Matches(log)) AddSettled(log, settled);
+            else if (VaultAbi.CircuitChanged.Matches(log)) RequireAllFinal(log, batches.Count, final);
             else throw new CheckFailedException(Check.Parameters, $"log {log.LogIndex} of block {log.BlockNumber} was not asked for");
         }
 
@@ -101,6 +102,13 @@ public sealed class VaultEvents
         batches[(int)batch - 1] = events with { Finalized = log };
     }
 
+    // The vault upgrades only between two batches, so that each is proven by the verifier that it was committed under.
+    private static void RequireAllFinal(Log log, int committed, uint final)
+    {
+        if (committed != final)
+            throw new CheckFailedException(Check.Sequence, $"the circuit changed in block {log.BlockNumber} while a batch was not final", final + 1, $"batch {committed} final", $"batch {final} final");
+    }
+
     private static QueuedOperation ReadOperation(Log log, int before, string hint)
     {
         object[] fields = Decode(VaultAbi.OperationQueued, log);
@@ -132,7 +140,7 @@ public sealed class VaultEvents
             throw new CheckFailedException(check, $"logs of {what} are missing, or there are too many{hint}", null, expected.ToString(CultureInfo.InvariantCulture), found.ToString(CultureInfo.InvariantCulture));
     }
 
-    private static object[] Decode(AbiEvent @event, Log log)
+    internal static object[] Decode(AbiEvent @event, Log log)
     {
         try
         {

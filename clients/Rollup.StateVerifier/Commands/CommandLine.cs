@@ -28,10 +28,10 @@ public static class CommandLine
         var data = new Option<string?>("--data") { Description = "A saved copy (see fetch), instead of --rpc and --vault." };
         var json = new Option<bool>("--json") { Description = "Print the result as JSON." };
         var chainId = new Option<ulong?>("--chain-id") { Description = "Refuse an endpoint of another chain." };
-        var keyHash = new Option<Bytes32?>("--vkey-hash")
+        var keyHash = new Option<Bytes32[]>("--vkey-hash")
         {
-            Description = "Refuse another verifying key: keccak256 of the words that the verifier contract's verifyingKey() returns.",
-            CustomParser = argument => Parse<Bytes32?>(argument, text => Bytes32.Parse(text)),
+            Description = "Refuse other verifying keys: keccak256 of the words that the verifier contract's verifyingKey() returns. Once for each circuit that the vault had.",
+            CustomParser = argument => [.. argument.Tokens.Select(token => Parse(argument, token.Value, Bytes32.Parse))],
         };
         var key = new Option<string?>("--key") { Description = "Key file of the owner (JSON, mode 600): shows the accounts that it opens." };
         var account = new Option<int?>("--account") { Description = "Show one account: public, or of the key file.", };
@@ -45,7 +45,7 @@ public static class CommandLine
         var provingKeyHash = new Option<Bytes32?>("--proving-key-sha256")
         {
             Description = "SHA-256 that the proving key must have, as it was published.",
-            CustomParser = argument => Parse<Bytes32?>(argument, text => Bytes32.Parse(text.StartsWith("0x", StringComparison.Ordinal) ? text : $"0x{text}")),
+            CustomParser = argument => Parse<Bytes32?>(argument, argument.Tokens[0].Value, text => Bytes32.Parse(text.StartsWith("0x", StringComparison.Ordinal) ? text : $"0x{text}")),
         };
         var circuit = new Option<string?>("--circuit") { Description = "The circuit's .wasm file. Its native witness library is made beside it once, with the C compiler of this machine." };
         var keystore = new Option<string?>("--keystore") { Description = "Encrypted wallet file that pays the transaction; it need not be the owner's." };
@@ -57,7 +57,7 @@ public static class CommandLine
         Option[] source = [rpc, vault, fromBlock, finalized];
         Option[] pins = [chainId, keyHash];
         SourceArguments Source(ParseResult p) => new(p.GetValue(rpc), p.GetValue(vault), p.GetValue(fromBlock), p.GetValue(finalized), p.GetValue(data));
-        Pins PinsOf(ParseResult p) => new(p.GetValue(chainId), p.GetValue(keyHash));
+        Pins PinsOf(ParseResult p) => new(p.GetValue(chainId), [.. p.GetValue(keyHash) ?? []]);
         async Task<int> RunAsync(ParseResult p, Func<Session, Task<int>> command)
         {
             using var session = new Session(output, errors, isTerminal, p.GetValue(json));
@@ -98,11 +98,11 @@ public static class CommandLine
         return command;
     }
 
-    private static T? Parse<T>(ArgumentResult argument, Func<string, T> parse)
+    private static T? Parse<T>(ArgumentResult argument, string text, Func<string, T> parse)
     {
         try
         {
-            return parse(argument.Tokens[0].Value);
+            return parse(text);
         }
         catch (FormatException e)
         {

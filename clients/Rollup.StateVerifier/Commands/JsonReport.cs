@@ -23,8 +23,10 @@ internal static class JsonReport
             ["chainId"] = history.Snapshot.ChainId,
             ["vault"] = p.Vault.ToString(),
             ["head"] = Block(history.Snapshot.Head),
-            ["profile"] = p.Profile.Name,
-            ["verifyingKeyHash"] = p.KeyHash.ToString(),
+            ["circuits"] = new JsonArray([.. p.Circuits.Select(c => (JsonNode)new JsonObject
+            {
+                ["version"] = c.Version, ["sinceBlock"] = c.Since.BlockNumber, ["profile"] = c.Profile.Name, ["verifyingKeyHash"] = c.KeyHash.ToString(),
+            })]),
             ["developmentKey"] = p.IsDevelopmentKey,
             ["frozen"] = p.IsFrozen,
             ["lastCommitted"] = p.LastCommitted,

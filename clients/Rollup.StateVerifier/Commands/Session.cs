@@ -195,7 +195,8 @@ internal sealed class Session(TextWriter output, TextWriter errors, bool isTermi
     {
         if (history.Parameters.IsDevelopmentKey)
             errors.WriteLine("WARNING: the verifying key is a development key. Somebody knows its secret and can forge proofs: what is shown below is worth nothing off a test chain.");
-        if (pins.KeyHash is null) errors.WriteLine($"note: the verifying key is taken from L1 as it is; pin it with --vkey-hash {history.Parameters.KeyHash} once you trust its circuit.");
+        if (pins.KeyHashes.IsDefaultOrEmpty)
+            errors.WriteLine($"note: verifying keys are taken from L1 as they are; pin them with {string.Join(' ', history.Parameters.Circuits.Select(c => $"--vkey-hash {c.KeyHash}").Distinct())} once you trust their circuits.");
         if (history.Parameters.IsFrozen) errors.WriteLine("WARNING: the vault is frozen: what is credited is paid, and who holds anything leaves with exit.");
         long age = DateTimeOffset.UtcNow.ToUnixTimeSeconds() - (long)Math.Min(history.Snapshot.Head.Timestamp, long.MaxValue / 2);
         if (from.Data is null && age > 3600) errors.WriteLine($"WARNING: the endpoint's head is {age / 60} minutes old: it may hide what came later.");

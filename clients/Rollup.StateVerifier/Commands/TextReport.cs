@@ -19,7 +19,8 @@ internal static class TextReport
         VaultParameters p = history.Parameters;
         L1Block head = history.Snapshot.Head;
         output.WriteLine($"vault {Eip55.Format(p.Vault)} on chain {history.Snapshot.ChainId}, as of L1 block {head.Number} {head.Hash} ({Time(head.Timestamp)})");
-        output.WriteLine($"profile {p.Profile.Name}, verifying key {p.KeyHash}");
+        foreach (VaultCircuit circuit in p.Circuits)
+            output.WriteLine($"circuit version {circuit.Version} since block {circuit.Since.BlockNumber}: profile {circuit.Profile.Name}, verifying key {circuit.KeyHash}");
         output.WriteLine($"{p.LastCommitted} batches committed, {batches.Count(b => b.ProvenHere)} proofs verified, {p.LastFinal} final; {history.Events.Operations.Count} operations queued, {history.Chain.ConsumedOperations} taken");
         foreach (BatchReport batch in batches.Where(b => b.Status != BatchStatus.Final))
             output.WriteLine($"batch {batch.Header.Batch} is {Name(batch.Status)}, not final: not counted");

@@ -206,6 +206,23 @@ contract GovernanceTest is ExitsFixture, GovernanceSetup {
         upgrades.activate(upgrade);
     }
 
+    /// @dev Else a domain came back, and with it what was signed for it.
+    function test_upgrade_toAGreaterVersionAlone() public {
+        Upgrades.Upgrade memory upgrade = _upgrade();
+        uint32 current = vault.circuit().version;
+        for (uint32 version = current - 1; version <= current; version++) {
+            upgrade.circuit.version = version;
+            vm.expectRevert(abi.encodeWithSelector(Upgrades.VersionNotGreater.selector, version, current));
+            upgrades.propose(upgrade);
+        }
+        upgrade.circuit.version = current + 1;
+        upgrades.propose(upgrade);
+        vm.warp(block.timestamp + WINDOW);
+        upgrades.activate(upgrade);
+        vm.expectRevert(abi.encodeWithSelector(Upgrades.VersionNotGreater.selector, current + 1, current + 1));
+        upgrades.propose(upgrade);
+    }
+
     function test_upgrade_notOfAFrozenVault() public {
         Upgrades.Upgrade memory upgrade = _upgrade();
         upgrades.propose(upgrade);

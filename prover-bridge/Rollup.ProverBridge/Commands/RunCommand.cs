@@ -71,7 +71,7 @@ internal static class RunCommand
         TimeProvider clock = TimeProvider.System;
         TimeSpan lease = TimeSpan.FromSeconds(configuration.Retry.LeaseSeconds);
         Address vaultAddress = Eip55.Parse(chain.Vault);
-        Fr domain = SettlementDomain.Of(chain.ChainId, vaultAddress);
+        Fr DomainOf(uint version) => SettlementDomain.Of(chain.ChainId, vaultAddress, version);
         var verifier = new Groth16Verifier(verifyingKey);
         var metrics = new Metrics();
 
@@ -97,7 +97,7 @@ internal static class RunCommand
         builder.Services.AddSingleton(services => new Wallet(services.GetRequiredService<IEthereum>(), key, new WalletOptions { MaxFeePerGasLimit = new BigInteger(chain.MaxFeeGwei * 1e9) }));
 
         builder.Services.AddHostedService(services => new SpoolService(
-            configuration.Spool, configuration.Circuit.Profile, domain, store, services.GetRequiredService<BridgeStatus>(), clock, services.GetRequiredService<ILogger<SpoolService>>()));
+            configuration.Spool, configuration.Circuit.Profile, configuration.Circuit.Version, DomainOf, store, services.GetRequiredService<BridgeStatus>(), clock, services.GetRequiredService<ILogger<SpoolService>>()));
         builder.Services.AddHostedService(services =>
         {
             var maker = services.GetRequiredService<ProofMaker>();
@@ -113,8 +113,8 @@ internal static class RunCommand
             var vault = new Vault(ethereum, vaultAddress);
             var log = services.GetRequiredService<ILogger<SettlementService>>();
             return new SettlementService(
-                ethereum, vault, new VaultExpectation(chain.ChainId, domain, CircuitProfile.Named(configuration.Circuit.Profile), verifyingKey, key.Address),
-                facts => new Settler(store, ethereum, vault, services.GetRequiredService<Wallet>(), services.GetRequiredService<ProofMaker>().Refusal, facts.ChallengeWindow, facts.RequestDeposit, revertAttempts: 3, clock, metrics, log),
+                ethereum, vault, new VaultExpectation(chain.ChainId, DomainOf(configuration.Circuit.Version), configuration.Circuit.Version, CircuitProfile.Named(configuration.Circuit.Profile), verifyingKey, key.Address),
+                facts => new Settler(store, ethereum, vault, services.GetRequiredService<Wallet>(), services.GetRequiredService<ProofMaker>().Refusal, facts.CircuitVersion, facts.ChallengeWindow, facts.RequestDeposit, revertAttempts: 3, clock, metrics, log),
                 store, retry, TimeSpan.FromSeconds(chain.PollSeconds), lease, clock, metrics, services.GetRequiredService<BridgeStatus>(), log);
         });
 

@@ -128,6 +128,9 @@ public sealed record CircuitSection
     /// <summary>The circuit's profile in spec/protocol.json.</summary>
     public required string Profile { get; init; }
 
+    /// <summary>The version that the vault gives it; each upgrade of the vault raises it.</summary>
+    public uint Version { get; init; } = CircuitVersion.Value;
+
     /// <summary>Its witness generator.</summary>
     public required string Wasm { get; init; }
 

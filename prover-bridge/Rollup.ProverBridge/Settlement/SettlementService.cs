@@ -9,7 +9,7 @@ using Rollup.Protocol;
 namespace Rollup.ProverBridge.Settlement;
 
 /// <summary>What the vault must be for this bridge.</summary>
-public sealed record VaultExpectation(ulong ChainId, Fr Domain, CircuitProfile Profile, VerifyingKey Key, Address Operator);
+public sealed record VaultExpectation(ulong ChainId, Fr Domain, uint CircuitVersion, CircuitProfile Profile, VerifyingKey Key, Address Operator);
 
 /// <summary>
 /// Looks at the vault again and again. Where the chain is unreachable or refuses, it waits with back-off and nothing is lost; where the
@@ -34,7 +34,9 @@ public sealed class SettlementService(
         string? problem =
             chain != expected.ChainId ? $"the endpoint serves chain {chain}; the configuration says {expected.ChainId}"
             : !DevKeys.IsLocalChain(chain) && DevKeys.IsDevelopment(expected.Key) ? $"the proving key is a development key, and chain {chain} is not a local one"
-            : facts.Domain != expected.Domain ? $"the vault's domain is {facts.Domain.ToHex()}, and that of chain and address is {expected.Domain.ToHex()}: it is another contract or another circuit version"
+            : facts.CircuitVersion != expected.CircuitVersion
+                ? $"its circuit has version {facts.CircuitVersion}, and circuit.version is {expected.CircuitVersion}: {(facts.CircuitVersion > expected.CircuitVersion ? "it was upgraded; start the bridge with the circuit, keys and spool of that version" : "the upgrade is not in force yet")}"
+            : facts.Domain != expected.Domain ? $"the vault's domain is {facts.Domain.ToHex()}, and that of chain, address and circuit version is {expected.Domain.ToHex()}: it is another contract"
             : (facts.Blocks, facts.Rows, facts.Operations) != (expected.Profile.Blocks, expected.Profile.Rows, expected.Profile.Operations)
                 ? $"the vault is built for {facts.Blocks} blocks, {facts.Rows} rows and {facts.Operations} operations; profile '{expected.Profile.Name}' has {expected.Profile.Blocks}, {expected.Profile.Rows} and {expected.Profile.Operations}"
             : !facts.VerifierKey.AsSpan().SequenceEqual(expected.Key.ToEvmWords()) ? $"the vault's verifier {Eip55.Format(facts.Verifier)} has another verification key than circuit.verificationKey"

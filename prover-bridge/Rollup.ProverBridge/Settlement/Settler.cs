@@ -22,9 +22,10 @@ public delegate string? RefuseProof(Proof proof, ReadOnlySpan<Fr> publicInputs);
 /// its challenge window is over. What to do follows from the vault's own state, read anew each time, so a restart or a reorganisation
 /// loses nothing and sends nothing twice. Not thread-safe.
 /// </summary>
+/// <param name="circuitVersion">Of the circuit that the queue's batches are of.</param>
 /// <param name="revertAttempts">Reverts in a row, of one action, that time cannot mend, after which the batch is set aside: one may be the chain's reorganising under it.</param>
 public sealed class Settler(
-    JobStore store, IEthereum ethereum, Vault vault, Wallet wallet, RefuseProof refusal, long challengeWindow, long requestDeposit, int revertAttempts, TimeProvider clock, Metrics metrics, ILogger log)
+    JobStore store, IEthereum ethereum, Vault vault, Wallet wallet, RefuseProof refusal, uint circuitVersion, long challengeWindow, long requestDeposit, int revertAttempts, TimeProvider clock, Metrics metrics, ILogger log)
 {
     private readonly Dictionary<(uint, string), (Bytes32 Hash, long Since)> pending = [];
     private readonly Dictionary<uint, BatchCalldata> calldata = [];
@@ -47,6 +48,10 @@ public sealed class Settler(
         foreach (uint done in calldata.Keys.Where(b => b <= state.LastFinal).ToArray()) calldata.Remove(done);
         if (state.IsFrozen)
             throw new SettlementHaltedException($"The vault is frozen: it takes no batches any more, only claims. Its last final batch is {state.LastFinal}.");
+
+        if (state.CircuitVersion != circuitVersion)
+            throw new SettlementHaltedException(
+                $"The vault's circuit was upgraded to version {state.CircuitVersion}, and this bridge proves version {circuitVersion}: batch {state.LastCommitted + 1} has to be of that version. Start the bridge with its circuit, keys and spool.");
 
         Obstacle = null;
         uint expected = state.LastFinal + 1;

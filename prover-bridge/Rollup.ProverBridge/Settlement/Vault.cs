@@ -14,10 +14,11 @@ namespace Rollup.ProverBridge.Settlement;
 public sealed record VaultBatch(Fr Root, Fr RiskRoot, Fr Commitment, long CommittedAt, BatchStatus Status);
 
 /// <summary>Where the vault stands, all read at one block.</summary>
-public sealed record VaultState(Ethereum.Block Block, uint LastCommitted, uint LastFinal, bool IsFrozen);
+/// <param name="CircuitVersion">Of the circuit that the next batch is of.</param>
+public sealed record VaultState(Ethereum.Block Block, uint LastCommitted, uint LastFinal, bool IsFrozen, uint CircuitVersion);
 
 /// <summary>What changes in a vault by an upgrade alone, or never. Window in seconds, deposit in atoms.</summary>
-public sealed record VaultFacts(Fr Domain, int Blocks, int Rows, int Operations, long ChallengeWindow, long RequestDeposit, Address Verifier, byte[] VerifierKey);
+public sealed record VaultFacts(Fr Domain, uint CircuitVersion, int Blocks, int Rows, int Operations, long ChallengeWindow, long RequestDeposit, Address Verifier, byte[] VerifierKey);
 
 /// <summary>The vault's contract (spec 6), as far as the operator needs it.</summary>
 public sealed class Vault(IEthereum ethereum, Address address)
@@ -26,11 +27,11 @@ public sealed class Vault(IEthereum ethereum, Address address)
 
     public async Task<VaultFacts> ReadFactsAsync(CancellationToken cancellation)
     {
-        var verifier = (Address)await AskAsync(VaultAbi.Verifier, default, cancellation);
+        var circuit = (object[])await AskAsync(VaultAbi.Circuit, default, cancellation);
+        var verifier = (Address)circuit[0];
         var words = (object[])(await ethereum.CallAsync(verifier, VerifierAbi.VerifyingKey, [], default, cancellation))[0];
         return new VaultFacts(
-            Field(await AskAsync(VaultAbi.Domain, default, cancellation)), (int)(BigInteger)await AskAsync(VaultAbi.Blocks, default, cancellation),
-            (int)(BigInteger)await AskAsync(VaultAbi.Rows, default, cancellation), (int)(BigInteger)await AskAsync(VaultAbi.Operations, default, cancellation),
+            Field(await AskAsync(VaultAbi.Domain, default, cancellation)), VersionOf(circuit), (int)(BigInteger)circuit[1], (int)(BigInteger)circuit[2], (int)(BigInteger)circuit[3],
             (long)(BigInteger)await AskAsync(VaultAbi.ChallengeWindow, default, cancellation), (long)(BigInteger)await AskAsync(VaultAbi.RequestDeposit, default, cancellation), verifier, [.. words.SelectMany(Word)]);
     }
 
@@ -40,7 +41,8 @@ public sealed class Vault(IEthereum ethereum, Address address)
     {
         Ethereum.Block block = await ethereum.GetBlockAsync(BlockTag.Latest, cancellation) ?? throw new EthereumProtocolException("The endpoint has no latest block.");
         return new VaultState(block, (uint)(BigInteger)await AskAsync(VaultAbi.LastCommitted, block.Number, cancellation),
-            (uint)(BigInteger)await AskAsync(VaultAbi.LastFinal, block.Number, cancellation), (bool)await AskAsync(VaultAbi.Frozen, block.Number, cancellation));
+            (uint)(BigInteger)await AskAsync(VaultAbi.LastFinal, block.Number, cancellation), (bool)await AskAsync(VaultAbi.Frozen, block.Number, cancellation),
+            VersionOf((object[])await AskAsync(VaultAbi.Circuit, block.Number, cancellation)));
     }
 
     public async Task<VaultBatch> ReadBatchAsync(uint batch, CancellationToken cancellation)
@@ -73,6 +75,8 @@ public sealed class Vault(IEthereum ethereum, Address address)
 
     /// <summary>Call data of <c>finalizeBatch</c>.</summary>
     public static byte[] Finalize(uint batch, ImmutableArray<Fr> payouts) => VaultAbi.FinalizeBatch.Encode(batch, Words(payouts));
+
+    private static uint VersionOf(object[] circuit) => (uint)(BigInteger)circuit[4];
 
     private async Task<object> AskAsync(AbiFunction function, BlockTag block, CancellationToken cancellation) =>
         (await ethereum.CallAsync(address, function, [], block, cancellation))[0];

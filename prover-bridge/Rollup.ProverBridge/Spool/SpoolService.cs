@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Rollup.Engine;
 using Rollup.ProverBridge.Jobs;
 using Rollup.ProverBridge.Monitoring;
+using Rollup.Protocol;
 
 namespace Rollup.ProverBridge.Spool;
 
@@ -11,10 +12,17 @@ namespace Rollup.ProverBridge.Spool;
 /// they are. A file that is not a sealed batch of this vault stops the intake until it is replaced; a second version of a queued batch
 /// stops the bridge.
 /// </summary>
-public sealed class SpoolService(string folder, string profile, Fr domain, JobStore store, BridgeStatus status, TimeProvider clock, ILogger<SpoolService> log) : BackgroundService
+/// <param name="version">Of the circuit that this bridge proves.</param>
+/// <param name="domainOf">The vault's domain under a version of its circuit.</param>
+public sealed class SpoolService(string folder, string profile, uint version, Func<uint, Fr> domainOf, JobStore store, BridgeStatus status, TimeProvider clock, ILogger<SpoolService> log) : BackgroundService
 {
     private const string Part = "spool";
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Later versions that a foreign batch is looked for among, to name it.</summary>
+    private const uint MostVersions = 64;
+
+    private readonly Fr domain = domainOf(version);
 
     // As they were when last read; a file is read again when it changes.
     private readonly Dictionary<uint, (DateTime, long)> seen = [];
@@ -65,6 +73,14 @@ public sealed class SpoolService(string folder, string profile, Fr domain, JobSt
         }
     }
 
+    private string WhoseIs(Fr other)
+    {
+        for (uint v = CircuitVersion.Value; v <= version + MostVersions; v++)
+            if (domainOf(v) == other)
+                return $"a batch of circuit version {v} of this vault; this bridge proves version {version}, and circuit.version says so. {(v < version ? "What was sealed before an upgrade belongs to the spool of that time: name the new one" : "Give it the circuit and keys of the upgrade")}";
+        return $"a batch of another vault or chain: its domain is {other.ToHex()}, ours is {domain.ToHex()}";
+    }
+
     private IEnumerable<(uint Batch, FileInfo File)> Files()
     {
         var files = new SortedDictionary<uint, FileInfo>();
@@ -75,16 +91,16 @@ public sealed class SpoolService(string folder, string profile, Fr domain, JobSt
 
     private string? Take(uint batch, FileInfo file)
     {
-        var version = (file.LastWriteTimeUtc, file.Length);
-        if (seen.GetValueOrDefault(batch) == version) return null;
+        var state = (file.LastWriteTimeUtc, file.Length);
+        if (seen.GetValueOrDefault(batch) == state) return null;
         if (file.Length > SealedBatchFile.MaxBytes) return $"{file.FullName} has {file.Length} bytes; a sealed batch has at most {SealedBatchFile.MaxBytes}";
         byte[] bytes = File.ReadAllBytes(file.FullName);
         try
         {
             SealedBatch content = SealedBatchFile.Read(bytes);
             if (content.Header.Batch != batch) return $"{file.FullName} holds batch {content.Header.Batch}";
+            if (content.Domain != domain) return $"{file.FullName} is {WhoseIs(content.Domain)}";
             if (content.Profile != profile) return $"{file.FullName} is a batch of profile '{content.Profile}'; this bridge proves '{profile}'";
-            if (content.Domain != domain) return $"{file.FullName} is a batch of another vault or chain: its domain is {content.Domain.ToHex()}, ours is {domain.ToHex()}";
         }
         catch (SealedBatchFormatException error)
         {
@@ -92,7 +108,7 @@ public sealed class SpoolService(string folder, string profile, Fr domain, JobSt
         }
 
         if (store.Add(batch, bytes)) log.LogInformation("Batch {Batch}: queued, {Bytes} bytes", batch, bytes.Length);
-        seen[batch] = version;
+        seen[batch] = state;
         return null;
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Numerics;
 using Rollup.Protocol;
 
@@ -45,8 +46,10 @@ public readonly record struct SignedRequest(
 /// <summary>Separates vaults, chains and circuit versions in everything signed (spec 4.1).</summary>
 public static class SettlementDomain
 {
-    /// <summary>keccak256(abi.encode("rollup-settlement", chainId, vault, circuitVersion)) mod r.</summary>
-    public static Fr Of(BigInteger chainId, Address vault)
+    /// <summary>
+    /// keccak256(abi.encode("rollup-settlement", chainId, vault, circuitVersion)) mod r. A vault starts with <see cref="CircuitVersion.Value"/>, and each upgrade raises its version.
+    /// </summary>
+    public static Fr Of(BigInteger chainId, Address vault, uint version = CircuitVersion.Value)
     {
         ReadOnlySpan<byte> name = "rollup-settlement"u8;
         // abi.encode of (string, uint256, address, uint256): head of four words, then the string's length and its padded bytes.
@@ -55,7 +58,7 @@ public static class SettlementDomain
         byte[] chain = chainId.ToByteArray(isUnsigned: true, isBigEndian: true);
         chain.CopyTo(data.AsSpan(64 - chain.Length));
         vault.CopyTo(data.AsSpan(64 + 12));
-        data[127] = CircuitVersion.Value;
+        BinaryPrimitives.WriteUInt32BigEndian(data.AsSpan(124), version);
         data[159] = (byte)name.Length;
         name.CopyTo(data.AsSpan(160));
         return Fr.FromBytesReducedBigEndian(Keccak.Hash256(data));
