@@ -36,6 +36,8 @@ public static class VaultAbi
     public static readonly AbiFunction Domain = AbiFunction.Parse("domain()(uint256)");
     public static readonly AbiFunction GenesisRoot = AbiFunction.Parse("genesisRoot()(uint256)");
     public static readonly AbiFunction Verifier = AbiFunction.Parse("verifier()(address)");
+    public static readonly AbiFunction Committee = AbiFunction.Parse("committee()(address)");
+    public static readonly AbiFunction SetCommittee = AbiFunction.Parse("setCommittee(address committee)");
     public static readonly AbiFunction Operator = AbiFunction.Parse("operator()(address)");
     public static readonly AbiFunction Blocks = AbiFunction.Parse("blocks()(uint256)");
     public static readonly AbiFunction Rows = AbiFunction.Parse("rows()(uint256)");
@@ -190,4 +192,18 @@ public static class VerifierAbi
         for (int i = 0; i < w.Length; i++) w[i] = new System.Numerics.BigInteger(words.Slice(32 * i, 32), isUnsigned: true, isBigEndian: true);
         return new object[] { w[..2], new object[] { w[2..4], w[4..6] }, w[6..] };
     }
+}
+
+/// <summary>The oracle committee (spec 10.6).</summary>
+public static class CommitteeAbi
+{
+    public static readonly AbiFunction Constructor = AbiFunction.Parse("constructor(address[] members,uint256 threshold,uint256 maxAge)");
+
+    /// <summary>What a commit can revert with for its sake.</summary>
+    public static readonly IReadOnlyList<AbiFunction> Errors =
+    [
+        AbiFunction.Parse("ReportAhead(uint256 reportTime,uint256 open)"), AbiFunction.Parse("ReportTooOld(uint256 reportTime,uint256 open)"),
+        AbiFunction.Parse("TooFewSignatures(uint256 signatures,uint256 threshold)"), AbiFunction.Parse("MalformedSignatures(uint256 length)"), AbiFunction.Parse("InvalidSignature(uint256 index)"),
+        AbiFunction.Parse("NotMember(address signer)"), AbiFunction.Parse("SignersNotAscending(address signer)"),
+    ];
 }

@@ -54,13 +54,18 @@ public enum ReportVerdict
 /// <param name="Expiries">Medians, field by field, of the expiries that k nodes report and whose medians are a valid surface; ascending.</param>
 public sealed record GroupAggregate(int Group, long Index, long Confidence, long Spread, OracleState State, ImmutableArray<ExpiryReport> Expiries);
 
+/// <summary>A node whose index is further from the median than nodes may be from each other.</summary>
+/// <param name="Index">Its own, 10^-6 USD a unit.</param>
+public readonly record struct Outlier(int Node, int Group, long Index, long Median);
+
 /// <summary>The committee's word.</summary>
 /// <param name="ObservedAt">
 /// Median of the times of observation, not the oldest: a single liar decides the oldest, and could make everything look stale. Rounded down, so older.
 /// </param>
 /// <param name="Reports">How many fresh reports there are.</param>
 /// <param name="Groups">Groups of at least k of them, ascending.</param>
-public sealed record OracleAggregate(long ObservedAt, int Reports, ImmutableArray<GroupAggregate> Groups)
+/// <param name="Outliers">By node, of the fresh reports.</param>
+public sealed record OracleAggregate(long ObservedAt, int Reports, ImmutableArray<GroupAggregate> Groups, ImmutableArray<Outlier> Outliers)
 {
     /// <summary>The state of a group; one that is missing is stale.</summary>
     public OracleState StateOf(int group) => Groups.FirstOrDefault(g => g.Group == group)?.State ?? OracleState.Stale;
@@ -100,9 +105,14 @@ public sealed class Aggregator
         List<OracleReport> fresh = [.. newest.OfType<OracleReport>().Where(r => r.ObservedAt >= now - rules.MaxAge && r.ObservedAt <= now + rules.MaxAhead)];
         if (fresh.Count < rules.Threshold) return null;
         long observedAt = Math.Min(now, Median.Of(fresh.Select(r => r.ObservedAt)));
-        return new OracleAggregate(observedAt, fresh.Count,
-            [.. fresh.SelectMany(r => r.Underlyings).GroupBy(u => u.Group).Where(g => g.Count() >= rules.Threshold).OrderBy(g => g.Key).Select(g => Combine(g.Key, observedAt, [.. g]))]);
+        ImmutableArray<GroupAggregate> groups =
+            [.. fresh.SelectMany(r => r.Underlyings).GroupBy(u => u.Group).Where(g => g.Count() >= rules.Threshold).OrderBy(g => g.Key).Select(g => Combine(g.Key, observedAt, [.. g]))];
+        return new OracleAggregate(observedAt, fresh.Count, groups,
+            [.. from report in fresh from u in report.Underlyings from g in groups where g.Group == u.Group && Exceeds(Math.Abs(u.Index - g.Index), g.Index, rules.DivergencePpm) select new Outlier(report.Node, u.Group, u.Index, g.Index)]);
     }
+
+    // 2^50 x 2^20 = 2^70.
+    private static bool Exceeds(long distance, long index, int ppm) => (Int128)distance * Unit > (Int128)index * ppm;
 
     private GroupAggregate Combine(int group, long observedAt, List<UnderlyingReport> reports)
     {
@@ -112,9 +122,7 @@ public sealed class Aggregator
         long confidence = Math.Max(Median.Of(reports.Select(r => r.Confidence)), spread);
         List<ExpiryReport> expiries = [.. reports.SelectMany(r => r.Expiries).GroupBy(e => e.Expiry).Where(e => e.Count() >= rules.Threshold)
             .OrderBy(e => e.Key).Select(e => Combine(e.Key, [.. e]))];
-        // 2^50 x 2^20 = 2^70.
-        bool Exceeds(long distance, int ppm) => (Int128)distance * Unit > (Int128)index * ppm;
-        OracleState state = Exceeds(spread, rules.DivergencePpm) ? OracleState.Divergent : Exceeds(confidence, rules.LowConfidencePpm) ? OracleState.LowConfidence : OracleState.Fresh;
+        OracleState state = Exceeds(spread, index, rules.DivergencePpm) ? OracleState.Divergent : Exceeds(confidence, index, rules.LowConfidencePpm) ? OracleState.LowConfidence : OracleState.Fresh;
         return new GroupAggregate(group, index, confidence, spread, state, [.. expiries.Where(e => e.Validate(group, observedAt) is null)]);
     }
 

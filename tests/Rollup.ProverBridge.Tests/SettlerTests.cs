@@ -101,6 +101,59 @@ public sealed class SettlerTests(VaultChain chain) : IClassFixture<VaultChain>, 
         Assert.Contains("settles instrument 21 at 4322 atoms, and the vault was told 4321", halted.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>The vault has a committee of three, two of whom must sign: their signatures come with the commit, and without them nothing is sent.</summary>
+    [AnvilFact]
+    public async Task A_vault_with_a_committee_gets_its_signatures_with_the_commit()
+    {
+        EthereumKey[] members = [.. Enumerable.Range(6, 3).Select(AnvilProcess.Key)];
+        using (Wallet deployer = anvil.Wallet(0))
+        {
+            object[] addresses = [.. members.Select(m => m.Address).OrderBy(a => a.ToString(), StringComparer.Ordinal).Cast<object>()];
+            Address committee = (await deployer.DeployAsync([.. CompiledContracts.OracleCommittee.Code, .. CommitteeAbi.Constructor.EncodeArguments(addresses, 2, 60_000)])).Contract;
+            await deployer.SendAsync(vault.Address, VaultAbi.SetCommittee, [committee]);
+        }
+
+        Settler settler = await RegisteredAsync();
+        SealedBatch batch = factory.Begin().Register(2, cash: 5_000_000_000).Register(3, cash: 4_000_000_001).Seal();
+        Add(batch);
+        Assert.False(await settler.StepAsync(default));
+        Assert.Contains("waits for the signatures of the vault's committee", settler.Obstacle, StringComparison.Ordinal);
+
+        Fr root = SettlementInput.Build(batch).RiskRoot;
+        Bytes32 hash = Bytes32.FromBytes(Rollup.Crypto.Keccak.Hash256(batch.RiskInputs.AsSpan()));
+        RiskAttestation Signed(int count, uint number = 1) => RiskAttestation.Of(number, hash, root, batch.Header.Open - 3, members.Take(count).Select(m => KeyValuePair.Create(
+            m.Address, m.Sign(RiskAttestation.Digest(vault.Domain, number, hash, root, batch.Header.Open - 3)))));
+        void Leave(RiskAttestation attestation) => File.WriteAllBytes(folder.File(RiskAttestation.NameOf(1)), attestation.ToBytes());
+        Leave(Signed(2, number: 2));
+        Assert.False(await settler.StepAsync(default));
+        Assert.Contains("is not of the sealed batch 1", settler.Obstacle, StringComparison.Ordinal);
+        Leave(Signed(1));
+        Assert.Contains("TooFewSignatures(1, 2)", (await Assert.ThrowsAsync<SettlementHaltedException>(() => TriesAsync(settler))).Message, StringComparison.Ordinal);
+        store.Retry(1);
+        Leave(Signed(2) with { ReportTime = batch.Header.Open - 4 }); // Not what they signed.
+        Assert.Contains("NotMember", (await Assert.ThrowsAsync<SettlementHaltedException>(() => TriesAsync(settler))).Message, StringComparison.Ordinal);
+        store.Retry(1);
+        Leave(Signed(2));
+        await SettleAsync(settler);
+        Assert.Equal(BatchStatus.Committed, store.Get(1)!.Settlement);
+        foreach (EthereumKey member in members) member.Dispose();
+    }
+
+    private static async Task TriesAsync(Settler settler)
+    {
+        for (int i = 0; i < 3; i++)
+        {
+            try
+            {
+                await settler.StepAsync(default);
+            }
+            catch (EthereumException)
+            {
+                // One revert may be the chain's reorganising.
+            }
+        }
+    }
+
     [AnvilFact]
     public async Task A_batch_is_committed_before_it_is_proven_then_proven_then_final()
     {
@@ -473,7 +526,7 @@ public sealed class SettlerTests(VaultChain chain) : IClassFixture<VaultChain>, 
     private Settler NewSettler(JobStore? queue = null, IEthereum? ethereum = null, bool verifyLocally = true, uint version = CircuitVersion.Value)
     {
         IEthereum endpoint = ethereum ?? anvil.Client;
-        return new Settler(queue ?? store, endpoint, new Vault(endpoint, vault.Address), wallet, verifyLocally ? Refusal : (_, _) => null,
+        return new Settler(queue ?? store, folder.Path, endpoint, new Vault(endpoint, vault.Address), wallet, verifyLocally ? Refusal : (_, _) => null,
             version, window, LocalVault.RequestDeposit, 3, new ManualClock(DateTimeOffset.UnixEpoch), metrics, log);
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Microsoft.AspNetCore.Builder;
 using Rollup.Api;
+using Rollup.Crypto.Settlement;
 using Rollup.Engine;
 using Rollup.Ethereum;
 using Rollup.Gossip;
@@ -60,9 +61,12 @@ public sealed class CommitteeTests : IDisposable
         {
             SequencerConfig config = TestConfig.Make(folder.Path);
             using var feed = new CommitteeFeed(Committee(nodes, 3), config.Chain, config.Instruments.DistinctBy(t => t.Market).ToDictionary(t => t.Market, t => t.Group), clock, new ListLogger());
+            var diverged = new List<(int Node, bool IsFar)>();
+            feed.Diverged = (node, isFar) => diverged.Add((node, isFar));
             await feed.StartAsync(default);
             await HostHarness.UntilAsync(() => Task.FromResult(feed.Observe(clock.Now) is { } seen && seen.Prices["BTCUSDT"].Index == 61_706_000_000));
             Observation all = feed.Observe(clock.Now)!;
+            Assert.Equal([(3, true)], diverged);
             // Of four the mean of the middle two; the liar is the greatest, and the majority is within 6 USD.
             Assert.Equal((OracleState.Fresh, 6_170_600L), (all.Prices["BTCUSDT"].State, all.Prices["BTCUSDT"].Confidence));
             Assert.Equal(2_680_000_000, all.Prices["ETHUSDT"].Index);
@@ -114,6 +118,93 @@ public sealed class CommitteeTests : IDisposable
         Assert.Equal((OracleState.Divergent, OracleState.Fresh), (feed.Observe(clock.Now)!.Prices["BTCUSDT"].State, feed.Observe(clock.Now)!.Prices["ETHUSDT"].State));
         Assert.Contains("node 2: ", feed.Problem, StringComparison.Ordinal);
         await feed.StopAsync(default);
+    }
+
+    /// <summary>What an honest node compares before it signs: every case differs in one thing from one that it signs.</summary>
+    [Fact]
+    public void A_node_signs_the_risk_inputs_that_agree_with_what_it_observed_and_nothing_else()
+    {
+        using EthereumKey sequencer = EthereumKey.Generate(), stranger = EthereumKey.Generate(), key = EthereumKey.Generate();
+        Fr domain = SettlementDomain.Of(ChainId, TestConfig.Vault);
+        var call = new InstrumentConfig(4, "BTC-C", InstrumentKindName.Call, 1, "BTC", 1000, 100, "BTCUSDT", Strike: "64000", Expiry: DateTimeOffset.FromUnixTimeMilliseconds(Report.Underlyings[0].Expiries[0].Expiry));
+        ImmutableArray<InstrumentConfig> instruments = [.. TestConfig.Make("/nowhere").Instruments, call];
+        var config = new NodeConfig(0, ChainId, TestConfig.Vault, "", [new NodeMarket(1, "BTCUSDT"), new NodeMarket(2, "ETHUSDT")], new OracleConfig(OracleKind.Static), Attests: new AttestConfig(sequencer.Address, instruments, KeepMilliseconds: 60_000));
+        var attester = new Attester(config, key);
+        OracleReport observed = Report with { Underlyings = [.. Report.Underlyings, new UnderlyingReport(2, 2_680_000_000, 5, [])] };
+        attester.Remember(observed);
+        ExpiryReport e = Report.Underlyings[0].Expiries[0];
+        var inputs = new RiskInputs(7, Timestamp.FromMilliseconds(observed.ObservedAt + 1_500), RiskParameters.Default, [new GroupRange(1, 150_000), new GroupRange(2, 180_000)],
+        [
+            new InstrumentInput(TestConfig.Btc, InstrumentKind.Perpetual, default, 1, 61_800_000, 61_790_000, 33, 44), new InstrumentInput(TestConfig.Eth, InstrumentKind.Perpetual, default, 2, 2_681_000, 2_681_000, -3, 5),
+            new InstrumentInput(TestConfig.EthSpot, InstrumentKind.Spot, default, 2, 2_681_000, 2_681_000, 0, 6), new InstrumentInput(4, InstrumentKind.Call, default, 1, 61_800_000, 0, 0, 7, 64_000_000, Timestamp.FromMilliseconds(e.Expiry)),
+        ])
+        { Expiries = [new ExpiryInput(1, Timestamp.FromMilliseconds(e.Expiry), e.Basis + 100_000, e.Surface with { A = e.Surface.A + 1_000 })] };
+
+        string Sign(RiskInputs what, EthereumKey? by = null, Fr? root = null)
+        {
+            Fr own = new RiskTree(RiskRows.From(what)).Root;
+            byte[]? signature = attester.Attest(Attester.Request(root ?? own, SignedRiskInputs.Sign(what.Encode(), domain, by ?? sequencer)), out string problem);
+            if (signature is null) return problem;
+            byte[] digest = RiskAttestation.Digest(domain, what.Batch, Bytes32.FromBytes(Rollup.Crypto.Keccak.Hash256(what.Encode())), own, what.ObservedAt.Milliseconds);
+            Assert.True(Secp256k1.TryRecover(digest, EcdsaSignature.FromBytes(signature), out Address signer) && signer == key.Address);
+            return "";
+        }
+
+        RiskInputs With(int at, Func<InstrumentInput, InstrumentInput> change) => inputs with { Instruments = inputs.Instruments.SetItem(at, change(inputs.Instruments[at])) };
+        Assert.Equal("", Sign(inputs));
+        Assert.Equal("", Sign(With(0, t => t with { Funding = 99, OpenInterest = 77 }))); // The ledger's, not the oracle's.
+        Assert.Contains("not signed by the sequencer", Sign(inputs, by: stranger), StringComparison.Ordinal);
+        Assert.Contains("the root does not follow", Sign(inputs, root: Fr.One), StringComparison.Ordinal);
+        Assert.Contains("a value of instrument 1 is", Sign(With(0, t => t with { Mark = 62_500_000 })), StringComparison.Ordinal);
+        Assert.Contains("a value of instrument 2 is", Sign(With(1, t => t with { Index = 2_720_000 })), StringComparison.Ordinal);
+        Assert.Contains("a value of instrument 4 is", Sign(inputs with { Expiries = [inputs.Expiries[0] with { Surface = e.Surface with { A = 20 * e.Surface.A } }] }), StringComparison.Ordinal);
+        Assert.Contains("instruments are others", Sign(With(3, t => t with { Strike = 65_000_000 })), StringComparison.Ordinal);
+        Assert.Contains("instruments are others", Sign(inputs with { Instruments = [.. inputs.Instruments.Take(3)] }), StringComparison.Ordinal);
+        Assert.Contains("parameters are others", Sign(inputs with { Parameters = RiskParameters.Default with { SpotHaircut = RiskParameters.Default.SpotHaircut + 1 } }), StringComparison.Ordinal);
+        Assert.Contains("observed nothing within", Sign(inputs with { ObservedAt = Timestamp.FromMilliseconds(observed.ObservedAt + 2_001) }), StringComparison.Ordinal);
+        attester.Remember(observed with { ObservedAt = observed.ObservedAt + 60_001 });
+        Assert.Contains("observed nothing within", Sign(inputs), StringComparison.Ordinal); // Forgotten.
+        Assert.Null(attester.Attest([], out _));
+    }
+
+    /// <summary>Four nodes, two signatures: a liar and a dead one keep nothing from being signed; with three liars nothing is, and health says who refuses.</summary>
+    [Theory]
+    [InlineData(1, true)]
+    [InlineData(3, false)]
+    public async Task The_sequencer_collects_the_signatures_of_the_nodes_that_agree(int liars, bool isSigned)
+    {
+        using EthereumKey key = EthereumKey.Generate();
+        var nodes = new List<Node>();
+        for (int i = 0; i < 4; i++) nodes.Add(await Node.StartAsync(i, i < liars ? 90_000_000_000 : 61_700_000_000, TimeProvider.System, key.Address));
+        try
+        {
+            // The sequencer's own prices are its feed's here: what it would be with a committee of liars, where they are more.
+            CommitteeConfig committee = Committee(nodes, 3) with { Signatures = 2 };
+            await using HostHarness host = await HostHarness.StartAsync(epoch: new EpochConfig(Length: 300, Refresh: 200), receipts: key,
+                feed: new StaticFeed(new Dictionary<string, MarketPrice> { ["BTCUSDT"] = new(61_700_000_000, 61_700_000_000), ["ETHUSDT"] = new(2_680_000_000, 2_680_000_000) }),
+                change: c => c with { Oracle = c.Oracle with { Committee = committee } });
+            await host.RegisterAsync(1_000_000_000_000, new Trader(2));
+            string file = Path.Combine(host.Spool, RiskAttestation.NameOf(1));
+            if (!isSigned)
+            {
+                await HostHarness.UntilAsync(() => Task.FromResult(host.Status.View().Problems.Any(p => p.Contains("batch 1 has 1 of 2 signatures", StringComparison.Ordinal) && p.Contains("node 2: 409 a value of instrument 1 is", StringComparison.Ordinal))));
+                Assert.False(File.Exists(file));
+                return;
+            }
+
+            await HostHarness.UntilAsync(() => Task.FromResult(File.Exists(file)));
+            Assert.True(RiskAttestation.TryParse(File.ReadAllBytes(file), out RiskAttestation attestation));
+            SealedBatch batch = SealedBatchFile.Read(File.ReadAllBytes(Path.Combine(host.Spool, SealedBatchFile.NameOf(1))));
+            Assert.Equal((1u, new RiskTree(batch.RiskRows).Root, Bytes32.FromBytes(Rollup.Crypto.Keccak.Hash256(batch.RiskInputs.AsSpan()))), (attestation.Batch, attestation.RiskRoot, attestation.InputsHash));
+            Assert.InRange(attestation.ReportTime, batch.Header.Open - 5_000, batch.Header.Open);
+            byte[] digest = RiskAttestation.Digest(batch.Domain, 1, attestation.InputsHash, attestation.RiskRoot, attestation.ReportTime);
+            Address[] signers = [.. attestation.Signatures.Chunk(EcdsaSignature.Size).Select(s => Secp256k1.TryRecover(digest, EcdsaSignature.FromBytes(s), out Address signer) ? signer : default)];
+            Assert.Equal(nodes.Skip(liars).Select(n => n.Address.ToString()).Order(StringComparer.Ordinal), signers.Select(s => s.ToString()));
+        }
+        finally
+        {
+            foreach (Node node in nodes) await node.DisposeAsync();
+        }
     }
 
     [Fact]
@@ -238,10 +329,11 @@ public sealed class CommitteeTests : IDisposable
         internal Address Address => key.Address;
         internal Uri Url { get; private set; } = null!;
 
-        internal static async Task<Node> StartAsync(int node, long bitcoin, ManualClock clock)
+        internal static async Task<Node> StartAsync(int node, long bitcoin, TimeProvider clock, Address? attestsTo = null)
         {
             EthereumKey key = EthereumKey.Generate();
-            var config = new NodeConfig(node, ChainId, TestConfig.Vault, "", [new NodeMarket(1, "BTCUSDT"), new NodeMarket(2, "ETHUSDT")], new OracleConfig(OracleKind.Static), Listen: "http://127.0.0.1:0", IntervalMilliseconds: 100);
+            var config = new NodeConfig(node, ChainId, TestConfig.Vault, "", [new NodeMarket(1, "BTCUSDT"), new NodeMarket(2, "ETHUSDT")], new OracleConfig(OracleKind.Static), Listen: "http://127.0.0.1:0", IntervalMilliseconds: 100,
+                Attests: attestsTo is { } sequencer ? new AttestConfig(sequencer, TestConfig.Make("/nowhere").Instruments) : null);
             var prices = new Dictionary<string, MarketPrice> { ["ETHUSDT"] = new(2_680_000_000, 2_680_000_000) };
             if (bitcoin > 0) prices["BTCUSDT"] = new MarketPrice(bitcoin, bitcoin);
             var source = new FixedSurfaces(new StaticFeed(prices), ImmutableDictionary<int, ImmutableArray<ExpiryReport>>.Empty.Add(1, Report.Underlyings[0].Expiries));

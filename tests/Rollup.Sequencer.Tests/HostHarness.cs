@@ -7,6 +7,7 @@ using Rollup.Ethereum;
 using Rollup.Sequencer.Configuration;
 using Rollup.Sequencer.Core;
 using Rollup.Sequencer.Oracle;
+using Rollup.Sequencer.Receipts;
 using Rollup.Sequencer.Storage;
 using Rollup.Sequencer.Web;
 
@@ -19,8 +20,9 @@ internal sealed class HostHarness : IAsyncDisposable
     private readonly TemporaryDirectory folder;
     private readonly WebApplication app;
     private readonly EthereumClient ethereum;
+    private readonly ReceiptSigner? signer;
 
-    private HostHarness(FakeChain chain, SequencerConfig config, TemporaryDirectory folder, IPriceFeed? feed, TimeProvider clock)
+    private HostHarness(FakeChain chain, SequencerConfig config, TemporaryDirectory folder, IPriceFeed? feed, TimeProvider clock, EthereumKey? receipts)
     {
         (Chain, Spool, this.folder) = (chain, config.Spool, folder);
         DurableFile.CreateDirectory(config.Data);
@@ -28,7 +30,9 @@ internal sealed class HostHarness : IAsyncDisposable
         spool.Prepare();
         ethereum = new EthereumClient(chain.Endpoint, new JsonRpcOptions { Attempts = 1 });
         feed ??= new StaticFeed(new Dictionary<string, MarketPrice> { ["BTCUSDT"] = new(61_700_000_000, 61_700_000_000), ["ETHUSDT"] = new(2_680_000_000, 2_680_000_000) });
-        app = SequencerHost.Build(config, Recovery.Open(config, spool, clock, NullLogger.Instance), spool, feed, ethereum, OperatorToken, clock, logging => logging.ClearProviders());
+        signer = receipts is null ? null : new ReceiptSigner(config.ToEngine().Domain, receipts, new ReceiptFile(Path.Combine(config.Data, "receipts")));
+        app = SequencerHost.Build(
+            config, Recovery.Open(config, spool, clock, NullLogger.Instance, signer?.Mending), spool, feed, ethereum, OperatorToken, clock, logging => logging.ClearProviders(), signer);
     }
 
     internal FakeChain Chain { get; }
@@ -36,16 +40,17 @@ internal sealed class HostHarness : IAsyncDisposable
     internal string Spool { get; }
     internal SequencerClient Client { get; private set; } = null!;
     internal HttpClient Http { get; private set; } = null!;
+    internal HostStatus Status => app.Services.GetRequiredService<HostStatus>();
     internal SequencerCore Core => app.Services.GetRequiredService<SequencerCore>();
 
     internal static async Task<HostHarness> StartAsync(
-        LimitConfig? limits = null, EpochConfig? epoch = null, Func<SequencerConfig, SequencerConfig>? change = null, IPriceFeed? feed = null, TimeProvider? clock = null)
+        LimitConfig? limits = null, EpochConfig? epoch = null, Func<SequencerConfig, SequencerConfig>? change = null, IPriceFeed? feed = null, TimeProvider? clock = null, EthereumKey? receipts = null)
     {
         var chain = new FakeChain();
         await chain.StartAsync();
         var folder = new TemporaryDirectory();
         SequencerConfig config = TestConfig.Make(folder.Path, chain.Endpoint, limits: limits, epoch: epoch);
-        var host = new HostHarness(chain, change is null ? config : change(config), folder, feed, clock ?? TimeProvider.System);
+        var host = new HostHarness(chain, change is null ? config : change(config), folder, feed, clock ?? TimeProvider.System, receipts);
         await host.app.StartAsync();
         host.Client = new SequencerClient(host.Endpoint);
         host.Http = new HttpClient { BaseAddress = host.Endpoint };
@@ -84,6 +89,7 @@ internal sealed class HostHarness : IAsyncDisposable
         await StopAsync();
         await app.DisposeAsync();
         ethereum.Dispose();
+        signer?.Dispose();
         await Chain.DisposeAsync();
         folder.Dispose();
     }

@@ -114,7 +114,7 @@ internal static class RunCommand
             var log = services.GetRequiredService<ILogger<SettlementService>>();
             return new SettlementService(
                 ethereum, vault, new VaultExpectation(chain.ChainId, DomainOf(configuration.Circuit.Version), configuration.Circuit.Version, CircuitProfile.Named(configuration.Circuit.Profile), verifyingKey, key.Address),
-                facts => new Settler(store, ethereum, vault, services.GetRequiredService<Wallet>(), services.GetRequiredService<ProofMaker>().Refusal, facts.CircuitVersion, facts.ChallengeWindow, facts.RequestDeposit, revertAttempts: 3, clock, metrics, log),
+                facts => new Settler(store, configuration.Spool, ethereum, vault, services.GetRequiredService<Wallet>(), services.GetRequiredService<ProofMaker>().Refusal, facts.CircuitVersion, facts.ChallengeWindow, facts.RequestDeposit, revertAttempts: 3, clock, metrics, log),
                 store, retry, TimeSpan.FromSeconds(chain.PollSeconds), lease, clock, metrics, services.GetRequiredService<BridgeStatus>(), log);
         });
 

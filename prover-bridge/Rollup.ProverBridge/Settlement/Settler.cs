@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
+using Rollup.Crypto;
 using Rollup.Engine;
 using Rollup.Ethereum;
 using Rollup.Groth16;
@@ -22,10 +23,11 @@ public delegate string? RefuseProof(Proof proof, ReadOnlySpan<Fr> publicInputs);
 /// its challenge window is over. What to do follows from the vault's own state, read anew each time, so a restart or a reorganisation
 /// loses nothing and sends nothing twice. Not thread-safe.
 /// </summary>
+/// <param name="spool">The folder where the sequencer leaves the committee's signatures.</param>
 /// <param name="circuitVersion">Of the circuit that the queue's batches are of.</param>
 /// <param name="revertAttempts">Reverts in a row, of one action, that time cannot mend, after which the batch is set aside: one may be the chain's reorganising under it.</param>
 public sealed class Settler(
-    JobStore store, IEthereum ethereum, Vault vault, Wallet wallet, RefuseProof refusal, uint circuitVersion, long challengeWindow, long requestDeposit, int revertAttempts, TimeProvider clock, Metrics metrics, ILogger log)
+    JobStore store, string spool, IEthereum ethereum, Vault vault, Wallet wallet, RefuseProof refusal, uint circuitVersion, long challengeWindow, long requestDeposit, int revertAttempts, TimeProvider clock, Metrics metrics, ILogger log)
 {
     private readonly Dictionary<(uint, string), (Bytes32 Hash, long Since)> pending = [];
     private readonly Dictionary<uint, BatchCalldata> calldata = [];
@@ -97,9 +99,9 @@ public sealed class Settler(
         switch (onChain.Status)
         {
             case BatchStatus.None when job.Batch == state.LastCommitted + 1:
-                return await UntoldAsync(job, cancellation) is { Count: > 0 } untold
-                    ? await SendAsync(job.Batch, "settle", Vault.Settle(untold), BatchStatus.None, cancellation)
-                    : await SendAsync(job.Batch, "commit", Vault.Commit(CalldataOf(job)), BatchStatus.Committed, cancellation);
+                if (await UntoldAsync(job, cancellation) is { Count: > 0 } untold) return await SendAsync(job.Batch, "settle", Vault.Settle(untold), BatchStatus.None, cancellation);
+                RiskAttestation? attestation = (await vault.ReadCommitteeAsync(cancellation)).IsZero ? null : AttestationOf(job);
+                return Obstacle is null && await SendAsync(job.Batch, "commit", Vault.Commit(CalldataOf(job), attestation), BatchStatus.Committed, cancellation);
 
             case BatchStatus.Committed when job.Stage == ProofStage.Proven && CheckedProof(job) is { } proof:
                 return await SendAsync(job.Batch, "prove", Vault.Prove(job.Batch, proof), BatchStatus.Proven, cancellation);
@@ -110,6 +112,18 @@ public sealed class Settler(
             default:
                 return false;
         }
+    }
+
+    /// <summary>What the committee signed of a batch; null, and an obstacle, while it is not there.</summary>
+    private RiskAttestation? AttestationOf(Job job)
+    {
+        string path = Path.Combine(spool, RiskAttestation.NameOf(job.Batch));
+        BatchCalldata batch = CalldataOf(job);
+        if (!File.Exists(path)) Obstacle = $"batch {job.Batch} waits for the signatures of the vault's committee: the sequencer (oracle.committee.signatures) leaves them at {path}";
+        else if (RiskAttestation.TryParse(File.ReadAllBytes(path), out RiskAttestation read) && read.Batch == job.Batch && read.RiskRoot == batch.RiskRoot
+            && read.InputsHash == Bytes32.FromBytes(Keccak.Hash256(batch.RiskInputs.AsSpan()))) return read;
+        else Obstacle = $"{path} is not of the sealed batch {job.Batch}: remove it and start the sequencer again, which makes it anew";
+        return null;
     }
 
     /// <summary>Settled instruments of the batch whose value the vault has not been told; it is told before the batch, once and for all.</summary>
@@ -174,13 +188,13 @@ public sealed class Settler(
         }
         catch (EthereumRpcException error) when (error.Revert is { } revert)
         {
-            Reverted(batch, action, VaultAbi.Describe(revert), VaultErrors.MayPass(revert));
+            Reverted(batch, action, VaultAbi.Describe(revert, CommitteeAbi.Errors), VaultErrors.MayPass(revert));
             throw;
         }
         catch (TransactionRevertedException error)
         {
             // It cost gas, so it is not repeated for ever even where nobody knows the reason.
-            Reverted(batch, action, error.Revert is { } known ? VaultAbi.Describe(known) : error.Message, error.Revert is { } revert && VaultErrors.MayPass(revert));
+            Reverted(batch, action, error.Revert is { } known ? VaultAbi.Describe(known, CommitteeAbi.Errors) : error.Message, error.Revert is { } revert && VaultErrors.MayPass(revert));
             throw;
         }
     }

@@ -58,15 +58,19 @@ public sealed class Vault(IEthereum ethereum, Address address)
         return (bool)answer[0] ? (long)(BigInteger)answer[1] : null;
     }
 
+    /// <summary>The contract of the oracle committee; zero if the vault has none.</summary>
+    public async Task<Address> ReadCommitteeAsync(CancellationToken cancellation) => (Address)await AskAsync(VaultAbi.Committee, default, cancellation);
+
     /// <summary>Call data of <c>settle</c>.</summary>
     public static byte[] Settle(IReadOnlyList<SettledPayoff> settled) =>
         VaultAbi.Settle.Encode(settled.Select(s => (object)s.Instrument).ToArray(), settled.Select(s => (object)s.Payoff).ToArray());
 
     /// <summary>Call data of <c>commitBatch</c>.</summary>
-    public static byte[] Commit(BatchCalldata batch) => VaultAbi.CommitBatch.Encode((object)new object[]
+    /// <param name="attestation">What the committee signed; null for a vault without one.</param>
+    public static byte[] Commit(BatchCalldata batch, RiskAttestation? attestation = null) => VaultAbi.CommitBatch.Encode((object)new object[]
     {
         Words(batch.Words), batch.Commitment.ToBigInteger(), batch.RiskRoot.ToBigInteger(), batch.RiskInputs.ToArray(), batch.Bounced.Select(o => (object)Words(o)).ToArray(),
-        batch.Receipts.Number, batch.Receipts.Hash.ToBytes(), 0, Array.Empty<byte>(), // no committee's report
+        batch.Receipts.Number, batch.Receipts.Hash.ToBytes(), attestation?.ReportTime ?? 0, attestation?.Signatures.ToArray() ?? [],
     });
 
     /// <summary>Call data of <c>proveBatch</c>.</summary>

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Rollup.Api;
+using Rollup.Ethereum;
 using Rollup.Oracle;
 using Rollup.Protocol;
 using Rollup.Risk;
@@ -99,8 +100,10 @@ public sealed record CommitteeNode([property: JsonConverter(typeof(AddressConver
 
 /// <summary>The oracle committee; ages in milliseconds, distances in millionths of the index (<see cref="CommitteeRules"/>).</summary>
 /// <param name="Threshold">k: fewer fresh reports give no prices. 2 f + 1 of them tolerate f liars; n - k nodes may be silent at the same time.</param>
+/// <param name="Signatures">Signatures that the vault's committee asks of each batch's risk inputs; 0 = the vault has none. The nodes need `attests`.</param>
 public sealed record CommitteeConfig(
-    ImmutableArray<CommitteeNode> Nodes, int Threshold, int PollMilliseconds = 500, int MaxAge = 5_000, int MaxAhead = 1_000, int DivergencePpm = 5_000, int LowConfidencePpm = 2_500)
+    ImmutableArray<CommitteeNode> Nodes, int Threshold, int PollMilliseconds = 500, int MaxAge = 5_000, int MaxAhead = 1_000, int DivergencePpm = 5_000, int LowConfidencePpm = 2_500,
+    int Signatures = 0)
 {
     internal CommitteeRules ToRules() => new(Nodes.Length, Threshold, MaxAge, MaxAhead, DivergencePpm, LowConfidencePpm);
 
@@ -110,6 +113,7 @@ public sealed record CommitteeConfig(
         : Nodes.Select(n => n.Address).Distinct().Count() != Nodes.Length || Nodes.Any(n => n.Address.IsZero) ? "committee.nodes: an address is zero or stands twice: one key has one voice"
         : Nodes.FirstOrDefault(n => !n.Url.IsAbsoluteUri || n.Url.Scheme is not ("http" or "https")) is { } bad ? $"committee.nodes: {bad.Url} is no http or https URL"
         : PollMilliseconds is < 10 or > 10_000 ? "committee.pollMilliseconds: must be 10 to 10000"
+        : Signatures < 0 || Signatures > Math.Min(Nodes.Length, RiskAttestation.MaxSignatures) ? $"committee.signatures: must be 0 to the number of nodes, {RiskAttestation.MaxSignatures} at most"
         : null;
 }
 
@@ -119,6 +123,24 @@ public sealed record SurfaceConfig(int Group, long Expiry, long Basis, long A, l
 /// <summary>A market that a node reports.</summary>
 /// <param name="Group">The margin group whose index it is.</param>
 public sealed record NodeMarket(int Group, string Market);
+
+/// <summary>What a node signs of a batch's risk inputs (spec 10.6).</summary>
+/// <param name="Sequencer">Address of the key of the sequencer's receipts, with which it signs what it asks; nobody else is answered.</param>
+/// <param name="Instruments">As the sequencer's configuration lists them.</param>
+/// <param name="TolerancePpm">How far any value of a row may be from what the node's own observation gives, millionths of the lot's index.</param>
+/// <param name="KeepMilliseconds">How long an observation is remembered: a batch is signed when it is sealed, or when the sequencer is back.</param>
+public sealed record AttestConfig(
+    [property: JsonConverter(typeof(AddressConverter))] Address Sequencer, ImmutableArray<InstrumentConfig> Instruments, int TolerancePpm = 10_000, int KeepMilliseconds = 900_000)
+{
+    internal string? Validate(ImmutableArray<NodeMarket> markets) =>
+        Sequencer.IsZero ? "attests.sequencer: the address is zero"
+        : Instruments.IsDefaultOrEmpty || Instruments.Select(t => t.Id).Distinct().Count() != Instruments.Length ? "attests.instruments: at least one is needed, and no id stands twice"
+        : Instruments.Select(t => t.Validate()).FirstOrDefault(p => p is not null) is { } problem ? $"attests.instruments: {problem}"
+        : Instruments.FirstOrDefault(t => markets.All(m => m.Group != t.Group)) is { } strange ? $"attests.instruments: {strange.Symbol} is of group {strange.Group}, which this node does not report"
+        : TolerancePpm is < 1 or > 500_000 ? "attests.tolerancePpm: must be 1 to 500000"
+        : KeepMilliseconds is < 1_000 or > 86_400_000 ? "attests.keepMilliseconds: must be 1000 to 86400000"
+        : null;
+}
 
 /// <summary>The configuration file of an oracle node. Paths are relative to its folder.</summary>
 /// <param name="Node">Its place in the committee, from 0.</param>
@@ -131,9 +153,11 @@ public sealed record NodeMarket(int Group, string Market);
 /// <param name="IntervalMilliseconds">Between two reports.</param>
 /// <param name="MaxAge">Older observations are not reported, milliseconds.</param>
 /// <param name="ConfidencePpm">The least half width that is reported, millionths of the index.</param>
+/// <param name="Attests">Absent = it signs reports alone, and no risk inputs.</param>
 public sealed record NodeConfig(
     int Node, ulong ChainId, [property: JsonConverter(typeof(AddressConverter))] Address Vault, string Keystore, ImmutableArray<NodeMarket> Markets, OracleConfig Source,
-    string? PasswordFile = null, string Listen = "http://127.0.0.1:8090", int IntervalMilliseconds = 1_000, int MaxAge = 2_000, int ConfidencePpm = 100)
+    string? PasswordFile = null, string Listen = "http://127.0.0.1:8090", int IntervalMilliseconds = 1_000, int MaxAge = 2_000, int ConfidencePpm = 100,
+    AttestConfig? Attests = null)
 {
     /// <summary>Reads and checks a file.</summary>
     /// <exception cref="ConfigException">It cannot be read, or breaks a rule.</exception>
@@ -163,6 +187,7 @@ public sealed record NodeConfig(
         : IntervalMilliseconds is < 50 or > 10_000 ? "intervalMilliseconds: must be 50 to 10000"
         : MaxAge is < 100 or > 10_000 ? "maxAge: must be 100 to 10000 ms"
         : ConfidencePpm is < 0 or > 1_000_000 ? "confidencePpm: must be 0 to 1000000"
+        : Attests?.Validate(Markets) is { } attests ? attests
         : null;
 }
 

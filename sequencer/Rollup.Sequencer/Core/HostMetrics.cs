@@ -11,6 +11,7 @@ internal sealed class HostMetrics
     private static readonly RejectCode[] Codes = Enum.GetValues<RejectCode>();
     private readonly long[] answers = new long[(int)Codes[^1] + 1];
     private readonly long[] hostAnswers = new long[(int)Enum.GetValues<HostCode>()[^1] + 1 - (int)HostCode.NotFound];
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<int, bool> divergent = new();
     private long records, commits, commitMicroseconds, fills, batches, verified, verifyMicroseconds, receipts, receiptMicroseconds, streams, cutOff;
 
     /// <summary>A request was executed.</summary>
@@ -47,6 +48,9 @@ internal sealed class HostMetrics
         Interlocked.Add(ref receiptMicroseconds, (long)took.TotalMicroseconds);
     }
 
+    /// <summary>A node of the oracle committee began or ceased to report prices far from the medians.</summary>
+    internal void Diverged(int node, bool isFar) => divergent[node] = isFar;
+
     internal void Sealed() => Interlocked.Increment(ref batches);
     internal void StreamOpened() => Interlocked.Increment(ref streams);
     internal void StreamClosed() => Interlocked.Decrement(ref streams);
@@ -58,6 +62,8 @@ internal sealed class HostMetrics
         Metric("rollup_requests_total", "counter", "Requests by the code of their answer.");
         foreach (RejectCode code in Codes) Labelled("rollup_requests_total", Name.Of(code), Interlocked.Read(ref answers[(int)code]));
         foreach (HostCode code in Enum.GetValues<HostCode>()) Labelled("rollup_requests_total", Name.Of(code), Interlocked.Read(ref hostAnswers[(int)code - (int)HostCode.NotFound]));
+        Metric("rollup_oracle_node_divergent", "gauge", "1 if the committee's node reports a price far from the median; nodes that never did are missing.");
+        foreach ((int node, bool isFar) in divergent.OrderBy(d => d.Key)) text.Append(CultureInfo.InvariantCulture, $"rollup_oracle_node_divergent{{node=\"{node}\"}} {(isFar ? 1 : 0)}\n");
         Single("rollup_fills_total", "counter", "Trades.", Interlocked.Read(ref fills));
         Single("rollup_batches_sealed_total", "counter", "Batches sealed since the start.", Interlocked.Read(ref batches));
         Single("rollup_signatures_verified_total", "counter", "Signatures verified.", Interlocked.Read(ref verified));

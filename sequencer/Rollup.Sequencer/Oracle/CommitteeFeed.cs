@@ -22,9 +22,13 @@ internal sealed class CommitteeFeed(CommitteeConfig config, ChainConfig chain, I
     private readonly HttpClient http = new() { Timeout = RequestTimeout, MaxResponseContentBufferSize = SignedReport.MaxSize };
     private readonly Aggregator aggregator = new(config.ToRules());
     private readonly string?[] problems = [.. config.Nodes.Select(_ => "not asked yet")];
+    private readonly string?[] outliers = new string?[config.Nodes.Length];
 
     /// <summary>Told of every report that is new and good, as it was signed; set before the start.</summary>
     internal Action<byte[]>? Accepted { get; set; }
+
+    /// <summary>Told of every node that begins or ceases to report a price far from the median; set before the start.</summary>
+    internal Action<int, bool>? Diverged { get; set; }
 
     public string Problem
     {
@@ -37,7 +41,12 @@ internal sealed class CommitteeFeed(CommitteeConfig config, ChainConfig chain, I
     public Observation? Observe(long now)
     {
         OracleAggregate? aggregate;
-        lock (gate) aggregate = aggregator.At(now);
+        lock (gate)
+        {
+            aggregate = aggregator.At(now);
+            if (aggregate is not null) ShowOutliers(aggregate);
+        }
+
         if (aggregate is null) return null;
         Dictionary<int, GroupAggregate> groups = aggregate.Groups.ToDictionary(g => g.Group);
         return new Observation(aggregate.ObservedAt, groupOf.Where(m => groups.ContainsKey(m.Value)).ToDictionary(m => m.Key, m => PriceOf(groups[m.Value])))
@@ -100,6 +109,23 @@ internal sealed class CommitteeFeed(CommitteeConfig config, ChainConfig chain, I
 
         Accepted?.Invoke(bytes);
         return null;
+    }
+
+    // The medians hold without it; but who lies, or has a broken source, has to be seen before there are more of them.
+    private void ShowOutliers(OracleAggregate aggregate)
+    {
+        for (int node = 0; node < outliers.Length; node++)
+        {
+            string? far = string.Join(", ", aggregate.Outliers.Where(o => o.Node == node).Select(o => $"{o.Group}"));
+            if (far.Length == 0) far = null;
+            if (far == outliers[node]) continue;
+            outliers[node] = far;
+            Diverged?.Invoke(node, far is not null);
+            if (far is null) log.LogInformation("Oracle node {Node} is near the medians again", node);
+            else
+                log.LogError("Oracle node {Node} ({Address}) reports prices far from the medians: {Far}", node, config.Nodes[node].Address,
+                    string.Join("; ", aggregate.Outliers.Where(o => o.Node == node).Select(o => $"group {o.Group}: {o.Index}, median {o.Median}")));
+        }
     }
 
     private void Report(int node, string? problem)

@@ -14,12 +14,14 @@ using Rollup.Sequencer.Web;
 namespace Rollup.Sequencer.Oracle;
 
 /// <summary>
-/// A node of the oracle committee: observes its source, signs a report at each interval, and serves the newest at <c>GET /v1/report</c>. It keeps nothing: report
-/// numbers begin at the present millisecond, so they go on rising after a restart.
+/// A node of the oracle committee: observes its source, signs a report at each interval, and serves the newest at <c>GET /v1/report</c>; signs a batch's risk inputs at <c>POST /v1/attestation</c>
+/// if they agree with what it observed. It keeps nothing on disk: report numbers begin at the present millisecond, so they go on rising after a restart.
 /// </summary>
 internal sealed class OracleNode(NodeConfig config, IPriceFeed source, EthereumKey key, TimeProvider clock, ILogger<OracleNode> log) : BackgroundService
 {
     private const int Unit = 1_000_000;
+    private readonly Attester? attester = config.Attests is null ? null : new Attester(config, key);
+    private readonly SemaphoreSlim attesting = new(1);
     private long number;
     private volatile byte[]? newest;
     private volatile string? problem = "nothing observed yet";
@@ -27,13 +29,14 @@ internal sealed class OracleNode(NodeConfig config, IPriceFeed source, EthereumK
     /// <summary>Builds the node as a server, ready to start.</summary>
     internal static WebApplication Build(NodeConfig config, IPriceFeed source, EthereumKey key, TimeProvider clock, Action<ILoggingBuilder> logging)
     {
-        WebApplicationBuilder builder = Server.Builder(config.Listen, bodyBytes: 0, logging, connections: 1_000);
+        WebApplicationBuilder builder = Server.Builder(config.Listen, config.Attests is null ? 0 : Attester.MaxRequest, logging, connections: 1_000);
         builder.Services.AddSingleton(s => new OracleNode(config, source, key, clock, s.GetRequiredService<ILogger<OracleNode>>()));
         if (source.Service is { } service) builder.Services.AddSingleton<IHostedService>(_ => service);
         builder.Services.AddHostedService(s => s.GetRequiredService<OracleNode>());
         WebApplication app = builder.Build();
         OracleNode node = app.Services.GetRequiredService<OracleNode>();
         app.MapGet("/v1/report", (RequestDelegate)(context => node.newest is { } report ? WriteAsync(context, 200, "application/octet-stream", report) : node.ExplainAsync(context)));
+        if (node.attester is not null) app.MapPost("/v1/attestation", (RequestDelegate)node.AttestAsync);
         app.MapGet("/health", (RequestDelegate)node.ExplainAsync);
         return app;
     }
@@ -45,7 +48,7 @@ internal sealed class OracleNode(NodeConfig config, IPriceFeed source, EthereumK
         {
             do
             {
-                string? now = Observe();
+                string? now = await ObserveAsync(stoppingToken);
                 if (now != problem) log.LogInformation("Oracle node {Node} ({Address}): {State}", config.Node, key, now ?? "reports");
                 problem = now;
             }
@@ -58,7 +61,7 @@ internal sealed class OracleNode(NodeConfig config, IPriceFeed source, EthereumK
     }
 
     // An old report stays: it is signed with its time, and whoever reads it sees that it is old.
-    private string? Observe()
+    private async Task<string?> ObserveAsync(CancellationToken stopping)
     {
         long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         if (source.Observe(now) is not { } seen) return source.Problem;
@@ -74,7 +77,32 @@ internal sealed class OracleNode(NodeConfig config, IPriceFeed source, EthereumK
         if (report.Validate() is { } invalid) return $"what the source says makes no report: {invalid}";
         number = report.Number;
         newest = SignedReport.Sign(key, config.ChainId, config.Vault, report);
+        if (attester is null) return null;
+        await attesting.WaitAsync(stopping);
+        attester.Remember(report);
+        attesting.Release();
         return null;
+    }
+
+    // One at a time: a stranger's request costs one check of a signature, the sequencer's some milliseconds.
+    private async Task AttestAsync(HttpContext context)
+    {
+        using var body = new MemoryStream();
+        await context.Request.Body.CopyToAsync(body, context.RequestAborted);
+        await attesting.WaitAsync(context.RequestAborted);
+        byte[]? signature;
+        string refusal;
+        try
+        {
+            signature = attester!.Attest(body.GetBuffer().AsSpan(0, (int)body.Length), out refusal);
+        }
+        finally
+        {
+            attesting.Release();
+        }
+
+        if (signature is null) log.LogWarning("Oracle node {Node} does not sign: {Problem}", config.Node, refusal);
+        await (signature is null ? WriteAsync(context, 409, "text/plain", System.Text.Encoding.UTF8.GetBytes(refusal)) : WriteAsync(context, 200, "application/octet-stream", signature));
     }
 
     private Task ExplainAsync(HttpContext context) => WriteAsync(context, problem is null ? 200 : 503, "text/plain", System.Text.Encoding.UTF8.GetBytes(problem ?? "ok"));

@@ -36,9 +36,9 @@ internal static class SequencerHost
         services.AddSingleton(clock).AddSingleton(config).AddSingleton<HostStatus>().AddSingleton<HostMetrics>();
         services.AddSingleton(s => new StreamHub(config, new Lazy<SequencerCore>(s.GetRequiredService<SequencerCore>), clock));
         services.AddSingleton(s => new SequencerCore(
-            config, recovered, new SnapshotStore(Path.Combine(config.Data, Recovery.SnapshotFolder)), spool, feed, new AllSinks([s.GetRequiredService<StreamHub>(), .. s.GetServices<ReceiptDesk>(), .. s.GetServices<GossipService>()]), clock,
+            config, recovered, new SnapshotStore(Path.Combine(config.Data, Recovery.SnapshotFolder)), spool, feed, new AllSinks([s.GetRequiredService<StreamHub>(), .. s.GetServices<ReceiptDesk>(), .. s.GetServices<GossipService>(), .. s.GetServices<AttestationDesk>()]), clock,
             s.GetRequiredService<HostMetrics>(), s.GetRequiredService<HostStatus>(), s.GetRequiredService<ILogger<SequencerCore>>()));
-        if (receipts is not null) AddReceipts(services, config, receipts, recovered.Machine.Receipts.Number, feed);
+        if (receipts is not null) AddReceipts(services, config, receipts, recovered.Machine, feed);
         services.AddSingleton(s => new AccessControl(config, s.GetRequiredService<SequencerCore>(), clock, operatorToken));
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<Endpoints>(s));
         if (feed.Service is { } source) services.AddSingleton<IHostedService>(_ => source);
@@ -51,6 +51,7 @@ internal static class SequencerHost
             s.GetRequiredService<ILogger<VaultFollower>>()));
 
         WebApplication app = builder.Build();
+        if (feed is CommitteeFeed committee) committee.Diverged = app.Services.GetRequiredService<HostMetrics>().Diverged;
         app.UseExceptionHandler(new ExceptionHandlerOptions { ExceptionHandler = Explain });
         // A browser sends JSON to a strange origin only after asking, which nobody here answers: so other content types are refused.
         app.UseStatusCodePages(context => context.HttpContext.RefuseAsync(context.HttpContext.Response.StatusCode == StatusCodes.Status415UnsupportedMediaType
@@ -62,13 +63,21 @@ internal static class SequencerHost
         return app;
     }
 
-    private static void AddReceipts(IServiceCollection services, SequencerConfig config, ReceiptSigner receipts, long last, IPriceFeed feed)
+    private static void AddReceipts(IServiceCollection services, SequencerConfig config, ReceiptSigner receipts, Machine machine, IPriceFeed feed)
     {
+        long last = machine.Receipts.Number;
+        uint[] uncommitted = [.. machine.Batches.All.Where(b => b.Stage == BatchStage.Sealed).Select(b => b.Batch)];
         services.AddSingleton(s => new ReceiptDesk(receipts, last, s.GetRequiredService<HostMetrics>(), s.GetRequiredService<HostStatus>(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<ReceiptDesk>>())
         {
             Signed = s.GetService<GossipService>() is { } gossip ? gossip.Signed : null,
         });
         services.AddHostedService(s => s.GetRequiredService<ReceiptDesk>());
+        if (config.Oracle.Committee is { Signatures: > 0 })
+        {
+            services.AddSingleton(s => new AttestationDesk(config, uncommitted, receipts, s.GetRequiredService<HostStatus>(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<AttestationDesk>>()));
+            services.AddHostedService(s => s.GetRequiredService<AttestationDesk>());
+        }
+
         if (config.Gossip is not { } settings) return;
         services.AddSingleton(s =>
         {

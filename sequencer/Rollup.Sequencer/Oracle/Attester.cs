@@ -1,0 +1,122 @@
+using System.Collections.Immutable;
+using Rollup.Crypto;
+using Rollup.Crypto.Settlement;
+using Rollup.Ethereum;
+using Rollup.Gossip;
+using Rollup.Oracle;
+using Rollup.Protocol;
+using Rollup.Risk;
+using Rollup.Sequencer.Configuration;
+
+namespace Rollup.Sequencer.Oracle;
+
+/// <summary>
+/// What a node of the committee does before it signs the risk inputs of a batch (spec 10.6): it puts what it observed itself at that time in the place of the prices and surfaces, makes every row of both, and signs if no
+/// value of any row is further from its own than the tolerance, and the root is the one that follows from the inputs. Funding, open interest and scan ranges it takes from the inputs.
+/// One thread at a time.
+/// </summary>
+internal sealed class Attester(NodeConfig config, EthereumKey key)
+{
+    private const int Unit = 1_000_000;
+    private readonly Fr domain = SettlementDomain.Of(config.ChainId, config.Vault);
+    private readonly Dictionary<int, InstrumentConfig> instruments = config.Attests!.Instruments.ToDictionary(t => t.Id);
+    private readonly byte[] parameters = BytesOf(RiskParameters.Default);
+    private readonly Queue<OracleReport> seen = new();
+
+    /// <summary>The longest request: risk root 32, then signed risk inputs.</summary>
+    internal static int MaxRequest => Fr.ByteLength + SignedRiskInputs.MaxSize;
+
+    /// <summary>A request.</summary>
+    internal static byte[] Request(Fr root, ReadOnlySpan<byte> signedInputs) => [.. root.ToBigEndianBytes(), .. signedInputs];
+
+    /// <summary>Remembers what the node reported.</summary>
+    internal void Remember(OracleReport report)
+    {
+        seen.Enqueue(report);
+        while (report.ObservedAt - seen.Peek().ObservedAt > config.Attests!.KeepMilliseconds) seen.Dequeue();
+    }
+
+    /// <summary>Signs, or says why not.</summary>
+    /// <returns>r, s, v; null with the reason.</returns>
+    internal byte[]? Attest(ReadOnlySpan<byte> request, out string problem)
+    {
+        if (request.Length <= Fr.ByteLength || !Fr.TryFromCanonicalBigEndian(request[..Fr.ByteLength], out Fr root)
+            || !SignedRiskInputs.TryOpen(request[Fr.ByteLength..], domain, config.Attests!.Sequencer, out RiskInputs inputs))
+        {
+            problem = "the request is none, or not signed by the sequencer";
+            return null;
+        }
+
+        problem = Check(inputs) ?? "";
+        if (problem.Length > 0) return null;
+        if (new RiskTree(RiskRows.From(inputs)).Root != root)
+        {
+            problem = "the root does not follow from the inputs";
+            return null;
+        }
+
+        Bytes32 hash = Bytes32.FromBytes(Keccak.Hash256(inputs.Encode()));
+        return key.Sign(RiskAttestation.Digest(domain, inputs.Batch, hash, root, inputs.ObservedAt.Milliseconds)).ToBytes();
+    }
+
+    private string? Check(RiskInputs inputs)
+    {
+        if (!BytesOf(inputs.Parameters).AsSpan().SequenceEqual(parameters)) return "its parameters are others than this node's";
+        if (inputs.Instruments.Length != instruments.Count || inputs.Instruments.Any(t => !instruments.TryGetValue(t.Id, out InstrumentConfig? known)
+            || ((InstrumentKind)known.Kind, known.Group, known.StrikePerLot, known.ExpiresAt) != (t.Kind, t.Group, t.Strike, t.ExpiresAt))) return "its instruments are others than this node's";
+        long at = inputs.ObservedAt.Milliseconds;
+        OracleReport? report = seen.MinBy(r => Math.Abs(r.ObservedAt - at));
+        if (report is null || Math.Abs(report.ObservedAt - at) > config.MaxAge) return $"this node observed nothing within {config.MaxAge} ms of {at}";
+        if (Own(inputs, report) is not { } own) return "this node has no price of a group, or no surface of an expiry";
+        if (own.Validate() is { } problem) return $"with this node's prices: {problem}";
+
+        ImmutableArray<RiskRow> theirs = RiskRows.From(inputs), ours = RiskRows.From(own);
+        for (int i = 0; i < theirs.Length; i++)
+        {
+            long distance = Distance(theirs[i], ours[i]);
+            // 37 + 20 bits.
+            if (distance * Unit > ours[i].Index * config.Attests!.TolerancePpm)
+                return $"a value of instrument {theirs[i].Id} is {distance} atoms a lot from this node's, more than {config.Attests.TolerancePpm} millionths of its index {ours[i].Index}";
+        }
+
+        return null;
+    }
+
+    /// <summary>The inputs with the report's prices and surfaces; null if the report lacks one. What is settled stays: the vault was told its value.</summary>
+    private RiskInputs? Own(RiskInputs inputs, OracleReport report)
+    {
+        Dictionary<int, UnderlyingReport> groups = report.Underlyings.ToDictionary(u => u.Group);
+        if (inputs.Instruments.Any(t => !groups.ContainsKey(t.Group))) return null;
+        var expiries = ImmutableArray.CreateBuilder<ExpiryInput>();
+        foreach (ExpiryInput e in inputs.Expiries)
+        {
+            ExpiryReport own = groups.GetValueOrDefault(e.Group)?.Expiries.FirstOrDefault(r => r.Expiry == e.ExpiresAt.Milliseconds) ?? default;
+            if (own.Expiry == 0) return null;
+            expiries.Add(e with { Basis = own.Basis, Surface = own.Surface });
+        }
+
+        return inputs with
+        {
+            Expiries = expiries.ToImmutable(),
+            Instruments = [.. inputs.Instruments.Select(t =>
+            {
+                long index = RiskInputsMaker.Lot(groups[t.Group].Index, instruments[t.Id]);
+                return t.IsFrozen ? t : t with { Index = index, Mark = t.IsOption ? 0 : index };
+            })],
+        };
+    }
+
+    private static long Distance(RiskRow one, RiskRow other)
+    {
+        long most = Math.Abs(one.Index - other.Index);
+        for (int s = 0; s < Bound.Scenarios; s++) most = Math.Max(most, Math.Max(Math.Abs(one.Long[s] - other.Long[s]), Math.Abs(one.Short[s] - other.Short[s])));
+        return most;
+    }
+
+    private static byte[] BytesOf(RiskParameters parameters)
+    {
+        var bytes = new byte[RiskParameters.Size];
+        parameters.Encode(bytes);
+        return bytes;
+    }
+}
