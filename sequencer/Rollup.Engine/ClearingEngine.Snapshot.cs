@@ -59,7 +59,7 @@ public sealed partial class ClearingEngine
         try
         {
             var engine = new ClearingEngine(config);
-            engine.Restore(from);
+            engine.Restore(from, config);
             return engine;
         }
         catch (Exception e) when (e is EndOfStreamException or ArgumentException or OverflowException or IndexOutOfRangeException)
@@ -68,11 +68,38 @@ public sealed partial class ClearingEngine
         }
     }
 
-    private void Restore(BinaryReader from)
+    /// <summary>
+    /// This state under the next circuit of the vault (spec 6.13). What was signed for the circuit before is void: open orders are closed. Accounts, slots with their nonces, queue and batch number go on.
+    /// </summary>
+    /// <param name="next">Differs in domain and profile alone.</param>
+    /// <exception cref="InvalidOperationException">Something has executed that is in no sealed batch, and never could be.</exception>
+    /// <exception cref="ArgumentException">The configuration differs in more, or has no room for what an account holds.</exception>
+    public ClearingEngine Upgraded(EngineConfig next)
+    {
+        if (!_ledger.IsEmpty) throw new InvalidOperationException($"Batch {_batch} is not sealed and something has executed in it.");
+        if (!ConfigDigest(next with { Domain = _config.Domain, Profile = _config.Profile }).AsSpan().SequenceEqual(ConfigDigest(_config)))
+            throw new ArgumentException("An upgrade of the circuit changes domain and profile alone; instruments, fees, epochs and liquidation stay.", nameof(next));
+        ClearingEngine last = Restore(_config, Snapshot());
+        last.CloseOrders((in Order _) => RejectCode.Expired, long.MaxValue);
+        using var from = new BinaryReader(new MemoryStream(last.Snapshot(), writable: false));
+        var engine = new ClearingEngine(next);
+        try
+        {
+            engine.Restore(from, _config);
+        }
+        catch (InvalidDataException error)
+        {
+            throw new ArgumentException($"Profile '{next.Profile.Name}' has no room for this state: {error.Message}", nameof(next), error);
+        }
+
+        return engine;
+    }
+
+    private void Restore(BinaryReader from, EngineConfig made)
     {
         uint version = from.ReadUInt32();
         if (version != SnapshotVersion) throw new InvalidDataException($"Snapshot version {version}; this engine reads {SnapshotVersion}.");
-        if (!from.ReadBytes(SHA256.HashSizeInBytes).AsSpan().SequenceEqual(ConfigDigest(_config)))
+        if (!from.ReadBytes(SHA256.HashSizeInBytes).AsSpan().SequenceEqual(ConfigDigest(made)))
             throw new InvalidDataException("The snapshot was made under another engine configuration.");
         _now = from.ReadInt64();
         _nextOperation = from.ReadInt64();

@@ -56,6 +56,54 @@ public class SnapshotTests
     }
 
     [Fact]
+    public void Under_the_next_circuit_the_state_goes_on_without_open_orders()
+    {
+        World w = Busy();
+        Fr domain = Fr.FromUInt64(99);
+        EngineConfig next = w.Config with { Domain = domain, Profile = new CircuitProfile("next", 7, 20, 3, 2) };
+        Assert.Contains("Batch 2 is not sealed", Assert.Throws<InvalidOperationException>(() => w.Engine.Upgraded(next)).Message, StringComparison.Ordinal);
+        Accept(w.Seal());
+        Assert.Contains("domain and profile alone", Assert.Throws<ArgumentException>(() => w.Engine.Upgraded(next with { TakerFee = FeeRate.FromPpm(1) })).Message, StringComparison.Ordinal);
+
+        ClearingEngine before = w.Engine;
+        byte[] digest = before.StateDigest();
+        w.Engine = before.Upgraded(next);
+        Assert.Equal(digest, before.StateDigest()); // Left as it was.
+        Assert.Equal(before.Status.AccountRoot, w.Engine.Status.AccountRoot);
+        Assert.Equal(before.Status.NextOperation, w.Engine.Status.NextOperation);
+        Assert.Contains(before.Accounts, a => !before.View(a)!.Orders.IsEmpty);
+        foreach (AccountId id in before.Accounts)
+        {
+            AccountView old = before.View(id)!, now = w.Engine.View(id)!;
+            Assert.Equal((old.Cash, old.Health, old.Version), (now.Cash, now.Health, now.Version));
+            Assert.Equal(old.Positions.AsEnumerable(), now.Positions);
+            Assert.Empty(now.Orders);
+            Assert.Equal(now.Health, now.ReservedHealth); // Nothing is kept for orders.
+        }
+
+        w.Now += 1_000;
+        w.Opened();
+        Accept(w.Sell(2, EthPerp, 3, 500_000));
+        Accept(w.Buy(3, EthPerp, 3, 500_000));
+        SealedBatch batch = Accept(w.Seal()).Batch!;
+        Assert.Equal(("next", domain, before.Status.AccountRoot, 3u), (batch.Profile, batch.Domain, batch.OldRoot, batch.Header.Batch));
+        SealedBatchChecker.Check(next, batch);
+    }
+
+    [Fact]
+    public void A_profile_without_room_for_what_an_account_holds_is_refused()
+    {
+        World w = WithAccounts(Rich, Rich);
+        Accept(w.Sell(2, EthPerp, 4, 500_000));
+        Accept(w.Buy(3, EthPerp, 4, 500_000));
+        Accept(w.Sell(2, FarPerp, 4, 3_000_000));
+        Accept(w.Buy(3, FarPerp, 4, 3_000_000));
+        Accept(w.Seal());
+        Assert.Contains("account 2 holds too much", Assert.Throws<ArgumentException>(() => w.Engine.Upgraded(w.Config with { Profile = World.Profile with { Buckets = 1 } })).Message, StringComparison.Ordinal);
+        Assert.Equal(w.Engine.Status.AccountRoot, w.Engine.Upgraded(w.Config with { Profile = World.Profile with { Rows = 3 } }).Status.AccountRoot);
+    }
+
+    [Fact]
     public void A_restored_engine_seals_the_same_batch()
     {
         World original = Busy();

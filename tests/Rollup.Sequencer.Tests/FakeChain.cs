@@ -21,7 +21,7 @@ internal sealed class FakeChain : IAsyncDisposable
 
     private readonly Lock gate = new();
     private readonly List<FakeBlock> blocks = [];
-    private readonly Dictionary<string, BigInteger> answers = [];
+    private readonly Dictionary<string, BigInteger[]> answers = [];
     private WebApplication? server;
     private int salt;
     private long operations;
@@ -31,6 +31,7 @@ internal sealed class FakeChain : IAsyncDisposable
     {
         EngineConfig engine = TestConfig.Engine;
         Set("domain", engine.Domain.ToBigInteger());
+        SetCircuit(CircuitVersion.Value);
         Set("genesisRoot", new ClearingEngine(engine).Status.AccountRoot.ToBigInteger());
         Set("blocks", engine.Profile.Blocks);
         Set("rows", engine.Profile.Rows);
@@ -69,7 +70,10 @@ internal sealed class FakeChain : IAsyncDisposable
     }
 
     /// <summary>What a view function of the vault without arguments answers.</summary>
-    internal void Set(string function, BigInteger value) => answers[Hex.Format(AbiFunction.Parse($"{function}()").Selector)] = value;
+    internal void Set(string function, params BigInteger[] words) => answers[Hex.Format(AbiFunction.Parse($"{function}()").Selector)] = words;
+
+    /// <summary>The vault's circuit has another version.</summary>
+    internal void SetCircuit(uint version) => Set("circuit", 7, TestConfig.Engine.Profile.Blocks, TestConfig.Engine.Profile.Rows, TestConfig.Engine.Profile.Operations, version);
 
     /// <summary>Mines one block with these logs.</summary>
     internal void Mine(params IReadOnlyList<JsonObject> logs)
@@ -123,6 +127,9 @@ internal sealed class FakeChain : IAsyncDisposable
 
     internal static JsonObject Frozen() => Log([VaultAbi.VaultFroze.Topic, Number(1)], [.. new byte[63], 7]);
 
+    internal static JsonObject Upgraded(uint version) => Log([VaultAbi.CircuitChanged.Topic],
+        AbiCodec.Encode([.. VaultAbi.CircuitChanged.Parameters.Select(p => p.Type)], [new object[] { TestConfig.Vault, 16, 22, 8, version }]));
+
     public async ValueTask DisposeAsync()
     {
         if (server is not null) await server.DisposeAsync();
@@ -163,7 +170,7 @@ internal sealed class FakeChain : IAsyncDisposable
     {
         "eth_chainId" => Hex.FormatQuantity(ChainId),
         "eth_getCode" => parameters[0].GetString() == TestConfig.Vault.ToString() ? "0x60" : "0x",
-        "eth_call" => "0x" + Convert.ToHexStringLower(Fr.FromBigInteger(answers[parameters[0].GetProperty("data").GetString()!]).ToBigEndianBytes()),
+        "eth_call" => "0x" + string.Concat(answers[parameters[0].GetProperty("data").GetString()!].Select(w => Convert.ToHexStringLower(Fr.FromBigInteger(w).ToBigEndianBytes()))),
         "eth_blockNumber" => Hex.FormatQuantity(blocks[^1].Number),
         "eth_getBlockByNumber" => Header(parameters[0].GetString()!),
         "eth_getLogs" => Logs(parameters[0]),

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Rollup.Api;
 using Rollup.Ethereum;
+using Rollup.Protocol;
 using Rollup.Sequencer.Chain;
 using Rollup.Sequencer.Configuration;
 using Rollup.Sequencer.Core;
@@ -166,6 +167,31 @@ public sealed class VaultFollowerTests : IAsyncLifetime, IDisposable
         await Until(() => core.Status.HaltReason is not null);
         Assert.Contains("The vault was frozen in block 1", core.Status.HaltReason, StringComparison.Ordinal);
         await follower.StopAsync(default);
+    }
+
+    [Fact]
+    public async Task An_upgrade_of_the_circuit_is_a_safe_stop_and_the_circuit_of_this_version_is_none()
+    {
+        chain.Mine(FakeChain.Upgraded(CircuitVersion.Value)); // Of the vault's deployment.
+        chain.MineEmpty(2);
+        await PollAsync();
+        Assert.Null(core.Status.HaltReason);
+        chain.Mine(FakeChain.Upgraded(CircuitVersion.Value + 4));
+        chain.MineEmpty(2);
+        await follower.StartAsync(default);
+        await Until(() => core.Status.HaltReason is not null);
+        Assert.Contains("from version 2 to 6 in block 4", core.Status.HaltReason, StringComparison.Ordinal);
+        Assert.Contains("`sequencer upgrade`", core.Status.HaltReason, StringComparison.Ordinal);
+        await follower.StopAsync(default);
+    }
+
+    [Theory]
+    [InlineData(1, "the upgrade is not in force yet")]
+    [InlineData(3, "it was upgraded; `sequencer upgrade`")]
+    public async Task Another_circuit_version_than_the_configurations_is_a_safe_stop(uint version, string problem)
+    {
+        chain.SetCircuit(version);
+        Assert.Contains(problem, (await Assert.ThrowsAsync<SafeStopException>(PollAsync)).Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -9,6 +9,19 @@ namespace Rollup.Sequencer.Chain;
 /// <summary>Whether the vault on the chain is the one that the sequencer is configured for.</summary>
 internal static class VaultCheck
 {
+    /// <summary>Makes sure that the vault holds every sealed batch as final: no batch of the circuit before can become it any more.</summary>
+    /// <exception cref="SafeStopException">It does not, or its root is another.</exception>
+    /// <exception cref="EthereumException">The chain did not answer.</exception>
+    internal static async Task RequireAllFinalAsync(IEthereum ethereum, Address vault, uint lastSealed, Fr root, CancellationToken cancellation)
+    {
+        var final = (uint)(BigInteger)(await ethereum.CallAsync(vault, VaultAbi.LastFinal, [], cancellation: cancellation))[0];
+        if (final != lastSealed)
+            throw new SafeStopException($"The vault's last final batch is {final}, and the last sealed one is {lastSealed}: what was sealed after batch {final} is of the circuit before and can never be settled. "
+                + "Restore the journal as it was when that batch was sealed; what executed later is void.");
+        var record = (object[])(await ethereum.CallAsync(vault, VaultAbi.Batches, [final], cancellation: cancellation))[0];
+        if ((BigInteger)record[0] != root.ToBigInteger()) throw new SafeStopException($"The vault's root after batch {final} is {record[0]}, and the sequencer's is {root.ToBigInteger()}: the data directory is another vault's.");
+    }
+
     /// <param name="genesisRoot">Root of the account tree at genesis.</param>
     /// <exception cref="SafeStopException">It is another; the message says in what.</exception>
     /// <exception cref="EthereumException">The chain did not answer.</exception>
@@ -20,6 +33,11 @@ internal static class VaultCheck
             throw new SafeStopException($"There is no contract at chain.vault {Eip55.Format(config.Chain.Vault)}.");
 
         CircuitProfile profile = CircuitProfile.Named(config.Profile);
+        var circuit = (object[])(await ethereum.CallAsync(config.Chain.Vault, VaultAbi.Circuit, [], cancellation: cancellation))[0];
+        var version = (uint)(BigInteger)circuit[4];
+        if (version != config.Chain.CircuitVersion)
+            throw new SafeStopException($"The vault's circuit has version {version}, and chain.circuitVersion is {config.Chain.CircuitVersion}: "
+                + (version > config.Chain.CircuitVersion ? "it was upgraded; `sequencer upgrade` makes the data directory for it." : "the upgrade is not in force yet."));
         await Require(VaultAbi.Domain, config.ToEngine().Domain.ToBigInteger());
         await Require(VaultAbi.GenesisRoot, genesisRoot.ToBigInteger());
         await Require(VaultAbi.Blocks, profile.Blocks);

@@ -12,7 +12,7 @@ internal static class VaultEvents
 {
     /// <summary>All of them, of one vault.</summary>
     internal static LogFilter Filter(Address vault) =>
-        LogFilter.Events(vault, VaultAbi.OperationQueued, VaultAbi.BatchCommitted, VaultAbi.BatchProven, VaultAbi.BatchFinalized, VaultAbi.VaultFroze);
+        LogFilter.Events(vault, VaultAbi.OperationQueued, VaultAbi.BatchCommitted, VaultAbi.BatchProven, VaultAbi.BatchFinalized, VaultAbi.VaultFroze, VaultAbi.CircuitChanged);
 
     /// <summary>The operation a log queues; null for another event.</summary>
     /// <exception cref="AbiException">The log is malformed.</exception>
@@ -43,6 +43,10 @@ internal static class VaultEvents
         ChainStep Step(BatchStage stage, object[] values, bool hasRoot) =>
             new(stage, (uint)(BigInteger)values[0], hasRoot ? Fr.FromBigInteger((BigInteger)values[1]) : null, log.BlockNumber);
     }
+
+    /// <summary>The version of the circuit that a log puts in force; null for another event.</summary>
+    /// <exception cref="AbiException">The log is malformed.</exception>
+    internal static uint? ReadCircuit(Log log) => VaultAbi.CircuitChanged.Matches(log) ? (uint)(BigInteger)((object[])VaultAbi.CircuitChanged.Decode(log)[0])[4] : null;
 
     private static SafeStopException NotAnOperation(Log log) =>
         new($"The vault's log {log.LogIndex} of block {log.BlockNumber} queues words that are no operation: is chain.vault the vault of this protocol?");

@@ -35,6 +35,10 @@ internal sealed class VaultFollower(
         long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         if (update.Added.FirstOrDefault(VaultAbi.VaultFroze.Matches) is { } frozen)
             throw new SafeStopException($"The vault was frozen in block {frozen.BlockNumber}: nothing more can be settled.");
+        foreach (Log log in update.Added)
+            if (VaultEvents.ReadCircuit(log) is { } version && version > config.Chain.CircuitVersion)
+                throw new SafeStopException($"The vault's circuit was upgraded from version {config.Chain.CircuitVersion} to {version} in block {log.BlockNumber}: what is sealed and not final there can never be. "
+                    + "Go on in a new data directory for that version, which `sequencer upgrade` makes from this one.");
         var work = new ChainWork(
             [.. update.Added.Select(l => VaultEvents.ReadOperation(l, now)).OfType<ChainOperation>()], [.. update.Added.Select(VaultEvents.ReadStep).OfType<ChainStep>()],
             follower.Tip is { } tip ? new ChainPosition(tip.Number, tip.Hash.ToString(), tip.ParentHash.ToString()) : null);

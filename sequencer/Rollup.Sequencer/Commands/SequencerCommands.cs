@@ -11,6 +11,7 @@ using Rollup.Api;
 using Rollup.Crypto;
 using Rollup.Ethereum;
 using Rollup.MarketData;
+using Rollup.Sequencer.Chain;
 using Rollup.Sequencer.Configuration;
 using Rollup.Sequencer.Core;
 using Rollup.Sequencer.Oracle;
@@ -48,7 +49,10 @@ internal static class SequencerCommands
         var output = new Option<string>("--out") { Description = "The file to write, for its owner alone: it holds everybody's positions.", Required = true };
         var book = new Command("book", "Write the whole book of a stopped sequencer, for `rollup risk stress`: accounts, insurance fund, risk inputs and depth, as snapshot and journal have them.") { output };
         book.SetAction(parsed => Guarded(() => Task.FromResult(Book(SequencerConfig.Load(parsed.GetValue(config)!), parsed.GetValue(output)!))));
-        return new RootCommand("The rollup's sequencer: takes signed orders, journals and executes them, seals batches.") { config, run, check, verify, book, node };
+        var from = new Option<string>("--from") { Description = "The configuration file of the circuit before.", Required = true };
+        var upgrade = new Command("upgrade", "After an upgrade of the vault's circuit: begin the data directory of --config with the state of a stopped sequencer's. Changes nothing there.") { from };
+        upgrade.SetAction((parsed, cancellation) => Guarded(() => UpgradeAsync(SequencerConfig.Load(parsed.GetValue(config)!), SequencerConfig.Load(parsed.GetValue(from)!), cancellation)));
+        return new RootCommand("The rollup's sequencer: takes signed orders, journals and executes them, seals batches.") { config, run, check, verify, book, upgrade, node };
     }
 
     private static async Task<int> Guarded(Func<Task<int>> command)
@@ -95,7 +99,7 @@ internal static class SequencerCommands
     {
         EthereumKey key = Keystore.Load(receipts.Keystore, receipts.PasswordFile is { } file ? KeystorePassword.FromFile(file)
             : KeystorePassword.Prompt("the receipts'") ?? throw new ConfigException("receipts.passwordFile: missing, and there is no terminal to ask."));
-        return new ReceiptSigner(config.ToEngine().Domain, key, new ReceiptFile(Path.Combine(config.Data, "receipts")));
+        return new ReceiptSigner(config.ToEngine().Domain, key, new ReceiptFile(Path.Combine(config.Data, ReceiptFile.Name)), ReceiptFile.OpenKept(config.Data));
     }
 
     private static async Task<int> RunNodeAsync(NodeConfig config, bool isJsonLog, CancellationToken cancellation)
@@ -114,12 +118,28 @@ internal static class SequencerCommands
 
     private static int Verify(SequencerConfig config)
     {
-        var machine = new Machine(config.ToEngine(), Recovery.GenesisOf(config), new ViewKeyStore(config.Limits.ViewKeys, TimeSpan.FromHours(config.Limits.ViewKeyHours)));
-        JournalEnd end = JournalReader.Read(Path.Combine(config.Data, Recovery.JournalFolder), JournalPosition.Start,
+        (Machine machine, JournalPosition origin) = Recovery.Origin(config, Console.Error.WriteLine);
+        JournalEnd end = JournalReader.Read(Path.Combine(config.Data, Recovery.JournalFolder), origin,
             record => machine.Apply(HostCommandCodec.Decode(record.Payload.Span), record.Sequence, NoSink.Instance));
         Console.WriteLine($"records {end.Position.Sequence}");
         Console.WriteLine($"digest {Convert.ToHexStringLower(end.Position.Digest.Span)}");
         Console.WriteLine($"torn {end.Torn}");
+        Console.WriteLine($"root {machine.Engine.Status.AccountRoot.ToHex()}");
+        Console.WriteLine($"state {Convert.ToHexStringLower(machine.Engine.StateDigest())}");
+        return 0;
+    }
+
+    private static async Task<int> UpgradeAsync(SequencerConfig config, SequencerConfig from, CancellationToken cancellation)
+    {
+        DurableFile.CreateDirectory(config.Data);
+        using FileStream exclusive = Lock(Path.Combine(config.Data, "lock")), stopped = Lock(Path.Combine(from.Data, "lock"));
+        Machine before = Recovery.Read(from, Console.Error.WriteLine);
+        using var ethereum = new EthereumClient(config.Chain.Rpc);
+        await VaultCheck.RunAsync(ethereum, config, new Engine.ClearingEngine(config.ToEngine()).Status.AccountRoot, cancellation);
+        await VaultCheck.RequireAllFinalAsync(ethereum, config.Chain.Vault, before.Batches.LastSealed, before.Engine.Status.AccountRoot, cancellation);
+        Machine machine = Recovery.Upgrade(before, from, config, TimeProvider.System);
+        ReceiptFile.Keep(from.Data, config.Data, before.Receipts.Number);
+        Console.WriteLine($"batch {before.Batches.LastSealed}");
         Console.WriteLine($"root {machine.Engine.Status.AccountRoot.ToHex()}");
         Console.WriteLine($"state {Convert.ToHexStringLower(machine.Engine.StateDigest())}");
         return 0;

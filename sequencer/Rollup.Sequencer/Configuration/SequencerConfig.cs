@@ -13,12 +13,13 @@ namespace Rollup.Sequencer.Configuration;
 
 /// <summary>The chain that holds the vault.</summary>
 /// <param name="Rpc">JSON-RPC endpoint; what may be secret in it is never logged.</param>
+/// <param name="CircuitVersion">Of the vault's circuit; an upgrade of the vault raises it.</param>
 /// <param name="Confirmations">Blocks on top of a block before its events count.</param>
 /// <param name="StartBlock">The vault's first block: nothing is looked for before it.</param>
 /// <param name="ReorganisationDepth">Blocks that are remembered behind the confirmations.</param>
 public sealed record ChainConfig(
     Uri Rpc, ulong ChainId, [property: JsonConverter(typeof(AddressConverter))] Address Vault, uint Confirmations = 2, ulong StartBlock = 0,
-    int PollMilliseconds = 500, int ReorganisationDepth = 64);
+    int PollMilliseconds = 500, int ReorganisationDepth = 64, uint CircuitVersion = Rollup.Protocol.CircuitVersion.Value);
 
 /// <summary>A listed instrument.</summary>
 /// <param name="Symbol">For people, e.g. BTC-PERP.</param>
@@ -173,7 +174,7 @@ public sealed record SequencerConfig(
 
     /// <summary>The engine's part.</summary>
     public EngineConfig ToEngine() => new(
-        SettlementDomain.Of(Chain.ChainId, Chain.Vault), CircuitProfile.Named(Profile),
+        SettlementDomain.Of(Chain.ChainId, Chain.Vault, Chain.CircuitVersion), CircuitProfile.Named(Profile),
         [.. Instruments.Select(t => t.ToEngine())],
         FeeRate.FromPpm(Fees.MakerPpm), FeeRate.FromPpm(Fees.TakerPpm), Epoch.Max, Epoch.MaxReportAge, Liquidation: Liquidation.ToEngine());
 

@@ -98,13 +98,20 @@ internal sealed class Machine
     }
 
     /// <summary>The whole state as bytes: version 4 | length 4 of the host's part, as JSON | the engine's snapshot. Equal states have equal bytes.</summary>
-    internal byte[] Snapshot()
+    internal byte[] Snapshot() => Snapshot(genesis, Sequence, Engine);
+
+    /// <summary>This state under the next circuit of the vault, after the first record of another journal.</summary>
+    /// <exception cref="InvalidOperationException">Something has executed that is in no sealed batch.</exception>
+    /// <exception cref="ArgumentException">The configuration differs in more than domain and profile, or has no room for what an account holds.</exception>
+    internal Machine Upgraded(EngineConfig next, byte[] nextGenesis, ViewKeyStore viewKeys) => Restore(next, nextGenesis, viewKeys, Snapshot(nextGenesis, 1, Engine.Upgraded(next)));
+
+    private byte[] Snapshot(byte[] genesis, ulong sequence, ClearingEngine state)
     {
         byte[] host = JsonSerializer.SerializeToUtf8Bytes(
-            new HostSnapshot(genesis, Sequence, RiskInputs, Trades.Last, [.. Trades.All], [.. Batches.All], [.. ViewKeys.All.Select(k => new ViewKeySnapshot(k.Key, k.Since))],
+            new HostSnapshot(genesis, sequence, RiskInputs, Trades.Last, [.. Trades.All], [.. Batches.All], [.. ViewKeys.All.Select(k => new ViewKeySnapshot(k.Key, k.Since))],
                 Events.Last, [.. Events.Accounts], [.. Events.Market], Receipts.Number, Receipts.Hash, Chain),
             HostSnapshotJson.Default.HostSnapshot);
-        byte[] engine = Engine.Snapshot();
+        byte[] engine = state.Snapshot();
         using var stream = new MemoryStream(8 + host.Length + engine.Length);
         using var writer = new BinaryWriter(stream);
         writer.Write(SnapshotVersion);
@@ -321,6 +328,6 @@ internal sealed class Machine
     private string Explain(byte[] found) => hasGenesis ? "The journal starts twice." : Explain(found, genesis);
 
     private static string Explain(byte[] found, byte[] expected) =>
-        "The data directory was started under another configuration of chain, vault, profile, instruments or fees, which cannot change. " +
+        "The data directory was started under another configuration of chain, vault, circuit, profile, instruments or fees, which cannot change in it (after an upgrade of the vault's circuit `sequencer upgrade` makes the next one). " +
         $"It was {System.Text.Encoding.UTF8.GetString(found)}, and is now {System.Text.Encoding.UTF8.GetString(expected)}.";
 }

@@ -11,11 +11,15 @@ namespace Rollup.Sequencer.Receipts;
 /// The key that signs receipts, and where they are kept. What is signed is in the journal already, and signatures are deterministic, so a crash never leads to another receipt of the same number; only
 /// going back to an older journal does.
 /// </summary>
-internal sealed class ReceiptSigner(Fr domain, EthereumKey key, ReceiptFile file) : IDisposable
+/// <param name="kept">Receipts of earlier circuits.</param>
+internal sealed class ReceiptSigner(Fr domain, EthereumKey key, ReceiptFile file, ReceiptFile? kept = null) : IDisposable
 {
     internal Fr Domain => domain;
     internal EthereumKey Key => key;
     internal ReceiptFile File => file;
+
+    /// <summary>The receipt of a number, also of an earlier circuit; null if there is none.</summary>
+    internal SignedReceipt? Find(long number) => file.Find(number) ?? kept?.Find(number);
 
     internal SignedReceipt Sign(in Receipt receipt) => SignedReceipt.Sign(receipt, domain, key);
 
@@ -25,6 +29,7 @@ internal sealed class ReceiptSigner(Fr domain, EthereumKey key, ReceiptFile file
     public void Dispose()
     {
         file.Dispose();
+        kept?.Dispose();
         key.Dispose();
     }
 
@@ -58,7 +63,7 @@ internal sealed class ReceiptDesk(ReceiptSigner signer, long last, HostMetrics m
     public void Receipt(in Receipt receipt) => executed.Writer.TryWrite(receipt);
 
     /// <summary>The receipt of a number; null if there is none.</summary>
-    internal SignedReceipt? Find(long number) => signer.File.Find(number);
+    internal SignedReceipt? Find(long number) => signer.Find(number);
 
     /// <summary>The receipt of a request that was executed; waits until it is signed.</summary>
     internal async Task<SignedReceipt?> WhenSignedAsync(long number, CancellationToken cancellation)

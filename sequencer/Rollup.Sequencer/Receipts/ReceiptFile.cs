@@ -12,6 +12,11 @@ namespace Rollup.Sequencer.Receipts;
 /// </summary>
 internal sealed class ReceiptFile(string path) : IDisposable
 {
+    internal const string Name = "receipts";
+
+    /// <summary>Receipts of earlier circuits, whose signatures are in other domains: they are shown, and take part in nothing else.</summary>
+    private const string KeptName = "receipts.before";
+
     private const int RecordSize = SignedReceipt.Size + 4;
     private readonly FileStream writer = DurableFile.Open(path, FileMode.OpenOrCreate, FileShare.ReadWrite);
     private readonly FileStream reader = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
@@ -24,6 +29,21 @@ internal sealed class ReceiptFile(string path) : IDisposable
         ReadOnlySpan<byte> bytes = record.AsSpan(0, SignedReceipt.Size);
         return Check(bytes) == BinaryPrimitives.ReadUInt32BigEndian(record.AsSpan(SignedReceipt.Size)) && SignedReceipt.TryParse(bytes, out SignedReceipt receipt) && receipt.Receipt.Number == number ? receipt : null;
     }
+
+    /// <summary>Keeps the receipts of a data directory, and what it kept of earlier ones, for another that goes on from it.</summary>
+    /// <param name="last">Number of the last one.</param>
+    internal static void Keep(string from, string to, long last)
+    {
+        if (!File.Exists(Path.Combine(from, Name))) return;
+        using var newer = new ReceiptFile(Path.Combine(from, Name));
+        using ReceiptFile? older = OpenKept(from);
+        using var kept = new ReceiptFile(Path.Combine(to, KeptName));
+        for (long number = 1; number <= last; number++)
+            if ((newer.Find(number) ?? older?.Find(number)) is { } receipt) kept.Put([receipt]);
+    }
+
+    /// <summary>What a data directory keeps of earlier circuits; null if nothing.</summary>
+    internal static ReceiptFile? OpenKept(string data) => File.Exists(Path.Combine(data, KeptName)) ? new ReceiptFile(Path.Combine(data, KeptName)) : null;
 
     /// <summary>Writes receipts of consecutive numbers.</summary>
     internal void Put(IReadOnlyList<SignedReceipt> receipts)

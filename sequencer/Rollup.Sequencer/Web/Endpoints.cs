@@ -157,7 +157,7 @@ internal sealed class Endpoints(
     {
         CircuitProfile profile = CircuitProfile.Named(config.Profile);
         await context.Response.WriteAsync(
-            new InfoView(config.Chain.ChainId, config.Chain.Vault, config.ToEngine().Domain, CircuitVersion.Value, profile.Name, profile.Blocks, profile.Rows, profile.Operations,
+            new InfoView(config.Chain.ChainId, config.Chain.Vault, config.ToEngine().Domain, (int)config.Chain.CircuitVersion, profile.Name, profile.Blocks, profile.Rows, profile.Operations,
                 config.Fees.MakerPpm, config.Fees.TakerPpm, clock.GetUtcNow().ToUnixTimeMilliseconds(), await core.GroupsAsync(), receipts?.Signer), ApiJson.Default.InfoView);
     }
 
