@@ -52,6 +52,7 @@ internal sealed class RunningSystem(DrillRun run, SystemOptions options) : IAsyn
     private readonly List<Trader> traders = [];
     private JsonObject deployment = [];
     private SequencerClient? api;
+    private Uri? watcherUrl;
 
     internal AnvilProcess Anvil { get; private set; } = null!;
 
@@ -157,13 +158,20 @@ internal sealed class RunningSystem(DrillRun run, SystemOptions options) : IAsyn
     {
         if (!File.Exists(KeystoreOf("watcher")))
         {
-            using EthereumKey key = EthereumKey.Generate();
-            Keystore.Save(KeystoreOf("watcher"), key, KeystorePassword.FromFile(PasswordFile), ScryptCost.Light);
-            await FundAsync(key.Address, 10 * BondedStake, 0);
+            (await NewWalletAsync("watcher", 10 * BondedStake)).Wallet.Dispose();
             Write("watcher", WatcherConfig(), options.Watcher);
         }
 
-        await (await LaunchAsync("watcher")).Ready.WaitAsync(TimeSpan.FromSeconds(60), run.Cancellation);
+        watcherUrl = new Uri(await (await LaunchAsync("watcher")).Ready.WaitAsync(TimeSpan.FromSeconds(60), run.Cancellation));
+    }
+
+    /// <summary>One of the watcher's metrics.</summary>
+    internal async Task<long> WatcherMetricAsync(string name)
+    {
+        using var http = new HttpClient();
+        string metrics = await http.GetStringAsync(new Uri(watcherUrl!, "/metrics"), run.Cancellation);
+        string line = metrics.Split('\n').FirstOrDefault(l => l.StartsWith($"{name} ", StringComparison.Ordinal)) ?? throw new DrillFailedException($"the watcher has no metric {name}");
+        return long.Parse(line[(name.Length + 1)..], CultureInfo.InvariantCulture);
     }
 
     /// <summary>Stops a program in order (SIGTERM).</summary>
@@ -188,10 +196,7 @@ internal sealed class RunningSystem(DrillRun run, SystemOptions options) : IAsyn
         for (int i = 0; i < count; i++)
         {
             string name = string.Create(CultureInfo.InvariantCulture, $"trader-{traders.Count + 1}");
-            EthereumKey key = EthereumKey.Generate();
-            Keystore.Save(KeystoreOf(name), key, KeystorePassword.FromFile(PasswordFile), ScryptCost.Light);
-            await FundAsync(key.Address, cash, 0);
-            var wallet = new Wallet(Ethereum, key, Quick);
+            (Wallet wallet, EthereumKey key) = await NewWalletAsync(name, cash);
             TraderKeys keys = TraderKeys.Derive(key, AnvilProcess.ChainId, Vault);
             string file = Path.Combine(Session, $"{name}.key.json");
             keys.Save(file);
@@ -205,6 +210,15 @@ internal sealed class RunningSystem(DrillRun run, SystemOptions options) : IAsyn
         await run.UntilAsync($"{count} registrations are executed", 60 + 10 * count, async () =>
             (await Api.AccountsOfAsync(joined[^1].Wallet.Address, run.Cancellation)).Count > 0);
         return joined;
+    }
+
+    /// <summary>Makes a wallet of the session, with ether for gas and atoms of cash.</summary>
+    internal async Task<(Wallet Wallet, EthereumKey Key)> NewWalletAsync(string name, long cash)
+    {
+        var key = EthereumKey.Generate();
+        Keystore.Save(KeystoreOf(name), key, KeystorePassword.FromFile(PasswordFile), ScryptCost.Light);
+        await FundAsync(key.Address, cash, 0);
+        return (new Wallet(Ethereum, key, Quick), key);
     }
 
     /// <summary>Gives somebody ether for gas, atoms of cash, and lots of spot.</summary>
@@ -228,6 +242,21 @@ internal sealed class RunningSystem(DrillRun run, SystemOptions options) : IAsyn
     internal async Task<T> AskAsync<T>(AbiFunction view, params object[] arguments) => (T)(await Ethereum.CallAsync(Vault, view, arguments, cancellation: run.Cancellation))[0];
 
     internal Task<bool> IsFrozenAsync() => AskAsync<bool>(VaultAbi.Frozen);
+
+    /// <summary>Logs of one of the vault's events, of all blocks.</summary>
+    internal async Task<IReadOnlyList<Log>> LogsAsync(AbiEvent of) =>
+        await Ethereum.GetLogsAsync(LogFilter.Events(Vault, of), FromBlock, await Ethereum.GetBlockNumberAsync(run.Cancellation), run.Cancellation);
+
+    /// <summary>The risk inputs that a batch was committed with, from its transaction.</summary>
+    internal async Task<byte[]> RiskInputsAsync(uint batch)
+    {
+        Log log = (await LogsAsync(VaultAbi.BatchCommitted)).Last(l => (BigInteger)VaultAbi.BatchCommitted.Decode(l)[0] == batch);
+        Transaction transaction = (await Ethereum.GetTransactionAsync(log.TransactionHash, run.Cancellation))!;
+        return (byte[])((object[])VaultAbi.CommitBatch.DecodeArguments(transaction.Input)[0])[3];
+    }
+
+    /// <summary>The number of the last final batch.</summary>
+    internal async Task<uint> LastFinalAsync() => (uint)await AskAsync<BigInteger>(VaultAbi.LastFinal);
 
     /// <summary>Runs state-verifier over the whole history from L1; fails if a check does not hold.</summary>
     /// <param name="keyFile">Whose accounts are shown; null for none.</param>

@@ -14,6 +14,7 @@ internal sealed class Trader(RunningSystem system, string name, string keyFile, 
     private const int FeeRate = 1_000;
 
     private readonly Dictionary<byte, long> nonces = [];
+    private int quotes;
 
     internal string Name => name;
 
@@ -36,15 +37,16 @@ internal sealed class Trader(RunningSystem system, string name, string keyFile, 
         return result;
     }
 
-    /// <summary>Trades with somebody: his order rests, this one takes it.</summary>
+    /// <summary>Trades with somebody: the seller's order rests, the buyer's takes it. The seller's slots change, as an order that is not taken keeps its own.</summary>
     internal async Task BuyFromAsync(Trader seller, int instrument, long size, long price)
     {
-        await seller.OrderAsync(Side.Sell, instrument, size, price, slot: 1);
+        seller.quotes++;
+        await seller.OrderAsync(Side.Sell, instrument, size, price, slot: (byte)(1 + seller.quotes % 100));
         await OrderAsync(Side.Buy, instrument, size, price, OrderLife.Fok);
     }
 
     /// <summary>Withdraws through the sequencer.</summary>
-    internal Task<RequestResult> WithdrawAsync(int asset, long amount, byte slot = 200) => system.Api.WithdrawAsync(
+    internal Task<RequestResult> WithdrawAsync(int asset, long amount, byte slot = 201) => system.Api.WithdrawAsync(
         system.Signer.Sign(new WithdrawalMessage(account, slot, Next(slot), asset, amount, Expiry, default), keys), system.Run.Cancellation);
 
     /// <summary>Deposits cash or lots of spot, which are minted for it; the account must be active.</summary>

@@ -177,6 +177,27 @@ public sealed class CoreTests : IDisposable
     }
 
     [Fact]
+    public async Task Requests_that_need_a_batch_each_leave_traders_half_of_what_may_be_unproven()
+    {
+        using CoreHarness core = Open(new EpochConfig(MaxUnfinal: 4));
+        await core.RegisterAsync(Cash, maker, taker);
+        await core.SealAsync();
+        var stranger = Address.Parse($"0x{99:x40}");
+        await core.Core.PostAsync(new ChainWork([.. Enumerable.Range(2, 9).Select(i =>
+            new ChainOperation(i, new Operation(OperationKind.CloseRequest, maker.Account, 0, 0, stranger, Fr.Zero, Fr.Zero, Fr.Zero), stranger, 0))], [], null), default);
+        await core.UntilAsync(m => m.Batches.LastSealed == 2);
+
+        // The others wait for the epochs' ends: two in flight, and traders go on.
+        await core.AcceptedAsync(maker.Order(TestConfig.Btc, Side.Sell, 500, TestConfig.BtcPrice, slot: 1));
+        await core.AcceptedAsync(taker.Order(TestConfig.Btc, Side.Buy, 1, TestConfig.BtcPrice, slot: 1));
+        Assert.Equal((2u, 4L), await core.ReadAsync(m => (m.Batches.LastSealed, m.Engine.Status.NextOperation)));
+        clock.Advance(core.Config.Epoch.Length + 10); // Epochs that open in one millisecond are given one each.
+        await core.UntilAsync(m => m.Batches.LastSealed == 3 && m.Engine.Status.NextOperation == 5);
+        for (byte i = 2; i < 12; i++) await core.AcceptedAsync(taker.Order(TestConfig.Btc, Side.Buy, 1, TestConfig.BtcPrice, slot: i));
+        Assert.Equal(4u, await core.ReadAsync(m => m.Batches.LastSealed)); // Trades filled it.
+    }
+
+    [Fact]
     public async Task A_registration_waits_for_its_view_key_and_is_bounced_when_the_grace_is_over()
     {
         using CoreHarness core = Open();

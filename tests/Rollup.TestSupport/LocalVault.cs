@@ -125,7 +125,10 @@ public sealed class LocalVault
     public async Task<BigInteger> CreditsAsync(Address owner, int asset) => (BigInteger)(await anvil.Client.CallAsync(Address, VaultAbi.Credits, [owner, asset]))[0];
 
     /// <summary>Sends a transaction in another's name: anvil lets one.</summary>
-    public async Task SendAsAsync(Address from, Address to, byte[] data)
+    public Task SendAsAsync(Address from, Address to, byte[] data) => SendAsAsync(anvil, from, to, data);
+
+    /// <summary>Sends a transaction in another's name on any local chain.</summary>
+    public static async Task SendAsAsync(AnvilProcess anvil, Address from, Address to, byte[] data)
     {
         await anvil.RpcAsync("anvil_impersonateAccount", from.ToString());
         await anvil.RpcAsync("anvil_setBalance", from.ToString(), "0xde0b6b3a7640000");

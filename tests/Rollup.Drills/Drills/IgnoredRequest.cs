@@ -23,7 +23,7 @@ internal sealed class IgnoredRequest : Drill
         const long asked = 1_234 * RunningSystem.Usd;
         var deposit = await system.AskAsync<BigInteger>(VaultAbi.RequestDeposit);
         await buyer.RequestWithdrawalAsync(0, asked);
-        await seller.OrderAsync(Side.Buy, RunningSystem.BtcPerpetual, 20, RunningSystem.BtcPrice, slot: 2); // Somebody has to take what is closed.
+        await seller.OrderAsync(Side.Buy, RunningSystem.BtcPerpetual, 20, RunningSystem.BtcPrice, slot: 150); // Somebody has to take what is closed.
         await buyer.RequestCloseAsync();
         await run.UntilAsync("both requests are served and paid", 180, async () => await buyer.CreditsAsync(0) >= asked + 2 * deposit);
         DrillRun.Equal(asked + 2 * deposit, await buyer.CreditsAsync(0), "the withdrawal and both deposits, atoms");
