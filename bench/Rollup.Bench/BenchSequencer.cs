@@ -47,7 +47,7 @@ internal sealed class BenchSequencer : IDisposable
         Path.Combine(folder, "data"), Path.Combine(folder, "spool"), new ChainConfig(rpc, AnvilProcess.ChainId, vault, PollMilliseconds: 100), CircuitProfile.Standard.Name,
         [new InstrumentConfig(Instrument, "BTC-PERP", InstrumentKindName.Perpetual, 1, "BTC", 1000, 100, "BTCUSDT")], [new GroupConfig(1, 150_000)],
         new OracleConfig(OracleKind.Static, Files: [], Prices: new Dictionary<string, string> { ["BTCUSDT"] = "61700" }.ToImmutableDictionary()),
-        Listen: "http://127.0.0.1:0", Epoch: new EpochConfig(MaxUnfinal: 4_000),
+        Listen: "http://127.0.0.1:0", Epoch: new EpochConfig(MaxUnproven: 4_000),
         Limits: new LimitConfig(RequestsPerSecond: Unlimited, Burst: Unlimited, AccountRequestsPerSecond: Unlimited), SnapshotRecords: int.MaxValue);
 
     /// <summary>Starts it and waits until it answers.</summary>

@@ -70,7 +70,7 @@ public static class Explanations
         HostCode.Halted => "The sequencer has stopped safely and accepts nothing until its operator acts; GET /health says why.",
         HostCode.Busy => "The sequencer has more work than it can take, or is ending. Try again shortly.",
         HostCode.TooLarge => "The message exceeds its size limit.",
-        HostCode.ProverBehind => "As many batches as allowed wait for their proof; the present one takes no more until some are final.",
+        HostCode.ProverBehind => "Too many batches wait for their proof: until some are proven nothing may open or be withdrawn, or nothing at all.",
         HostCode.PricesUncertain => "The prices are not good enough for this now. Cancels go through at any time, and reduce-only orders while an epoch is open.",
         HostCode.MarketRestricted => "A circuit breaker restricts the market after a disturbance; it recovers by itself. Cancels go through at any time.",
         _ => throw new ArgumentOutOfRangeException(nameof(code), code, "A host code without an explanation."),

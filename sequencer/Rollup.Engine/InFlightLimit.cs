@@ -16,7 +16,7 @@ public static class InFlightLimit
 
     /// <summary>Below N / 2 everything; from there on nothing that opens or withdraws; at N nothing that needs prices.</summary>
     /// <param name="limit">N.</param>
-    /// <param name="inFlight">Batches sealed and not proven, the one in progress included.</param>
+    /// <param name="inFlight">Batches sealed and not proven.</param>
     public static RiskActions Permits(int limit, int inFlight) =>
         inFlight >= limit ? RiskActions.None
         : 2L * inFlight >= limit ? RiskActions.Reduce | RiskActions.Liquidate

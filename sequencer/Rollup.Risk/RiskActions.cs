@@ -38,6 +38,9 @@ public readonly record struct GroupActions(ulong Bits)
     public GroupActions With(int group, RiskActions actions) =>
         new((Bits & ~((ulong)RiskActions.All << (BitsOfGroup * group))) | (ulong)(actions & RiskActions.All) << (BitsOfGroup * group));
 
+    /// <summary>What both permit.</summary>
+    public static GroupActions operator &(GroupActions left, GroupActions right) => new(left.Bits & right.Bits);
+
     /// <summary>Whether an action is permitted in a group.</summary>
     public bool Permits(RiskActions action, int group) => (this[group] & action) != 0;
 }

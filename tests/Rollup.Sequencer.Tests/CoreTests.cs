@@ -2,6 +2,7 @@ using Rollup.Api;
 using Rollup.Crypto.Settlement;
 using Rollup.Engine;
 using Rollup.Protocol;
+using Rollup.Risk;
 using Rollup.Sequencer.Configuration;
 using Rollup.Sequencer.Core;
 using Rollup.Sequencer.Storage;
@@ -152,28 +153,113 @@ public sealed class CoreTests : IDisposable
     }
 
     [Fact]
-    public async Task With_too_many_batches_unproven_nothing_more_is_sealed_until_some_are_final()
+    public async Task At_half_of_the_unproven_batches_allowed_risk_only_shrinks_and_at_all_of_them_nothing_is_sealed()
     {
-        using CoreHarness core = Open(new EpochConfig(MaxUnfinal: 1));
+        byte free = 200;
+        using CoreHarness core = Open(new EpochConfig(MaxUnproven: 4));
         await core.RegisterAsync(Cash, maker, taker);
-        BatchView first = (await core.SealAsync()).Value!;
-        await core.AcceptedAsync(maker.Order(TestConfig.Btc, Side.Sell, 500, TestConfig.BtcPrice, slot: 1));
-        for (byte i = 0; i < 9; i++) await core.AcceptedAsync(taker.Order(TestConfig.Btc, Side.Buy, 1, TestConfig.BtcPrice, slot: i));
-        OrderMessage order = taker.Order(TestConfig.Btc, Side.Buy, 1, TestConfig.BtcPrice, slot: 20);
-        Assert.Equal((int)HostCode.ProverBehind, (await core.SubmitAsync(order)).Error!.Code);
-        Assert.Contains("not final yet", Assert.Single(core.Status.View().Problems), StringComparison.Ordinal);
+        await core.AcceptedAsync(maker.Order(TestConfig.Btc, Side.Buy, 500, TestConfig.BtcPrice, slot: 1));
+        await core.AcceptedAsync(taker.Order(TestConfig.Btc, Side.Sell, 20, TestConfig.BtcPrice, slot: 1));
+        await SealAsync();
+        await core.AcceptedAsync(taker.Order(TestConfig.Btc, Side.Sell, 3, TestConfig.BtcPrice, slot: 2));
+        Assert.Empty(core.Status.View().Problems);
 
-        // The epoch ends too; the refusal still names the cause.
+        await SealAsync();
+        OrderMessage opening = taker.Order(TestConfig.Btc, Side.Sell, 1, TestConfig.BtcPrice, slot: 3);
+        await RefusedAsync(opening);
+        await RefusedAsync(taker.Withdrawal(0, 5, slot: 4));
+        await core.AcceptedAsync(taker.Order(TestConfig.Btc, Side.Buy, 2, TestConfig.BtcPrice, slot: 5, reduceOnly: true));
+        Assert.Contains("2 sealed batches are not proven yet; the limit is 4", Assert.Single(core.Status.View().Problems), StringComparison.Ordinal);
+        // Orders at rest open nothing either.
+        Assert.Equal(RiskActions.Reduce | RiskActions.Liquidate, await core.ReadAsync(m => m.Engine.Permitted[1]));
+
+        await SealAsync();
+        await SealAsync();
+        await RefusedAsync(taker.Order(TestConfig.Btc, Side.Buy, 2, TestConfig.BtcPrice, slot: 6, reduceOnly: true));
+        await core.AcceptedAsync(taker.Cancel(5, prove: true));
+        Assert.Equal(4u, await core.ReadAsync(m => m.Batches.LastSealed));
         clock.Advance(core.Config.Epoch.Max + 1);
-        Assert.Equal((int)HostCode.ProverBehind, (await core.SubmitAsync(order)).Error!.Code);
+        await RefusedAsync(opening);
+        Assert.Contains("so none is sealed", Assert.Single(core.Status.View().Problems), StringComparison.Ordinal);
 
-        foreach (BatchStage stage in new[] { BatchStage.Committed, BatchStage.Proven, BatchStage.Final })
-            await core.Core.PostAsync(new ChainWork([], [new ChainStep(stage, 1, stage == BatchStage.Proven ? null : first.NewRoot, 40 + (ulong)stage)], null), default);
-        await core.UntilAsync(m => m.Batches.LastSealed == 2);
-        Assert.Equal(RequestStatus.Filled, (await core.AcceptedAsync(order)).Status);
+        // Proven is enough; final may take as long as the challenge window.
+        foreach (uint batch in (uint[])[1, 2, 3])
+        {
+            await StepAsync(BatchStage.Committed, batch);
+            await StepAsync(BatchStage.Proven, batch);
+        }
+
+        await core.UntilAsync(m => m.Batches.LastSealed == 5);
+        await RefusedAsync(opening);
+        await StepAsync(BatchStage.Committed, 4);
+        await StepAsync(BatchStage.Proven, 4);
+        await StepAsync(BatchStage.Final, 1);
+        await core.UntilAsync(m => m.Batches.LastFinal == 1);
+        clock.Advance(200);
+        Assert.Equal(RequestStatus.Filled, (await core.AcceptedAsync(opening)).Status);
         Assert.Empty(core.Status.View().Problems);
         BatchView final = (await core.ReadAsync(m => m.Batches[1]))!;
         Assert.Equal((BatchStage.Final, 44UL, 45UL, 46UL), (final.Stage, final.CommittedBlock!.Value, final.ProvenBlock!.Value, final.FinalBlock!.Value));
+
+        async Task SealAsync()
+        {
+            await core.AcceptedAsync(maker.Cancel(free++, prove: true));
+            Assert.NotNull((await core.SealAsync()).Value);
+            clock.Advance(200);
+        }
+
+        async Task RefusedAsync(ISignedMessage message) => Assert.Equal((int)HostCode.ProverBehind, (await core.SubmitAsync(message)).Error!.Code);
+
+        async Task StepAsync(BatchStage stage, uint batch) => await core.Core.PostAsync(new ChainWork([], [new ChainStep(
+            stage, batch, stage == BatchStage.Proven ? null : await core.ReadAsync(m => m.Batches[batch]!.NewRoot), 40 + (ulong)stage)], null), default);
+    }
+
+    [Fact]
+    public async Task Proofs_that_take_long_lower_the_number_of_batches_in_flight()
+    {
+        using CoreHarness core = Open();
+        await core.RegisterAsync(Cash, maker, taker);
+        for (uint batch = 1; batch <= ProofTimes.Least; batch++)
+        {
+            await core.AcceptedAsync(maker.Cancel((byte)batch, prove: true));
+            Assert.NotNull((await core.SealAsync()).Value);
+            // 40 seconds a proof against a deadline of 100: one at a time.
+            clock.Advance(40_000);
+            await core.Core.PostAsync(new ChainWork([], [new ChainStep(BatchStage.Committed, batch, await core.ReadAsync(m => m.Batches[batch]!.NewRoot), 7), new ChainStep(BatchStage.Proven, batch, null, 8)], null, 100_000), default);
+            await core.UntilAsync(m => m.Batches.Unproven == 0);
+            Assert.Empty(core.Status.View().Problems);
+        }
+
+        await core.AcceptedAsync(maker.Cancel(200, prove: true));
+        Assert.NotNull((await core.SealAsync()).Value);
+        clock.Advance(200);
+        Assert.Equal((int)HostCode.ProverBehind, (await core.SubmitAsync(taker.Order(TestConfig.Btc, Side.Sell, 1, TestConfig.BtcPrice))).Error!.Code);
+        Assert.Contains("the limit is 1", Assert.Single(core.Status.View().Problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Times_of_proofs_are_those_of_the_prover_and_not_of_the_queue()
+    {
+        var times = new ProofTimes();
+        // All sealed at once, proven one after another, every tenth slowly.
+        for (uint batch = 1; batch <= 40; batch++) times.Sealed(batch, 1_000);
+        long now = 1_000;
+        for (uint batch = 1; batch <= 40; batch++)
+        {
+            Assert.Equal(batch <= ProofTimes.Least, times.P95 is null);
+            times.Proven(batch, now += batch % 10 == 0 ? 90_000 : 3_000);
+        }
+
+        Assert.Equal(90_000, times.P95);
+        // The last hundred count; who was sealed before the start says nothing.
+        for (uint batch = 41; batch <= 140; batch++)
+        {
+            times.Sealed(batch, now);
+            times.Proven(batch, now += 2_000);
+            times.Proven(1_000 + batch, now);
+        }
+
+        Assert.Equal(2_000, times.P95);
     }
 
     [Fact]

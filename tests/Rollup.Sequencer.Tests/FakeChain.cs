@@ -37,6 +37,7 @@ internal sealed class FakeChain : IAsyncDisposable
         Set("rows", engine.Profile.Rows);
         Set("operations", engine.Profile.Operations);
         Set("maxEpoch", 600_000);
+        Set("proofDeadline", 86_400);
         Mine();
     }
 

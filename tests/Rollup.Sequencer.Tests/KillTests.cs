@@ -142,7 +142,7 @@ public sealed class KillTests : IAsyncLifetime, IDisposable
         string keystore = Path.Combine(folder.Path, "receipts.json"), password = Path.Combine(folder.Path, "receipts.password");
         Keystore.Save(keystore, receiptKey, "a password for tests", ScryptCost.Light);
         SecretFile.Create(password, "a password for tests"u8);
-        return SequencerProcess.WriteConfig(folder.Path, chain.Endpoint, new EpochConfig(Length: 300, Refresh: 200, MaxUnfinal: 4000), snapshotRecords: 20, new ReceiptConfig(keystore, password));
+        return SequencerProcess.WriteConfig(folder.Path, chain.Endpoint, new EpochConfig(Length: 300, Refresh: 200, MaxUnproven: 4000), snapshotRecords: 20, new ReceiptConfig(keystore, password));
     }
 
     private async Task RegisterAsync(SequencerClient client)

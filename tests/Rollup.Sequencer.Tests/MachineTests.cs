@@ -140,7 +140,7 @@ public sealed class MachineTests
     {
         EngineStatus status = pair.Machine.Engine.Status;
         pair.Now += random.Next(30);
-        if (pair.Machine.Batches.Unfinal > 0 && random.Next(8) == 0) pair.Advance();
+        if (pair.Machine.Batches.LastSealed > pair.Machine.Batches.LastFinal && random.Next(8) == 0) pair.Advance();
         if (!status.IsOpen && random.Next(3) == 0) return pair.Opening();
         int account = FirstTrader + random.Next(Traders);
         bool exists = pair.Machine.Keys[account] is not null;

@@ -30,9 +30,9 @@ public sealed class MarketWatchTests : IDisposable
         Assert.Equal((open, reduce, withdraw, true), (Passes(watch, Order(TestConfig.Btc)), Passes(watch, Order(TestConfig.Btc, reduceOnly: true)), Passes(watch, Withdrawal), Passes(watch, Cancel)));
         // The other group's prices are fresh; and cash of an account that holds nothing in the group needs none of it.
         Assert.True(Passes(watch, Order(TestConfig.Eth)));
-        Assert.Null(watch.Refusal(Withdrawal, _ => [TestConfig.Eth, TestConfig.EthSpot]));
+        Assert.Null(Refusal(watch, Withdrawal, _ => [TestConfig.Eth, TestConfig.EthSpot]));
         Assert.Equal(state == OracleState.Fresh, watch.Problem is null);
-        if (!open) Assert.Equal((int)HostCode.PricesUncertain, watch.Refusal(Order(TestConfig.Btc), _ => [])!.Code);
+        if (!open) Assert.Equal((int)HostCode.PricesUncertain, Refusal(watch, Order(TestConfig.Btc), _ => [])!.Code);
     }
 
     [Fact]
@@ -55,7 +55,7 @@ public sealed class MarketWatchTests : IDisposable
         var watch = new MarketWatch(TestConfig.Make("/nowhere"));
         watch.Update(Now, Prices(Now), NoBook);
         watch.Update(Now + 1_000, Prices(Now + 1_000, index: 61_700_000_000 * 106 / 100), NoBook);
-        Assert.Equal((int)HostCode.MarketRestricted, watch.Refusal(Order(TestConfig.Btc), _ => [])!.Code);
+        Assert.Equal((int)HostCode.MarketRestricted, Refusal(watch, Order(TestConfig.Btc), _ => [])!.Code);
         Assert.Equal((true, true, true), (Passes(watch, Order(TestConfig.Btc, reduceOnly: true)), Passes(watch, Withdrawal), Passes(watch, Order(TestConfig.Eth))));
         watch.Update(Now + 2_000, Prices(Now + 2_000, index: 61_700_000_000 * 120 / 100), NoBook);
         Assert.Equal((false, false, true), (Passes(watch, Order(TestConfig.Btc, reduceOnly: true)), Passes(watch, Withdrawal), Passes(watch, Cancel)));
@@ -195,7 +195,9 @@ public sealed class MarketWatchTests : IDisposable
 
     private static IEnumerable<(long, long)> NoBook(int instrument, bool asks) => [];
 
-    private static bool Passes(MarketWatch watch, SignedRequest request) => watch.Refusal(request, _ => [TestConfig.Btc]) is null;
+    private static bool Passes(MarketWatch watch, SignedRequest request) => Refusal(watch, request, _ => [TestConfig.Btc]) is null;
+
+    private static ApiError? Refusal(MarketWatch watch, SignedRequest request, Func<int, IEnumerable<int>> positionsOf) => watch.Refusal(request, MarketWatch.ActionOf(request), positionsOf);
 
     private static SignedRequest Order(int instrument, bool reduceOnly = false) => new(RowKind.Order, reduceOnly ? (byte)8 : (byte)0, false, instrument, 2, 3, 4, 5, 6, 7, 8);
 

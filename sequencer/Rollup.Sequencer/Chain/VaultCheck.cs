@@ -25,7 +25,8 @@ internal static class VaultCheck
     /// <param name="genesisRoot">Root of the account tree at genesis.</param>
     /// <exception cref="SafeStopException">It is another; the message says in what.</exception>
     /// <exception cref="EthereumException">The chain did not answer.</exception>
-    internal static async Task RunAsync(IEthereum ethereum, SequencerConfig config, Fr genesisRoot, CancellationToken cancellation)
+    /// <returns>The vault's proof deadline, milliseconds.</returns>
+    internal static async Task<long> RunAsync(IEthereum ethereum, SequencerConfig config, Fr genesisRoot, CancellationToken cancellation)
     {
         ulong chainId = await ethereum.GetChainIdAsync(cancellation);
         if (chainId != config.Chain.ChainId) throw new SafeStopException($"chain.rpc answers for chain {chainId}, and chain.chainId is {config.Chain.ChainId}.");
@@ -45,6 +46,7 @@ internal static class VaultCheck
         await Require(VaultAbi.Operations, profile.Operations);
         BigInteger maxEpoch = await Read(VaultAbi.MaxEpoch);
         if (maxEpoch < config.Epoch.Max) throw new SafeStopException($"The vault takes batches of at most {maxEpoch} ms, and epoch.max is {config.Epoch.Max}.");
+        return 1000 * (long)await Read(VaultAbi.ProofDeadline);
 
         async Task Require(AbiFunction view, BigInteger expected)
         {

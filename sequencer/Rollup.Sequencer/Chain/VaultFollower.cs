@@ -11,22 +11,21 @@ namespace Rollup.Sequencer.Chain;
 /// Follows the vault and hands what it shows to the core, in order. While the chain cannot be reached the sequencer trades on, and health says so.
 /// A reorganisation deeper than the confirmations stops the sequencer safely.
 /// </summary>
-/// <param name="check">Run once, before anything is followed (<see cref="VaultCheck"/>).</param>
+/// <param name="check">Run once, before anything is followed: gives the proof deadline, milliseconds (<see cref="VaultCheck"/>).</param>
 /// <param name="from">Where following ended before the last stop; null to begin at the first block.</param>
 internal sealed class VaultFollower(
-    SequencerConfig config, IChainReader chain, Func<CancellationToken, Task> check, SequencerCore core, HostStatus status, ChainPosition? from, TimeProvider clock,
+    SequencerConfig config, IChainReader chain, Func<CancellationToken, Task<long>> check, SequencerCore core, HostStatus status, ChainPosition? from, TimeProvider clock,
     ILogger<VaultFollower> log) : BackgroundService
 {
     private const string Part = "chain";
     private readonly LogFollower follower = new(chain, VaultEvents.Filter(config.Chain.Vault), HistoryFrom(config, from), config.Chain.Confirmations);
-    private bool isChecked;
+    private long? proofDeadline;
 
     /// <summary>Looks once.</summary>
     /// <returns>Whether another look would bring more at once.</returns>
     internal async Task<bool> PollAsync(CancellationToken cancellation)
     {
-        if (!isChecked) await check(cancellation);
-        isChecked = true;
+        proofDeadline ??= await check(cancellation);
         LogUpdate update = await follower.PollAsync(cancellation);
         if (update.Removed.Count > 0)
             throw new SafeStopException($"The chain took back block {update.Removed[0].BlockNumber}, whose events were executed: it reorganised deeper than {config.Chain.Confirmations} confirmations. "
@@ -41,7 +40,7 @@ internal sealed class VaultFollower(
                     + "Go on in a new data directory for that version, which `sequencer upgrade` makes from this one.");
         var work = new ChainWork(
             [.. update.Added.Select(l => VaultEvents.ReadOperation(l, now)).OfType<ChainOperation>()], [.. update.Added.Select(VaultEvents.ReadStep).OfType<ChainStep>()],
-            follower.Tip is { } tip ? new ChainPosition(tip.Number, tip.Hash.ToString(), tip.ParentHash.ToString()) : null);
+            follower.Tip is { } tip ? new ChainPosition(tip.Number, tip.Hash.ToString(), tip.ParentHash.ToString()) : null, proofDeadline);
         await core.PostAsync(work, cancellation);
         status.Followed(update.Next);
         return !update.CaughtUp;

@@ -18,10 +18,11 @@ internal sealed class BatchBook
     internal BatchView? this[uint batch] => batches.GetValueOrDefault(batch);
 
     internal uint LastSealed { get; private set; }
+    internal uint LastProven { get; private set; }
     internal uint LastFinal { get; private set; }
 
-    /// <summary>Sealed and not final.</summary>
-    internal long Unfinal => (long)LastSealed - LastFinal;
+    /// <summary>Sealed and not proven.</summary>
+    internal int Unproven => (int)(LastSealed - LastProven);
 
     /// <summary>Newest first.</summary>
     internal IReadOnlyList<BatchView> Newest(int count) => [.. batches.Values.Reverse().Take(count)];
@@ -65,6 +66,7 @@ internal sealed class BatchBook
         if (view.Stage < BatchStage.Sealed || (newRoot is { } root && view.NewRoot != root))
             throw new SafeStopException($"The chain shows batch {batch} as {Name.Of(stage)} with root {newRoot?.ToHex() ?? "unknown"}, and the sequencer's is {view.NewRoot?.ToHex() ?? "not sealed"}.");
         if (view.Stage >= stage) return null;
+        if (stage >= BatchStage.Proven) LastProven = Math.Max(LastProven, batch);
         if (stage == BatchStage.Final) LastFinal = batch;
         return Put(stage switch
         {
@@ -81,6 +83,7 @@ internal sealed class BatchBook
         {
             batches[view.Batch] = view;
             if (view.Stage >= BatchStage.Sealed) LastSealed = view.Batch;
+            if (view.Stage >= BatchStage.Proven) LastProven = view.Batch;
             if (view.Stage == BatchStage.Final) LastFinal = view.Batch;
         }
     }

@@ -66,7 +66,8 @@ internal sealed class SequencerCore : IDisposable
     private long lastSealed;
     private bool isDistressed;
     private long nextOpenAttempt;
-    private bool isProverBehind;
+    private readonly ProofTimes proofs = new();
+    private long? proofDeadline;
     private ulong lastSnapshot;
 
     internal SequencerCore(
@@ -210,7 +211,7 @@ internal sealed class SequencerCore : IDisposable
         Observation? prices = feed.Observe(now);
         watch.Update(now, prices, (id, asks) => machine.Engine.Book(InstrumentId.From(id), asks, ImpactDepth).Select(l => (l.Price.AtomsPerLot, l.Lots.Value)));
         // Before anything that it may forbid.
-        if (watch.Permitted is var permitted && permitted != machine.Engine.Permitted) ExecuteAlone(new PermitCommand(Now(), permitted));
+        if ((watch.Permitted & GroupActions.Everywhere(Proving)) is var permitted && permitted != machine.Engine.Permitted) ExecuteAlone(new PermitCommand(Now(), permitted));
         if (now < lastDistress || now - lastDistress >= DistressInterval)
         {
             lastDistress = now;
@@ -219,7 +220,17 @@ internal sealed class SequencerCore : IDisposable
 
         if (prices is not null && (now < lastLive || now - lastLive >= config.Epoch.LiveInterval)) ShowLive(now, prices);
         status.Set("prices", watch.Problem);
+        status.Set("prover", Proving == RiskActions.All ? null
+            : $"{machine.Batches.Unproven} sealed batches are not proven yet; the limit is {InFlight}, {(Proving == RiskActions.None ? "so none is sealed" : "and at half of it nothing opens and nobody withdraws")}, until some are");
     }
+
+    /// <summary>Batches that may be sealed and not proven: what the configuration allows, and what the vault's deadline does for proofs that take as long as the last ones did.</summary>
+    private int InFlight => proofDeadline is { } deadline && proofs.P95 is { } p95
+        // One at a time is the slowest there is: with none no proof would ever be faster.
+        ? Math.Clamp(InFlightLimit.Of(deadline, p95), 1, config.Epoch.MaxUnproven) : config.Epoch.MaxUnproven;
+
+    /// <summary>What the batches that wait for their proof permit.</summary>
+    private RiskActions Proving => InFlightLimit.Permits(InFlight, machine.Batches.Unproven);
 
     /// <summary>Gives the engine a table of the newest prices, and of the ranges for opening risk, if they moved since the last one.</summary>
     /// <returns>Whether it has a new one.</returns>
@@ -245,12 +256,14 @@ internal sealed class SequencerCore : IDisposable
         return problem is null;
     }
 
-    // Whether prices and breakers allow it; what they do not is refused here.
+    // Whether prices, breakers and the prover allow it; what they do not is refused here.
     private bool IsAllowed(CommandWork work)
     {
-        if (work is not RequestWork request || watch.Refusal(request.Request, PositionsOf) is not { } refusal) return true;
-        work.Refuse(refusal);
-        return false;
+        if (work is not RequestWork { Request: var request }) return true;
+        RiskActions action = MarketWatch.ActionOf(request);
+        ApiError? refusal = (action & Proving) != action ? ApiError.Of(HostCode.ProverBehind) : watch.Refusal(request, action, PositionsOf);
+        if (refusal is not null) work.Refuse(refusal);
+        return refusal is null;
     }
 
     private IEnumerable<int> PositionsOf(int account) => machine.Engine.View(AccountId.From(account))?.Positions.Select(p => p.Instrument) ?? [];
@@ -287,7 +300,7 @@ internal sealed class SequencerCore : IDisposable
 
     private void Complete(CommandWork work, Applied applied, ulong sequence)
     {
-        if (isProverBehind && (IsBatchFull(applied.Code) || applied.Code == RejectCode.EpochClosed)) work.Refuse(ApiError.Of(HostCode.ProverBehind));
+        if (Proving == RiskActions.None && (IsBatchFull(applied.Code) || applied.Code == RejectCode.EpochClosed)) work.Refuse(ApiError.Of(HostCode.ProverBehind));
         else work.Complete(applied, sequence);
     }
 
@@ -339,8 +352,14 @@ internal sealed class SequencerCore : IDisposable
             }
         }
 
+        proofDeadline = work.ProofDeadline ?? proofDeadline;
         foreach (ChainStep step in work.Steps)
-            if (machine.Batches.Advance(step.Stage, step.Batch, step.NewRoot, step.Block) is { } batch) sink.Batch(batch);
+        {
+            if (machine.Batches.Advance(step.Stage, step.Batch, step.NewRoot, step.Block) is not { } batch) continue;
+            if (step.Stage == BatchStage.Proven) proofs.Proven(step.Batch, clock.GetUtcNow().ToUnixTimeMilliseconds());
+            sink.Batch(batch);
+        }
+
         // What still waits must be found again after a restart.
         if (work.Position is { } position && waiting.Count == 0) machine.Chain = position;
     }
@@ -358,25 +377,19 @@ internal sealed class SequencerCore : IDisposable
         if (step == EpochStep.Open && engine.IsOpen && !isDistressed && now - lastSealed >= config.Epoch.Length && Convert()) step = EpochStep.SealAndOpen;
         if (step == EpochStep.SealAndOpen)
         {
-            isProverBehind = machine.Batches.Unfinal >= config.Epoch.MaxUnfinal;
-            if (isProverBehind)
-            {
-                status.Set("prover", $"{machine.Batches.Unfinal} sealed batches are not final yet; the limit is {config.Epoch.MaxUnfinal}, so none is sealed until some are");
-                return false;
-            }
-
+            if (Proving == RiskActions.None) return false;
             // At the batch's end, from the room that liquidations left.
             Convert();
             Applied applied = ExecuteAlone(new SealCommand(Now()));
             lastSealed = now;
             if (applied.Batch is not { } batch) throw new SafeStopException($"The engine refuses to seal batch {engine.Batch} with {Name.Of(applied.Code)}.");
             spool.Put(batch);
+            proofs.Sealed(batch.Header.Batch, now);
             metrics.Sealed();
             log.LogInformation("Batch {Batch} sealed: {Blocks} blocks, {Rows} rows, {Operations} operations, root {Root}",
                 batch.Header.Batch, batch.Blocks.Length, batch.Rows.Length, batch.Operations.Length, batch.NewRoot.ToHex());
         }
 
-        status.Set("prover", null);
         return Open();
     }
 

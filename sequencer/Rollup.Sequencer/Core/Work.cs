@@ -85,8 +85,11 @@ internal sealed record ChainOperation(long Index, Operation Operation, Rollup.Pr
 internal sealed record ChainStep(BatchStage Stage, uint Batch, Fr? NewRoot, ulong Block);
 
 /// <summary>What following the chain found, in its order.</summary>
-internal sealed class ChainWork(IReadOnlyList<ChainOperation> operations, IReadOnlyList<ChainStep> steps, ChainPosition? position) : Work
+internal sealed class ChainWork(IReadOnlyList<ChainOperation> operations, IReadOnlyList<ChainStep> steps, ChainPosition? position, long? proofDeadline = null) : Work
 {
+    /// <summary>The vault's, milliseconds; null = as known.</summary>
+    internal long? ProofDeadline => proofDeadline;
+
     internal IReadOnlyList<ChainOperation> Operations => operations;
     internal IReadOnlyList<ChainStep> Steps => steps;
 

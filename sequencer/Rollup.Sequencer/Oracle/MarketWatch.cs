@@ -124,20 +124,28 @@ internal sealed class MarketWatch
     /// <summary>Whether a group's prices are good enough to value positions by.</summary>
     internal bool Values(int group) => groups[group].OpensEpoch;
 
-    /// <summary>Why a request may not reach the engine now; null if it may.</summary>
-    /// <param name="positionsOf">The instruments that an account has positions in.</param>
-    internal ApiError? Refusal(in SignedRequest request, Func<int, IEnumerable<int>> positionsOf)
+    /// <summary>What a request needs permission for; a cancel needs none.</summary>
+    internal static RiskActions ActionOf(in SignedRequest request) => request.Kind switch
     {
-        switch (request.Kind)
+        RowKind.Order => OrderFlags.TryDecode(request.Flags, out OrderFlags flags) && flags.ReduceOnly ? RiskActions.Reduce : RiskActions.Open,
+        RowKind.Withdrawal => RiskActions.Withdraw,
+        _ => RiskActions.None,
+    };
+
+    /// <summary>Why a request may not reach the engine now; null if it may.</summary>
+    /// <param name="action">What it needs (<see cref="ActionOf"/>).</param>
+    /// <param name="positionsOf">The instruments that an account has positions in.</param>
+    internal ApiError? Refusal(in SignedRequest request, RiskActions action, Func<int, IEnumerable<int>> positionsOf)
+    {
+        switch (action)
         {
-            case RowKind.Order:
-                RiskActions action = OrderFlags.TryDecode(request.Flags, out OrderFlags flags) && flags.ReduceOnly ? RiskActions.Reduce : RiskActions.Open;
-                return groupOf.TryGetValue(request.Instrument, out GroupWatch? traded) ? traded.Refusal(action) : null;
-            case RowKind.Withdrawal:
+            case RiskActions.None:
+                return null;
+            case RiskActions.Withdraw:
                 // Cash that stands behind nothing needs no price.
                 return positionsOf(request.Account).Select(instrument => groupOf[instrument].Refusal(RiskActions.Withdraw)).FirstOrDefault(refusal => refusal is not null);
             default:
-                return null;
+                return groupOf.TryGetValue(request.Instrument, out GroupWatch? traded) ? traded.Refusal(action) : null;
         }
     }
 
