@@ -114,6 +114,11 @@ internal sealed class RecordingSink : IEventSink
     private readonly Lock gate = new();
     private readonly List<object> all = [];
 
+    /// <summary>What it answers before a snapshot.</summary>
+    internal bool Keeps { get; set; } = true;
+
+    public bool HasKept() => Keeps;
+
     public void Trade(TradeView trade) => Add(trade);
     public void Fill(FillView fill) => Add(fill);
     public void Batch(BatchView batch) => Add(batch);

@@ -1,10 +1,13 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Rollup.Api;
 using Rollup.Crypto.Settlement;
 using Rollup.Engine;
+using Rollup.Ethereum;
 using Rollup.Protocol;
 using Rollup.Risk;
 using Rollup.Sequencer.Configuration;
 using Rollup.Sequencer.Core;
+using Rollup.Sequencer.Receipts;
 using Rollup.Sequencer.Storage;
 
 namespace Rollup.Sequencer.Tests;
@@ -150,6 +153,42 @@ public sealed class CoreTests : IDisposable
         BatchView batch = (await core.SealAsync()).Value!;
         Assert.Equal((1u, BatchStage.Sealed, 1), (batch.Batch, batch.Stage, batch.Operations!.Value));
         Assert.Equal(ReadSpool(1).NewRoot, batch.NewRoot);
+    }
+
+    [Fact]
+    public async Task No_snapshot_passes_by_what_a_sink_has_not_kept()
+    {
+        using CoreHarness core = Open(snapshotRecords: 1);
+        await core.RegisterAsync(Cash, maker);
+        core.Events.Keeps = false;
+        await core.ReadAsync(m => m.Sequence);
+        string[] before = Snapshots();
+        await core.AcceptedAsync(maker.Order(TestConfig.Btc, Side.Sell, 5, TestConfig.BtcPrice, slot: 1));
+        await core.ReadAsync(m => m.Sequence);
+        Assert.Equal(before, Snapshots());
+        core.Events.Keeps = true;
+        await core.AcceptedAsync(maker.Cancel(1));
+        await core.ReadAsync(m => m.Sequence);
+        Assert.NotEqual(before, Snapshots());
+
+        string[] Snapshots() => [.. Directory.GetFiles(Path.Combine(folder.Path, "data", "snapshots")).Order(StringComparer.Ordinal)];
+    }
+
+    [Fact]
+    public async Task Receipts_are_kept_once_they_are_written()
+    {
+        using var key = new EthereumKey([.. Enumerable.Repeat((byte)7, 32)]);
+        using var signer = new ReceiptSigner(TestConfig.Engine.Domain, key, new ReceiptFile(Path.Combine(folder.Path, "receipts")));
+        using var desk = new ReceiptDesk(signer, 0, new HostMetrics(), new HostStatus(), TimeProvider.System, NullLogger<ReceiptDesk>.Instance);
+        Assert.True(desk.HasKept());
+        var head = new ReceiptHead();
+        Receipt receipt = head.Next(Bytes32.FromBytes([.. Enumerable.Range(1, 32).Select(i => (byte)i)]), 1_234);
+        desk.Receipt(receipt);
+        Assert.False(desk.HasKept());
+        await desk.StartAsync(default);
+        Assert.Equal(receipt, (await desk.WhenSignedAsync(1, default))!.Value.Receipt);
+        Assert.True(desk.HasKept());
+        await desk.StopAsync(default);
     }
 
     [Fact]

@@ -19,6 +19,9 @@ internal interface IEventSink
     /// <summary>A request was accepted.</summary>
     void Receipt(in Receipt receipt) { }
 
+    /// <summary>Before a snapshot, since a start from one tells nothing of what came before it: whether the sink has kept all that it was told. It may flush to do so.</summary>
+    bool HasKept() => true;
+
     void Sealed(SealedBatch batch) { }
 
     /// <summary>An epoch opened under these canonical bytes.</summary>
@@ -62,6 +65,8 @@ internal sealed class AllSinks(IReadOnlyList<IEventSink> sinks) : IEventSink
     {
         foreach (IEventSink sink in sinks) sink.Receipt(receipt);
     }
+
+    public bool HasKept() => sinks.All(sink => sink.HasKept());
 
     public void Sealed(SealedBatch batch)
     {

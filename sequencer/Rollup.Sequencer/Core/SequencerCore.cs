@@ -486,7 +486,7 @@ internal sealed class SequencerCore : IDisposable
     private void TakeSnapshot()
     {
         ulong at = journal.Committed.Sequence;
-        if (at - lastSnapshot < (ulong)config.SnapshotRecords) return;
+        if (at - lastSnapshot < (ulong)config.SnapshotRecords || !sink.HasKept()) return;
         snapshots.Save(new Snapshot(journal.Committed, machine.Snapshot()));
         lastSnapshot = at;
         log.LogInformation("Snapshot at record {Sequence}", at);

@@ -55,12 +55,26 @@ internal sealed class ReceiptDesk(ReceiptSigner signer, long last, HostMetrics m
     private TaskCompletionSource progress = New();
     private long signed = last;
 
+    // The newest that was executed, and that was written.
+    private long told = last, written = last;
+
     internal Rollup.Protocol.Address Signer => signer.Key.Address;
 
     /// <summary>Told of what was signed, in order; set before the start. Must not block.</summary>
     internal Action<SignedReceipt>? Signed { get; set; }
 
-    public void Receipt(in Receipt receipt) => executed.Writer.TryWrite(receipt);
+    public void Receipt(in Receipt receipt)
+    {
+        told = receipt.Number;
+        executed.Writer.TryWrite(receipt);
+    }
+
+    public bool HasKept()
+    {
+        if (Volatile.Read(ref written) < told) return false;
+        signer.File.Flush();
+        return true;
+    }
 
     /// <summary>The receipt of a number; null if there is none.</summary>
     internal SignedReceipt? Find(long number) => signer.Find(number);
@@ -97,6 +111,7 @@ internal sealed class ReceiptDesk(ReceiptSigner signer, long last, HostMetrics m
                 while (group.Count < MaxGroup && executed.Reader.TryRead(out Receipt receipt)) group.Add(signer.Sign(receipt));
                 signer.File.Put(group);
                 metrics.Receipts(group.Count, clock.GetElapsedTime(started));
+                Volatile.Write(ref written, group[^1].Receipt.Number);
                 Advance(group[^1].Receipt.Number);
                 foreach (SignedReceipt receipt in group) Signed?.Invoke(receipt);
             }

@@ -7,8 +7,8 @@ using Rollup.Sequencer.Storage;
 namespace Rollup.Sequencer.Receipts;
 
 /// <summary>
-/// Signed receipts by number: record n - 1 is the receipt's 145 bytes (spec 11.3) and the first 4 bytes of their Keccak-256. It is made from the journal and the key alone, so it is not forced to the
-/// disk: what a power cut spoils is absent until a replay of the journal signs it again. Thread-safe.
+/// Signed receipts by number: record n - 1 is the receipt's 145 bytes (spec 11.3) and the first 4 bytes of their Keccak-256. It is made from the journal and the key alone, so it is forced to the
+/// disk only before a snapshot: what a power cut spoils is absent until the replay of the journal signs it again. Thread-safe.
 /// </summary>
 internal sealed class ReceiptFile(string path) : IDisposable
 {
@@ -58,6 +58,9 @@ internal sealed class ReceiptFile(string path) : IDisposable
 
         RandomAccess.Write(writer.SafeFileHandle, records, (receipts[0].Receipt.Number - 1) * RecordSize);
     }
+
+    /// <summary>Forces what was written to the disk.</summary>
+    internal void Flush() => RandomAccess.FlushToDisk(writer.SafeFileHandle);
 
     public void Dispose()
     {
