@@ -302,9 +302,9 @@ public sealed class CoreTests : IDisposable
     }
 
     [Fact]
-    public async Task Requests_that_need_a_batch_each_leave_traders_half_of_what_may_be_unproven()
+    public async Task Requests_that_need_a_batch_each_leave_traders_what_may_be_unproven()
     {
-        using CoreHarness core = Open(new EpochConfig(MaxUnfinal: 4));
+        using CoreHarness core = Open(new EpochConfig(MaxUnproven: 9));
         await core.RegisterAsync(Cash, maker, taker);
         await core.SealAsync();
         var stranger = Address.Parse($"0x{99:x40}");

@@ -320,8 +320,8 @@ internal sealed class SequencerCore : IDisposable
 
             var command = new OperationCommand(Now(), new QueuedOperation(next.Index, next.Operation, next.Depositor, viewKey));
             Applied applied = ExecuteAlone(command);
-            // Whoever asks on the chain can make every operation need a batch of its own. They may fill half of what the prover is allowed to be behind; the rest is for those who trade.
-            bool mayHurry = machine.Batches.Unfinal < Math.Max(1, config.Epoch.MaxUnfinal / 2);
+            // Whoever asks on the chain can make every operation need a batch of its own. They may fill a quarter of what the prover is allowed to be behind: from half on nobody opens.
+            bool mayHurry = machine.Batches.Unproven < Math.Max(1, InFlight / 4);
             if (IsBatchFull(applied.Code) && !sealedFor && mayHurry && Advance(mustSeal: true))
             {
                 sealedFor = true;

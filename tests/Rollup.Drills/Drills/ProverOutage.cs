@@ -5,10 +5,10 @@ using Rollup.Client.Sequencer;
 
 namespace Rollup.Drills;
 
-/// <summary>epoch.maxUnfinal of the sequencer, and the bridge's queue.</summary>
+/// <summary>epoch.maxUnproven of the sequencer, and the bridge's queue.</summary>
 internal sealed class ProverOutage : Drill
 {
-    private const int MaxUnfinal = 8, Waiting = 4_321;
+    private const int MaxUnproven = 8, Waiting = 4_321;
 
     internal override string Name => "prover-outage";
 
@@ -16,7 +16,7 @@ internal sealed class ProverOutage : Drill
 
     internal override async Task<string> RunAsync(DrillRun run)
     {
-        RunningSystem system = await run.StartAsync(new SystemOptions(Epoch: 1_000) { Sequencer = c => c["epoch"]!["maxUnfinal"] = MaxUnfinal });
+        RunningSystem system = await run.StartAsync(new SystemOptions(Epoch: 1_000) { Sequencer = c => c["epoch"]!["maxUnproven"] = MaxUnproven });
         IReadOnlyList<Trader> traders = await system.JoinAsync(2, 50_000 * RunningSystem.Usd);
         (Trader buyer, Trader seller) = (traders[0], traders[1]);
         await buyer.BuyFromAsync(seller, RunningSystem.BtcPerpetual, 5, RunningSystem.BtcPrice);
@@ -30,9 +30,10 @@ internal sealed class ProverOutage : Drill
         (int trades, ApiError refusal) = await TradeUntilRefusedAsync(run, buyer, seller);
         DrillRun.Equal((int)HostCode.ProverBehind, refusal.Code, "code of the refusal");
         HealthView health = await system.Api.HealthAsync(run.Cancellation);
-        DrillRun.Expect(health.Status == HealthStatus.Degraded && health.Problems.Any(p => p.Contains("not final yet", StringComparison.Ordinal)), "health that names the prover", string.Join("; ", health.Problems));
+        DrillRun.Expect(health.Status == HealthStatus.Degraded && health.Problems.Any(p => p.Contains("not proven yet", StringComparison.Ordinal)), "health that names the prover", string.Join("; ", health.Problems));
         uint inFlight = health.LastSealed - health.LastFinal;
-        DrillRun.Equal((uint)MaxUnfinal, inFlight, "sealed batches that are not final");
+        // From half of the limit on nothing opens; what the open batch had taken is sealed all the same.
+        DrillRun.Expect(inFlight is >= MaxUnproven / 2 and <= MaxUnproven, $"{MaxUnproven / 2} to {MaxUnproven} batches in flight", $"{inFlight}");
 
         run.Step("an hour passes on the chain; a deposit waits; the sequencer is killed and comes back as it was");
         await system.Anvil.AdvanceAsync(TimeSpan.FromHours(1));
