@@ -106,14 +106,27 @@ public enum AccountEventKind
 
     /// <summary>Slices of the account's portfolio may be bid for.</summary>
     AuctionStarted = 6,
+
+    /// <summary>A request on L1 to withdraw took so many atoms or lots (instrument absent: cash); the reason says why no more, and is absent if that is all it asked for.</summary>
+    WithdrawalServed = 7,
+
+    /// <summary>A request on L1 to close the account is served; the reason says why derivatives are left, and is absent if none are.</summary>
+    CloseServed = 8,
+
+    /// <summary>The account asked to be closed: its position changed by so many lots (signed), at so many atoms a lot.</summary>
+    ClosedOnRequest = 9,
+
+    /// <summary>Another account asked to be closed: this one's position changed by so many lots (signed), at so many atoms a lot.</summary>
+    ClosedAgainst = 10,
 }
 
 /// <summary>Something that happened to an account.</summary>
 /// <param name="Event">Number of the event, rising; the market's events share the numbers.</param>
-/// <param name="Amount">Atoms.</param>
+/// <param name="Amount">Atoms, or what the kind says.</param>
+/// <param name="Reason">Why a request went no further.</param>
 public sealed record AccountEventView(
     long Event, uint Batch, long Time, int Account, AccountEventKind Kind, int? Instrument = null, long? Size = null,
-    [property: JsonNumberHandling(JsonNumberHandling.WriteAsString | JsonNumberHandling.AllowReadingFromString)] long? Amount = null);
+    [property: JsonNumberHandling(JsonNumberHandling.WriteAsString | JsonNumberHandling.AllowReadingFromString)] long? Amount = null, ApiError? Reason = null);
 
 /// <summary>What may happen to the market as a whole.</summary>
 [JsonConverter(typeof(NameConverter<MarketEventKind>))]

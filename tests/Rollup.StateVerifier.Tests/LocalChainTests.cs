@@ -66,6 +66,31 @@ public sealed class LocalChainTests : IDisposable
     }
 
     [AnvilFact]
+    public async Task A_vault_that_lost_what_it_owes_is_not_solvent_and_the_asset_is_named()
+    {
+        await using AnvilProcess anvil = await LocalVault.StartChainAsync();
+        LocalVault vault = await LocalVault.DeployAsync(anvil, Honest.Profile, KnownKey.Key);
+        // Batches 4 and 5 are final as well, so that accounts hold spot too.
+        await SettleAsync(anvil, vault, Honest.Make(vault.DomainOf).Drafts, final: Honest.Batches);
+        string[] solvency = ["solvency", "--rpc", anvil.Endpoint.ToString(), "--vault", vault.Address.ToString()];
+        Assert.Equal(0, await RunAsync(solvency));
+        Assert.Empty(errors.ToString());
+
+        AbiFunction transfer = AbiFunction.Parse("transfer(address to,uint256 amount)");
+        foreach ((int asset, Address token, long owed) in ((int, Address, long)[])[(0, vault.Cash, 1), (BatchFactory.EthSpot, vault.Eth, LocalVault.EthUnitsPerLot)])
+        {
+            string before = await anvil.SnapshotAsync();
+            await vault.SendAsAsync(vault.Address, token, transfer.Encode(AnvilProcess.Key(9).Address, owed)); // As nothing in the vault would.
+            errors.GetStringBuilder().Clear();
+            Assert.Equal((int)Check.Solvency, await RunAsync(solvency));
+            Assert.Contains($"the vault has less of asset {asset} than accounts hold", errors.ToString(), StringComparison.Ordinal);
+            await anvil.RevertAsync(before);
+        }
+
+        Assert.Equal(0, await RunAsync(solvency));
+    }
+
+    [AnvilFact]
     public async Task A_circuit_is_upgraded_in_the_middle_and_the_history_verifies()
     {
         await using AnvilProcess anvil = await LocalVault.StartChainAsync(early: LocalVault.UpgradeWindow);
@@ -96,7 +121,7 @@ public sealed class LocalChainTests : IDisposable
     }
 
     /// <param name="upgrade">After the last final batch.</param>
-    private static async Task SettleAsync(AnvilProcess anvil, LocalVault vault, IReadOnlyList<CommitDraft> drafts, Func<Task>? upgrade = null)
+    private static async Task SettleAsync(AnvilProcess anvil, LocalVault vault, IReadOnlyList<CommitDraft> drafts, Func<Task>? upgrade = null, int final = Honest.Final)
     {
         Address @operator = AnvilProcess.Key(LocalVault.OperatorKey).Address;
         Task SendAsync(byte[] data) => vault.SendAsAsync(@operator, vault.Address, data);
@@ -112,8 +137,8 @@ public sealed class LocalChainTests : IDisposable
             if (draft.Settles.Count > 0)
                 await SendAsync(VaultAbi.Settle.Encode(draft.Settles.Select(s => (object)s.Instrument).ToArray(), draft.Settles.Select(s => (object)s.Payoff).ToArray()));
             await SendAsync(draft.Encode());
-            if (n <= Honest.Proven) await SendAsync(ProofOf(n, draft));
-            if (n <= Honest.Final) await SendAsync(VaultAbi.FinalizeBatch.Encode(n, draft.Payouts));
+            if (n <= Math.Max(Honest.Proven, final)) await SendAsync(ProofOf(n, draft));
+            if (n <= final) await SendAsync(VaultAbi.FinalizeBatch.Encode(n, draft.Payouts));
         }
 
         await vault.RegisterAsync(6, 5_000_000_005);

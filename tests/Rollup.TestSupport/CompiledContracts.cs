@@ -9,7 +9,7 @@ namespace Rollup.TestSupport;
 /// <summary>The project's contracts, compiled and cached by content under .cache/contracts.</summary>
 public static class CompiledContracts
 {
-    private static readonly string[] Sources = ["src/RollupVault.sol", "src/Exits.sol", "src/Challenges.sol", "src/RiskRows.sol", "src/RiskTable.sol", "src/Upgrades.sol", "src/OracleCommittee.sol", "src/dev/TestToken.sol"];
+    private static readonly string[] Sources = ["src/RollupVault.sol", "src/Exits.sol", "src/Challenges.sol", "src/RiskRows.sol", "src/RiskTable.sol", "src/Upgrades.sol", "src/OracleCommittee.sol", "src/dev/TestToken.sol", "src/ParameterRegistry.sol", "test/support/MultiSignature.sol"];
 
     public static CompiledContract Vault => Compile("project", Project, "RollupVault");
 
@@ -24,6 +24,10 @@ public static class CompiledContracts
     public static CompiledContract OracleCommittee => Compile("project", Project, "OracleCommittee");
 
     public static CompiledContract Upgrades => Compile("project", Project, "Upgrades");
+
+    public static CompiledContract ParameterRegistry => Compile("project", Project, "ParameterRegistry");
+
+    public static CompiledContract MultiSignature => Compile("project", Project, "MultiSignature");
 
     public static CompiledContract TestToken => Compile("project", Project, "TestToken");
 

@@ -14,6 +14,7 @@ import {Field} from "../../src/libraries/Field.sol";
 import {ExitsFixture} from "../support/ExitsFixture.sol";
 import {MockExitVerifier} from "../support/MockExitVerifier.sol";
 import {MockVerifier} from "../support/MockVerifier.sol";
+import {MultiSignature} from "../support/MultiSignature.sol";
 
 /// @dev spec 6.11: pause, upgrades, and the timelock that owns it all.
 contract GovernanceTest is ExitsFixture, GovernanceSetup {
@@ -275,6 +276,58 @@ contract GovernanceTest is ExitsFixture, GovernanceSetup {
         vm.prank(anyone);
         timelock.execute(address(vault), 0, call, 0, 0);
         vm.assertEq(vault.operator(), bob, "operator");
+    }
+
+    /// @dev A proposer needs no key of its own: whatever contract calls will do, as a Safe does.
+    function test_timelock_ofAContractThatSeveralSign() public {
+        uint256[2] memory keys = [uint256(11), 12];
+        if (vm.addr(keys[0]) > vm.addr(keys[1])) (keys[0], keys[1]) = (keys[1], keys[0]);
+        address[] memory owners = new address[](3);
+        (owners[0], owners[1], owners[2]) = (vm.addr(keys[0]), vm.addr(keys[1]), vm.addr(13));
+        MultiSignature several = new MultiSignature(owners, 2);
+        Ownable2Step[] memory owned = new Ownable2Step[](1);
+        owned[0] = Ownable2Step(address(vault));
+        TimelockController timelock = handOver(owned, address(several), address(this), DELAY);
+        bytes memory call = abi.encodeCall(vault.setOperator, (bob));
+        bytes memory proposal = abi.encodeCall(timelock.schedule, (address(vault), 0, call, 0, 0, DELAY));
+
+        bytes32 digest = several.digestOf(address(timelock), proposal);
+        bytes[] memory one = new bytes[](1);
+        one[0] = _signed(keys[0], digest);
+        vm.expectRevert(abi.encodeWithSelector(MultiSignature.TooFewSignatures.selector, 1, 2));
+        several.execute(address(timelock), proposal, one);
+        bytes[] memory same = new bytes[](2);
+        (same[0], same[1]) = (one[0], one[0]);
+        vm.expectRevert(abi.encodeWithSelector(MultiSignature.NotASigner.selector, owners[0]));
+        several.execute(address(timelock), proposal, same);
+        bytes[] memory two = new bytes[](2);
+        (two[0], two[1]) = (one[0], _signed(keys[1], digest));
+        several.execute(address(timelock), proposal, two);
+        vm.warp(block.timestamp + DELAY);
+        vm.prank(anyone);
+        timelock.execute(address(vault), 0, call, 0, 0);
+        vm.assertEq(vault.operator(), bob, "operator");
+
+        // And cancels what it proposed.
+        call = abi.encodeCall(vault.setOperator, (alice));
+        proposal = abi.encodeCall(timelock.schedule, (address(vault), 0, call, 0, 0, DELAY));
+        _execute(several, keys, address(timelock), proposal);
+        bytes32 id = timelock.hashOperation(address(vault), 0, call, 0, 0);
+        vm.assertTrue(timelock.isOperationPending(id), "pending");
+        _execute(several, keys, address(timelock), abi.encodeCall(timelock.cancel, (id)));
+        vm.assertEq(timelock.isOperationPending(id), false, "cancelled");
+    }
+
+    function _execute(MultiSignature several, uint256[2] memory keys, address target, bytes memory data) private {
+        bytes32 digest = several.digestOf(target, data);
+        bytes[] memory signatures = new bytes[](2);
+        (signatures[0], signatures[1]) = (_signed(keys[0], digest), _signed(keys[1], digest));
+        several.execute(target, data, signatures);
+    }
+
+    function _signed(uint256 key, bytes32 digest) private pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
+        return abi.encodePacked(r, s, v);
     }
 
     function _handOver() private returns (TimelockController) {

@@ -280,6 +280,17 @@ internal sealed class Machine
                 Account(e.Maker, AccountEventKind.DeleveragedAgainst, -change, e.Amount);
                 Market(MarketEventKind.Deleveraged, e.Lots.Value, e.Amount);
                 break;
+            case EventKind.WithdrawalServed:
+                Account(e.Account, AccountEventKind.WithdrawalServed, null, e.Amount, e.Reason);
+                break;
+            case EventKind.CloseServed:
+                Account(e.Account, AccountEventKind.CloseServed, null, null, e.Reason);
+                break;
+            case EventKind.ClosedAgainst:
+                long closed = e.IsSell ? -e.Lots.Value : e.Lots.Value;
+                Account(e.Account, AccountEventKind.ClosedOnRequest, closed, e.Price.AtomsPerLot);
+                Account(e.Maker, AccountEventKind.ClosedAgainst, -closed, e.Price.AtomsPerLot);
+                break;
             case EventKind.AuctionStarted:
                 Account(e.Account, AccountEventKind.AuctionStarted, null, null);
                 Market(MarketEventKind.AuctionStarted, null, null);
@@ -291,8 +302,9 @@ internal sealed class Machine
         // Nothing of an auction's beginning is in the batch.
         if (e.Kind != EventKind.AuctionStarted) Batches.Count(batch, 0, 0);
 
-        void Account(AccountId account, AccountEventKind kind, long? size, long? amount) =>
-            sink.Account(Events.Add(new AccountEventView(Events.Number(), batch, time.Milliseconds, account.Value, kind, instrument, size, amount)));
+        void Account(AccountId account, AccountEventKind kind, long? size, long? amount, RejectCode reason = RejectCode.None) =>
+            sink.Account(Events.Add(new AccountEventView(
+                Events.Number(), batch, time.Milliseconds, account.Value, kind, instrument, size, amount, reason == RejectCode.None ? null : ApiError.Of(reason, reason == RejectCode.NotOwner ? "somebody else made the request on L1" : null))));
 
         void Market(MarketEventKind kind, long? size, long? amount) =>
             sink.Market(Events.Add(new MarketEventView(Events.Number(), batch, time.Milliseconds, kind, instrument, size, amount)));

@@ -44,7 +44,7 @@ internal sealed class Endpoints(
         Get("/v1/batches/{batch}", "One batch", Batch).Produces<BatchView>();
         Get("/v1/receipts/{number}", "The sequencer's receipt of one accepted request", Receipt).Produces<ReceiptView>();
         Get("/v1/accounts/{account}", $"An account; a private one needs the headers {AccessChallenge.TimeHeader} and {AccessChallenge.SignatureHeader}", Account).Produces<AccountView>();
-        Get("/v1/accounts/{account}/events", "What happened to an account besides its requests (conversions, liquidation, deleveraging), newest first; access as to the account; ?limit=1..1000", AccountEvents)
+        Get("/v1/accounts/{account}/events", "What happened to an account besides its requests here (conversions, liquidation, deleveraging, requests on L1 and what they closed), newest first; access as to the account; ?limit=1..1000", AccountEvents)
             .Produces<IReadOnlyList<AccountEventView>>();
         Get("/v1/events", "Settlements, auctions, payments of the insurance fund, deleveragings, newest first; ?limit=1..1000", MarketEvents).Produces<IReadOnlyList<MarketEventView>>();
         Get("/v1/accounts", "The accounts of an owner, ascending; ?owner=0x...", Accounts).Produces<IReadOnlyList<int>>();
