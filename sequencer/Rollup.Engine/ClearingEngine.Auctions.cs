@@ -88,7 +88,7 @@ public sealed partial class ClearingEngine
     {
         if (!IsExecuting(time)) return RejectCode.EpochClosed;
         if (!_distressed.TryGetValue(bid.Account.Value, out Distress distress) || !IsOnAuction(distress)) return RejectCode.NoAuction;
-        if (!IsPermitted(RiskActions.Liquidate, distress.Account)) return RejectCode.NotPermitted;
+        if (!MayLiquidate(distress.Account)) return RejectCode.NotPermitted;
         ForcedLeg[] legs = SliceOf(distress, time);
         if (legs.Length == 0) return RejectCode.NoAuction;
         if (bid.Orders.Length != legs.Length) return RejectCode.Malformed;

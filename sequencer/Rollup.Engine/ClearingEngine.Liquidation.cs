@@ -29,7 +29,7 @@ public sealed partial class ClearingEngine
         {
             if (account is null || account.Margin.ScaledMaintenance >= 0) continue;
             Distress distress = _distressed.TryGetValue(account.Id, out Distress known) ? known : new Distress(account, _batch, null);
-            bool isPermitted = IsPermitted(RiskActions.Liquidate, account);
+            bool isPermitted = MayLiquidate(account);
             if (distress.AuctionStart is { } start)
             {
                 // Prices do not go on falling while nobody may bid.
@@ -55,9 +55,10 @@ public sealed partial class ClearingEngine
         foreach (Distress distress in _distressed.Values.OrderBy(d => d.Account.Margin.ScaledMaintenance).ThenBy(d => d.Account.Id).ToArray())
         {
             Account account = distress.Account;
-            if (account.HasActed || !IsPermitted(RiskActions.Liquidate, account)) continue;
+            if (account.HasActed || !MayLiquidate(account)) continue;
             CancelOrders(account, RejectCode.Liquidating);
-            if (IsUncovered(account) && account.HasDerivatives)
+            // At uncertain prices nobody's position is taken for another's deficit.
+            if (IsUncovered(account) && account.HasDerivatives && IsPermitted(RiskActions.Liquidate, account))
             {
                 if (isOpening) Deleverage(account);
             }
@@ -68,6 +69,24 @@ public sealed partial class ClearingEngine
 
             if (account.Cash < 0 && !account.HasPositions) PayFromFund(account);
         }
+    }
+
+    /// <summary>
+    /// Whether an account in distress may be liquidated. Where forced sales are not permitted in a group that it holds, only if it is in distress whatever that group
+    /// is worth: at most what the other side of its positions could lose. So a lot in a market that is hard to price shields no more than that lot can matter.
+    /// </summary>
+    private bool MayLiquidate(Account account)
+    {
+        if (IsPermitted(RiskActions.Liquidate, account)) return true;
+        List<(RiskRow, long)> priced = [], others = [];
+        foreach (Holding h in account.Holdings)
+        {
+            if (h.Size == 0) continue;
+            if (IsPermitted(RiskActions.Liquidate, h.Market)) priced.Add((_rows[h.Market.Index], h.Size));
+            else others.Add((_rows[h.Market.Index], -h.Size));
+        }
+
+        return PortfolioMargin.Of(account.Cash, priced).ScaledMaintenance < Scale.MaintenanceDenominator * PortfolioMargin.Of(0, others).Health;
     }
 
     private void CancelOrders(Account account, RejectCode reason)
@@ -101,13 +120,13 @@ public sealed partial class ClearingEngine
         return sum;
     }
 
-    /// <summary>What may be closed, ascending by instrument: derivatives, or spot if there are none; nothing that is settled or delisted.</summary>
-    private static List<Holding> ClosablePositions(Account account)
+    /// <summary>What may be closed, ascending by instrument: derivatives, or spot if there are none; nothing that is settled or delisted, or whose group's prices are too uncertain.</summary>
+    private List<Holding> ClosablePositions(Account account)
     {
         var positions = new List<Holding>();
         bool derivatives = account.HasDerivatives;
         foreach (Holding h in account.Holdings)
-            if (h.Size != 0 && h.Market.IsTradable && h.Market.IsSpot != derivatives) positions.Add(h);
+            if (h.Size != 0 && h.Market.IsTradable && h.Market.IsSpot != derivatives && IsPermitted(RiskActions.Liquidate, h.Market)) positions.Add(h);
         positions.Sort((a, b) => a.Market.Id.CompareTo(b.Market.Id));
         return positions;
     }

@@ -64,6 +64,34 @@ public class LiquidationTests
         SealAndCheck(w);
     }
 
+    /// <summary>What a group without good prices may be worth shields its holder, and no more: one lot does not, many do.</summary>
+    [Theory]
+    [InlineData(1, true)]
+    [InlineData(-1, true)]
+    [InlineData(900_000, false)]
+    public void A_lot_in_a_market_that_is_hard_to_price_is_no_shield(long lots, bool isLiquidated)
+    {
+        World w = Leveraged();
+        // Margin for what is bought or sold.
+        Accept(w.Deposit(Victim, 0, Math.Abs(lots) * 6_500 + 1_000_000));
+        Accept(lots > 0 ? w.Sell(Bidder, SolPerp, lots, 20_000) : w.Buy(Bidder, SolPerp, -lots, 20_000));
+        Accept(lots > 0 ? w.Buy(Victim, SolPerp, lots, 20_000) : w.Sell(Victim, SolPerp, -lots, 20_000)).Single(EventKind.Filled);
+        Accept(w.Buy(Bidder, BtcPerp, 90_000, 938_000));
+        Accept(w.Permit(GroupActions.Everywhere(RiskActions.All).With(3, RiskActions.Reduce)));
+        Crash(w, (BtcPerp, 940_000));
+        Assert.Equal(Victim, Assert.Single(w.Engine.Distressed(Timestamp.FromMilliseconds(w.Now))).Account.Value);
+        w.Tick(5);
+        Assert.Equal((isLiquidated, lots), (w.SizeOf(Victim, BtcPerp) < 100_000, w.SizeOf(Victim, SolPerp)));
+        if (!isLiquidated)
+        {
+            Accept(w.Permit(RiskActions.All));
+            w.Tick(5);
+            Assert.True(w.SizeOf(Victim, BtcPerp) < 100_000);
+        }
+
+        SealAndCheck(w);
+    }
+
     [Fact]
     public void The_book_takes_the_smallest_part_that_restores_the_account()
     {
