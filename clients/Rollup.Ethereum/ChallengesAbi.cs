@@ -38,3 +38,10 @@ public static class RiskTableAbi
     /// <summary>Rows of a bucket absorbed so far.</summary>
     public static readonly AbiFunction Progress = AbiFunction.Parse("progress(bytes32 inputsHash,uint256 bucket)(uint256)");
 }
+
+/// <summary>The registry of risk parameters (spec 6.12).</summary>
+public static class ParametersAbi
+{
+    /// <summary>SHA-256 of the parameters that were in force at a time in seconds.</summary>
+    public static readonly AbiFunction HashAt = AbiFunction.Parse("hashAt(uint256 time)(bytes32)");
+}

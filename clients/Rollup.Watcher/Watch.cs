@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using Rollup.Crypto.Settlement;
 using Rollup.Ethereum;
@@ -157,9 +158,10 @@ internal sealed class Watch : IGossipObserver
         foreach (BatchEvents batch in events.Batches.Skip(@checked.Count))
         {
             BatchEvidence evidence = await source.ReadBatchAsync(snapshot, batch, cancellation);
+            BatchReport report;
             try
             {
-                chain.Append(batch, evidence);
+                report = chain.Append(batch, evidence);
             }
             catch (CheckFailedException error)
             {
@@ -171,6 +173,7 @@ internal sealed class Watch : IGossipObserver
                 return;
             }
 
+            await TellInputsAsync(batch.Batch, report.Header.Open, RiskInputsOf(evidence), cancellation);
             @checked.Add(batch);
             known.Add(RiskInputsOf(evidence));
             receipts?.Note(batch.Batch, parameters.CircuitAt(batch.Committed), evidence);
@@ -178,6 +181,33 @@ internal sealed class Watch : IGossipObserver
     }
 
     private static bool IsSame(BatchEvents one, BatchEvents other) => one.Committed.BlockHash == other.Committed.BlockHash && one.Committed.TransactionHash == other.Committed.TransactionHash;
+
+    /// <summary>What is wrong with inputs that give their root, and no contract judges: people should know.</summary>
+    private async Task TellInputsAsync(uint batch, long open, byte[] bytes, CancellationToken cancellation)
+    {
+        if (!RiskInputs.TryDecode(bytes, out RiskInputs inputs, out _)) return;
+        long age = open - inputs.ObservedAt.Milliseconds;
+        if (age < 0 || age > config.MaxReportMilliseconds)
+            await alerts.RaiseAsync("stale", $"{batch}", $"its prices were observed {age} ms before it opened; up to {config.MaxReportMilliseconds} (maxReportMilliseconds) are expected", batch);
+        if (config.Parameters is not { } registry) return;
+        var used = new byte[RiskParameters.Size];
+        inputs.Parameters.Encode(used);
+        Bytes32 hash = Bytes32.FromBytes(SHA256.HashData(used));
+        Bytes32? inForce = await InForceAsync(registry, inputs.ObservedAt.Milliseconds / 1_000, cancellation);
+        if (inForce != hash) await alerts.RaiseAsync("parameters", $"{batch}", $"its risk parameters have the hash {hash}, and in force were {inForce?.ToString() ?? "none"}", batch);
+    }
+
+    private async Task<Bytes32?> InForceAsync(Address registry, long second, CancellationToken cancellation)
+    {
+        try
+        {
+            return Bytes32.FromBytes((byte[])(await ethereum.CallAsync(registry, ParametersAbi.HashAt, [second], default, cancellation))[0]);
+        }
+        catch (EthereumRpcException error) when (error.Revert is not null)
+        {
+            return null; // Before the first.
+        }
+    }
 
     /// <summary>Whoever does not want the next circuit has to know of it while there is time to leave.</summary>
     private async Task TellUpgradesAsync(VaultSnapshot snapshot, VaultParameters parameters, CancellationToken cancellation)

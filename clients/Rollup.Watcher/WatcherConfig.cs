@@ -39,12 +39,14 @@ public sealed record WatcherRowProof(string ProvingKey, string Sha256, string Ci
 /// <param name="UnprovenSeconds">A batch without proof for so long is challenged; 0 = only one that fails a check.</param>
 /// <param name="AlertCommand">Program and arguments; gets each alert as JSON on standard input.</param>
 /// <param name="RowProof">To refute a wrong risk root by one row, where its rows are known; absent = by working out the whole root, which costs some hundred times the gas.</param>
+/// <param name="Parameters">The registry that each batch's risk parameters are held against; absent = they are not.</param>
+/// <param name="MaxReportMilliseconds">Prices older than this at a batch's opening raise an alert.</param>
 /// <param name="Listen">Where /metrics and /health answer.</param>
 public sealed record WatcherConfig(
     Uri Rpc, ulong ChainId, [property: JsonConverter(typeof(AddressConverter))] Address Vault, ulong FromBlock, string Data, string Keystore, SpendingConfig Spending,
     [property: JsonConverter(typeof(AddressConverter))] Address? Challenges = null, string? PasswordFile = null, ImmutableArray<string> VerifyingKeyHashes = default, int UnprovenSeconds = 0,
     ImmutableArray<string> AlertCommand = default, int PollMilliseconds = 5_000, string Listen = "http://127.0.0.1:8095", WatcherGossip? Gossip = null,
-    WatcherRowProof? RowProof = null)
+    WatcherRowProof? RowProof = null, [property: JsonConverter(typeof(AddressConverter))] Address? Parameters = null, int MaxReportMilliseconds = 10_000)
 {
     private const int MaxBytes = 1 << 20;
 
@@ -90,6 +92,7 @@ public sealed record WatcherConfig(
         : UnprovenSeconds < 0 ? "unprovenSeconds: must be 0 or more"
         : PollMilliseconds is < 10 or > 600_000 ? "pollMilliseconds: must be 10 to 600000"
         : !Uri.TryCreate(Listen, UriKind.Absolute, out Uri? listen) || listen.Scheme != "http" ? "listen: must be an http URL"
+        : MaxReportMilliseconds is < 0 or > 3_600_000 ? "maxReportMilliseconds: must be 0 to 3600000"
         : RowProof is { } row && !(row.Sha256.Length == 64 && row.Sha256.All(char.IsAsciiHexDigit)) ? "rowProof.sha256: must be 64 hexadecimal digits"
         : Gossip is { } gossip && gossip.Listen.IsDefaultOrEmpty ? "gossip.listen: at least one address is needed"
         : Gossip?.Receipts is { } receipts && (!receipts.IsAbsoluteUri || receipts.Scheme is not ("http" or "https") || !receipts.AbsolutePath.EndsWith('/')) ? "gossip.receipts: must be an http or https URL that ends with /"

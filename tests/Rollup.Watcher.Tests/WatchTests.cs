@@ -80,6 +80,29 @@ public sealed class WatchTests : IDisposable
         Assert.Equal(0, await world.AskAsync(world.Challenges, ChallengesAbi.Bond));
     }
 
+    /// <summary>No contract judges these; people do. A contract that answers with one hash, whatever it is asked, stands for the registry.</summary>
+    [AnvilFact]
+    public async Task Old_prices_and_parameters_that_were_not_in_force_are_told()
+    {
+        await using World world = await World.StartAsync(sequencer.Address);
+        await world.CommitAsync(world.Drafts[0]);
+        var bytes = new byte[RiskParameters.Size];
+        RiskParameters.Default.Encode(bytes);
+        Address registry = await RegistryAsync(SHA256.HashData(bytes)), other = await RegistryAsync(Keccak.Hash256("others"u8));
+        await Watch(world, name: "well", change: c => c with { Parameters = registry }).LookAsync(1);
+        Assert.Empty(Kinds());
+        await Watch(world, name: "told", change: c => c with { Parameters = other, MaxReportMilliseconds = 0 }).LookAsync(2);
+        Assert.Equal(["stale", "parameters"], Kinds());
+        Assert.Contains("before it opened", Alerts()[0], StringComparison.Ordinal);
+
+        async Task<Address> RegistryAsync(byte[] hash)
+        {
+            using Wallet deployer = world.Anvil.Wallet(0);
+            // PUSH32 hash, PUSH0, MSTORE, PUSH1 32, PUSH0, RETURN.
+            return (await deployer.DeployAsync([.. Convert.FromHexString("602980600a3d393d5ff3"), 0x7f, .. hash, .. Convert.FromHexString("5f5260205ff3")])).Contract;
+        }
+    }
+
     [AnvilFact]
     public async Task Risk_inputs_of_another_batch_are_challenged_at_once()
     {
@@ -452,12 +475,13 @@ public sealed class WatchTests : IDisposable
     private string[] Kinds() => [.. Alerts().Select(line => (string)JsonNode.Parse(line)!["kind"]!)];
 
     private Watched Watch(World world, bool challenges = true, int unprovenSeconds = 0, SpendingConfig? spending = null, string name = "data", WatcherRowProof? rowProof = null,
-        Func<long, CancellationToken, Task<Receipt?>>? ask = null)
+        Func<long, CancellationToken, Task<Receipt?>>? ask = null, Func<WatcherConfig, WatcherConfig>? change = null)
     {
         var config = new WatcherConfig(
             world.Anvil.Endpoint, AnvilProcess.ChainId, world.Vault.Address, 0, Path.Combine(folder.FullName, name), "", spending ?? new SpendingConfig(1_000_000_000, Stake),
             challenges ? world.Challenges : null, UnprovenSeconds: unprovenSeconds, AlertCommand: ["/bin/sh", "-c", $"cat >> {AlertFile}"],
-            Gossip: new WatcherGossip("", ["/ip4/127.0.0.1/tcp/0"], sequencer.Address), RowProof: rowProof);
+            Gossip: new WatcherGossip("", ["/ip4/127.0.0.1/tcp/0"], sequencer.Address), RowProof: rowProof, MaxReportMilliseconds: 600_000);
+        config = change?.Invoke(config) ?? config;
         Assert.Null(config.Validate());
         return new Watched(world, config, ask);
     }
