@@ -128,7 +128,7 @@ public sealed class CommitteeTests : IDisposable
         Fr domain = SettlementDomain.Of(ChainId, TestConfig.Vault);
         var call = new InstrumentConfig(4, "BTC-C", InstrumentKindName.Call, 1, "BTC", 1000, 100, "BTCUSDT", Strike: "64000", Expiry: DateTimeOffset.FromUnixTimeMilliseconds(Report.Underlyings[0].Expiries[0].Expiry));
         ImmutableArray<InstrumentConfig> instruments = [.. TestConfig.Make("/nowhere").Instruments, call];
-        var config = new NodeConfig(0, ChainId, TestConfig.Vault, "", [new NodeMarket(1, "BTCUSDT"), new NodeMarket(2, "ETHUSDT")], new OracleConfig(OracleKind.Static), Attests: new AttestConfig(sequencer.Address, instruments, KeepMilliseconds: 60_000));
+        var config = new NodeConfig(0, ChainId, TestConfig.Vault, "", [new NodeMarket(1, "BTCUSDT"), new NodeMarket(2, "ETHUSDT")], new OracleConfig(OracleKind.Static), Attests: new AttestConfig(sequencer.Address, instruments, KeepMilliseconds: 60_000, Memory: Path.Combine(folder.Path, "memory")));
         var attester = new Attester(config, key);
         OracleReport observed = Report with { Underlyings = [.. Report.Underlyings, new UnderlyingReport(2, 2_680_000_000, 5, [])] };
         attester.Remember(observed);
@@ -162,7 +162,10 @@ public sealed class CommitteeTests : IDisposable
         Assert.Contains("instruments are others", Sign(inputs with { Instruments = [.. inputs.Instruments.Take(3)] }), StringComparison.Ordinal);
         Assert.Contains("parameters are others", Sign(inputs with { Parameters = RiskParameters.Default with { SpotHaircut = RiskParameters.Default.SpotHaircut + 1 } }), StringComparison.Ordinal);
         Assert.Contains("observed nothing within", Sign(inputs with { ObservedAt = Timestamp.FromMilliseconds(observed.ObservedAt + 2_001) }), StringComparison.Ordinal);
+        attester = new Attester(config, key); // A restart.
+        Assert.Equal("", Sign(inputs));
         attester.Remember(observed with { ObservedAt = observed.ObservedAt + 60_001 });
+        attester = new Attester(config, key);
         Assert.Contains("observed nothing within", Sign(inputs), StringComparison.Ordinal); // Forgotten.
         Assert.Null(attester.Attest([], out _));
     }

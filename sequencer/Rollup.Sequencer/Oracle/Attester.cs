@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Collections.Immutable;
 using Rollup.Crypto;
 using Rollup.Crypto.Settlement;
@@ -7,6 +8,7 @@ using Rollup.Oracle;
 using Rollup.Protocol;
 using Rollup.Risk;
 using Rollup.Sequencer.Configuration;
+using Rollup.Sequencer.Storage;
 
 namespace Rollup.Sequencer.Oracle;
 
@@ -15,13 +17,35 @@ namespace Rollup.Sequencer.Oracle;
 /// value of any row is further from its own than the tolerance, and the root is the one that follows from the inputs. Funding, open interest and scan ranges it takes from the inputs.
 /// One thread at a time.
 /// </summary>
-internal sealed class Attester(NodeConfig config, EthereumKey key)
+internal sealed class Attester
 {
     private const int Unit = 1_000_000;
-    private readonly Fr domain = SettlementDomain.Of(config.ChainId, config.Vault);
-    private readonly Dictionary<int, InstrumentConfig> instruments = config.Attests!.Instruments.ToDictionary(t => t.Id);
+    private const int LengthSize = 4;
+    private readonly NodeConfig config;
+    private readonly EthereumKey key;
+    private readonly Fr domain;
+    private readonly Dictionary<int, InstrumentConfig> instruments;
     private readonly byte[] parameters = BytesOf(RiskParameters.Default);
     private readonly Queue<OracleReport> seen = new();
+    private int written;
+
+    /// <summary>With what the node remembered before.</summary>
+    /// <exception cref="IOException">Its file cannot be read.</exception>
+    internal Attester(NodeConfig config, EthereumKey key)
+    {
+        (this.config, this.key, domain) = (config, key, SettlementDomain.Of(config.ChainId, config.Vault));
+        instruments = config.Attests!.Instruments.ToDictionary(t => t.Id);
+        if (config.Attests.Memory is not { } path || !File.Exists(path)) return;
+        ReadOnlySpan<byte> bytes = File.ReadAllBytes(path);
+        // What a crash cut short at the end is the newest second.
+        while (bytes.Length >= LengthSize && BinaryPrimitives.ReadInt32BigEndian(bytes) is var length && length > 0 && length <= bytes.Length - LengthSize)
+        {
+            if (OracleReport.TryDecode(bytes.Slice(LengthSize, length), out OracleReport report, out _)) seen.Enqueue(report);
+            bytes = bytes[(LengthSize + length)..];
+        }
+
+        Keep();
+    }
 
     /// <summary>The longest request: risk root 32, then signed risk inputs.</summary>
     internal static int MaxRequest => Fr.ByteLength + SignedRiskInputs.MaxSize;
@@ -33,7 +57,28 @@ internal sealed class Attester(NodeConfig config, EthereumKey key)
     internal void Remember(OracleReport report)
     {
         seen.Enqueue(report);
+        if (config.Attests!.Memory is { } path)
+        {
+            using var file = new FileStream(path, FileMode.Append, FileAccess.Write);
+            file.Write(Record(report));
+        }
+
         while (report.ObservedAt - seen.Peek().ObservedAt > config.Attests!.KeepMilliseconds) seen.Dequeue();
+        if (++written > seen.Count) Keep(); // Half of the file is forgotten.
+    }
+
+    // The file, of what is remembered alone.
+    private void Keep()
+    {
+        written = 0;
+        if (config.Attests!.Memory is { } path) DurableFile.Replace(path, seen.SelectMany(Record).ToArray());
+    }
+
+    private static byte[] Record(OracleReport report)
+    {
+        byte[] bytes = report.Encode(), length = new byte[LengthSize];
+        BinaryPrimitives.WriteInt32BigEndian(length, bytes.Length);
+        return [.. length, .. bytes];
     }
 
     /// <summary>Signs, or says why not.</summary>

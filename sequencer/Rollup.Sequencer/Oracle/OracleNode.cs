@@ -15,7 +15,7 @@ namespace Rollup.Sequencer.Oracle;
 
 /// <summary>
 /// A node of the oracle committee: observes its source, signs a report at each interval, and serves the newest at <c>GET /v1/report</c>; signs a batch's risk inputs at <c>POST /v1/attestation</c>
-/// if they agree with what it observed. It keeps nothing on disk: report numbers begin at the present millisecond, so they go on rising after a restart.
+/// if they agree with what it observed. It keeps nothing but, if it attests, what it observed lately: report numbers begin at the present millisecond, so they go on rising after a restart.
 /// </summary>
 internal sealed class OracleNode(NodeConfig config, IPriceFeed source, EthereumKey key, TimeProvider clock, ILogger<OracleNode> log) : BackgroundService
 {
