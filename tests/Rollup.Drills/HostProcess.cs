@@ -23,9 +23,12 @@ internal sealed class HostProcess : IAsyncDisposable
     internal bool HasExited => process.HasExited;
 
     /// <summary>Starts it; the log of an earlier run goes on.</summary>
-    internal static HostProcess Start(string name, string folder, params string[] arguments)
+    internal static HostProcess Start(string name, string folder, params string[] arguments) => StartAs(name, name, folder, arguments);
+
+    /// <summary>The same for one of several processes of a program, with a name and a log of its own.</summary>
+    internal static HostProcess StartAs(string name, string program, string folder, params string[] arguments)
     {
-        ProcessStartInfo start = StartInfo(ProgramOf(name), arguments);
+        ProcessStartInfo start = StartInfo(ProgramOf(program), arguments);
         var log = new StreamWriter(Path.Combine(folder, $"{name}.log"), append: true) { AutoFlush = true };
         var started = new HostProcess(name, Process.Start(start) ?? throw new DrillFailedException($"{name} does not start"), log);
         started.process.OutputDataReceived += (_, e) => started.Read(e.Data);

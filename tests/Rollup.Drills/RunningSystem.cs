@@ -74,6 +74,9 @@ internal sealed class RunningSystem(DrillRun run, SystemOptions options) : IAsyn
     /// <summary>The sequencer's API; another object after each start.</summary>
     internal SequencerClient Api => api ?? throw new InvalidOperationException("The sequencer was not started.");
 
+    /// <summary>Where the sequencer answers.</summary>
+    internal Uri Endpoint { get; private set; } = new("http://127.0.0.1:0");
+
     internal MessageSigner Signer { get; private set; } = null!;
 
     internal IReadOnlyList<Trader> Traders => traders;
@@ -131,7 +134,8 @@ internal sealed class RunningSystem(DrillRun run, SystemOptions options) : IAsyn
     internal async Task StartSequencerAsync()
     {
         api?.Dispose();
-        api = new SequencerClient(new Uri(await (await LaunchAsync("sequencer")).Ready.WaitAsync(TimeSpan.FromSeconds(90), run.Cancellation)));
+        Endpoint = new Uri(await (await LaunchAsync("sequencer")).Ready.WaitAsync(TimeSpan.FromSeconds(90), run.Cancellation));
+        api = new SequencerClient(Endpoint);
     }
 
     /// <summary>Starts the prover bridge, also again.</summary>
@@ -363,7 +367,7 @@ internal sealed class RunningSystem(DrillRun run, SystemOptions options) : IAsyn
 
     private static string Text(ulong value) => value.ToString(CultureInfo.InvariantCulture);
 
-    private static int FreePort()
+    internal static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();

@@ -99,7 +99,7 @@ public sealed class WatchTests : IDisposable
         {
             using Wallet deployer = world.Anvil.Wallet(0);
             // PUSH32 hash, PUSH0, MSTORE, PUSH1 32, PUSH0, RETURN.
-            return (await deployer.DeployAsync([.. Convert.FromHexString("602980600a3d393d5ff3"), 0x7f, .. hash, .. Convert.FromHexString("5f5260205ff3")])).Contract;
+            return (await deployer.DeployAsync([.. Convert.FromHexString("60278060093d393df3"), 0x7f, .. hash, .. Convert.FromHexString("5f5260205ff3")])).Contract;
         }
     }
 
