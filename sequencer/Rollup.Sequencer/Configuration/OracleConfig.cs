@@ -129,10 +129,11 @@ public sealed record NodeMarket(int Group, string Market);
 /// <param name="Instruments">As the sequencer's configuration lists them.</param>
 /// <param name="TolerancePpm">How far any value of a row may be from what the node's own observation gives, millionths of the lot's index.</param>
 /// <param name="KeepMilliseconds">How long an observation is remembered: a batch is signed when it is sealed, or when the sequencer is back.</param>
+/// <param name="CircuitVersion">Of the vault's circuit; an upgrade of the vault raises it.</param>
 /// <param name="Memory">A file that keeps it over a restart; absent = what was observed before is not signed.</param>
 public sealed record AttestConfig(
     [property: JsonConverter(typeof(AddressConverter))] Address Sequencer, ImmutableArray<InstrumentConfig> Instruments, int TolerancePpm = 10_000, int KeepMilliseconds = 900_000,
-    string? Memory = null)
+    string? Memory = null, uint CircuitVersion = Rollup.Protocol.CircuitVersion.Value)
 {
     internal string? Validate(ImmutableArray<NodeMarket> markets) =>
         Sequencer.IsZero ? "attests.sequencer: the address is zero"

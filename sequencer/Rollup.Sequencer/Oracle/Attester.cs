@@ -33,8 +33,8 @@ internal sealed class Attester
     /// <exception cref="IOException">Its file cannot be read.</exception>
     internal Attester(NodeConfig config, EthereumKey key)
     {
-        (this.config, this.key, domain) = (config, key, SettlementDomain.Of(config.ChainId, config.Vault));
-        instruments = config.Attests!.Instruments.ToDictionary(t => t.Id);
+        (this.config, this.key, domain) = (config, key, SettlementDomain.Of(config.ChainId, config.Vault, config.Attests!.CircuitVersion));
+        instruments = config.Attests.Instruments.ToDictionary(t => t.Id);
         if (config.Attests.Memory is not { } path || !File.Exists(path)) return;
         ReadOnlySpan<byte> bytes = File.ReadAllBytes(path);
         // What a crash cut short at the end is the newest second.
@@ -44,6 +44,7 @@ internal sealed class Attester
             bytes = bytes[(LengthSize + length)..];
         }
 
+        Forget();
         Keep();
     }
 
@@ -63,8 +64,13 @@ internal sealed class Attester
             file.Write(Record(report));
         }
 
-        while (report.ObservedAt - seen.Peek().ObservedAt > config.Attests!.KeepMilliseconds) seen.Dequeue();
+        Forget();
         if (++written > seen.Count) Keep(); // Half of the file is forgotten.
+    }
+
+    private void Forget()
+    {
+        while (seen.Count > 1 && seen.Last().ObservedAt - seen.Peek().ObservedAt > config.Attests!.KeepMilliseconds) seen.Dequeue();
     }
 
     // The file, of what is remembered alone.
