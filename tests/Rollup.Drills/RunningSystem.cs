@@ -125,7 +125,6 @@ internal sealed class RunningSystem(DrillRun run, SystemOptions options) : IAsyn
         Write("sequencer", SequencerConfig(), options.Sequencer);
         Write("prover-bridge", BridgeConfig(keys), options.Bridge);
         await StartSequencerAsync();
-        Signer = new MessageSigner((await Api.InfoAsync(run.Cancellation)).Domain);
         await StartBridgeAsync();
         if (options.HasWatcher) await StartWatcherAsync();
     }
@@ -136,6 +135,7 @@ internal sealed class RunningSystem(DrillRun run, SystemOptions options) : IAsyn
         api?.Dispose();
         Endpoint = new Uri(await (await LaunchAsync("sequencer")).Ready.WaitAsync(TimeSpan.FromSeconds(90), run.Cancellation));
         api = new SequencerClient(Endpoint);
+        Signer = new MessageSigner((await Api.InfoAsync(run.Cancellation)).Domain); // Another one after an upgrade of the circuit.
     }
 
     /// <summary>Starts the prover bridge, also again.</summary>
@@ -187,6 +187,15 @@ internal sealed class RunningSystem(DrillRun run, SystemOptions options) : IAsyn
     /// <summary>Waits until a program ends by itself.</summary>
     /// <returns>Its exit code.</returns>
     internal Task<int> EndAsync(string program, int seconds) => processes[program].EndAsync(TimeSpan.FromSeconds(seconds));
+
+    /// <summary>Changes a program's configuration file, for its next start.</summary>
+    internal void Configure(string program, Action<JsonObject> change)
+    {
+        string path = Path.Combine(run.Folder, $"{program}.json");
+        JsonObject config = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
+        change(config);
+        File.WriteAllText(path, config.ToJsonString());
+    }
 
     /// <summary>What the watcher raised, in order.</summary>
     internal IReadOnlyList<(string Kind, string Text)> Alerts() => File.Exists(AlertFile)
