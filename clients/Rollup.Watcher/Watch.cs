@@ -37,6 +37,10 @@ internal sealed class Watch : IGossipObserver
     private (uint Batch, CheckFailedException Error, BatchEvidence Evidence)? failed;
     private RiskChallenge? riskChallenge;
     private string? suspicion;
+    private uint judgedBefore;
+
+    /// <summary>Batches that one look checks: while a long history is caught up with, deadlines are watched all the same.</summary>
+    private const int BatchesInLook = 256;
 
     // The version of the circuit in whose network this watcher takes part.
     private uint? joined;
@@ -64,9 +68,10 @@ internal sealed class Watch : IGossipObserver
     {
         while (!stop.IsCancellationRequested)
         {
+            bool isBehind = false;
             try
             {
-                await LookAsync(stop);
+                isBehind = await LookAsync(stop);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
@@ -78,12 +83,14 @@ internal sealed class Watch : IGossipObserver
                 log.LogWarning("This look failed: {Problem}", error.Message);
             }
 
+            if (isBehind) continue;
             await Task.Delay(TimeSpan.FromMilliseconds(config.PollMilliseconds), clock, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
     /// <summary>Looks once.</summary>
-    internal async Task LookAsync(CancellationToken cancellation)
+    /// <returns>Whether there is more to check than was checked.</returns>
+    internal async Task<bool> LookAsync(CancellationToken cancellation)
     {
         VaultSnapshot snapshot;
         VaultEvents events;
@@ -101,26 +108,30 @@ internal sealed class Watch : IGossipObserver
         {
             log.LogInformation("{Problem}", error.Message);
             Restart();
-            return;
+            return false;
         }
         catch (CheckFailedException error) when (error.Batch is null)
         {
             // What concerns the vault as a whole is either another contract, or answers that do not belong together.
             await SuspectAsync(error.Message, async () => await alerts.RaiseAsync("endpoint", error.Message, $"the endpoint's answers about the vault cannot be true: {error.Message}"));
             Restart();
-            return;
+            return false;
         }
 
         await TellUpgradesAsync(snapshot, parameters, cancellation);
         long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         metrics.Looked(snapshot.Head.Number, events.Batches.Count, @checked.Count, parameters.LastFinal, parameters.IsFrozen, state.Spent, now);
-        if (await SettleAsync(cancellation)) return; // What was read is no longer so.
+        if (await SettleAsync(cancellation)) return false; // What was read is no longer so.
         if (parameters.IsFrozen) await alerts.RaiseAsync("frozen", "vault", $"the vault is frozen; the last final batch is {parameters.LastFinal}. Owners register their exits now");
         else await GuardAsync(snapshot, parameters, events, cancellation);
         if (receipts is not null) await receipts.LookAsync(cancellation);
-        if (join is null || joined == parameters.Circuit.Version) return;
-        await join(parameters.Circuit, cancellation);
-        joined = parameters.Circuit.Version;
+        if (join is not null && joined != parameters.Circuit.Version)
+        {
+            await join(parameters.Circuit, cancellation);
+            joined = parameters.Circuit.Version;
+        }
+
+        return failed is null && chain is not null && @checked.Count < events.Batches.Count;
     }
 
     private ChainSource NewSource() => new(ethereum, config.Vault, config.FromBlock, BlockTag.Latest);
@@ -153,15 +164,23 @@ internal sealed class Watch : IGossipObserver
 
         if (failed is { } bad && (bad.Batch > events.Batches.Count || bad.Evidence.Commit?.Hash != events.Batches[(int)bad.Batch - 1].Committed.TransactionHash)) Restart();
         if (failed is not null) return;
-        if (chain is null) chain = new BatchChain(parameters, events, new HashSet<int>());
-        else chain.GoOn(parameters, events);
-        foreach (BatchEvents batch in events.Batches.Skip(@checked.Count))
+        if (chain is not null) chain.GoOn(parameters, events);
+        else
         {
+            chain = new BatchChain(parameters, events, new HashSet<int>());
+            (uint last, Bytes32 commit) = state.Judged;
+            judgedBefore = last > 0 && last <= events.Batches.Count && events.Batches[(int)last - 1].Committed.TransactionHash == commit ? last : 0;
+        }
+
+        foreach (BatchEvents batch in events.Batches.Skip(@checked.Count).Take(BatchesInLook))
+        {
+            // Nothing can be objected to a final batch; what was judged before has only to give the tree again.
+            bool isKnown = batch.Batch <= judgedBefore && batch.Finalized is not null;
             BatchEvidence evidence = await source.ReadBatchAsync(snapshot, batch, cancellation);
             BatchReport report;
             try
             {
-                report = chain.Append(batch, evidence);
+                report = isKnown ? chain.Rebuild(batch, evidence) : chain.Append(batch, evidence);
             }
             catch (CheckFailedException error)
             {
@@ -173,11 +192,14 @@ internal sealed class Watch : IGossipObserver
                 return;
             }
 
-            await TellInputsAsync(batch.Batch, report.Header.Open, RiskInputsOf(evidence), cancellation);
+            metrics.Rebuilt(isKnown);
+            if (!isKnown) await TellInputsAsync(batch.Batch, report.Header.Open, RiskInputsOf(evidence), cancellation);
             @checked.Add(batch);
             known.Add(RiskInputsOf(evidence));
             receipts?.Note(batch.Batch, parameters.CircuitAt(batch.Committed), evidence);
         }
+
+        if (@checked.Count > judgedBefore && @checked[^1].Committed.TransactionHash is var newest && newest != state.Judged.Commit) state.Judge((uint)@checked.Count, newest);
     }
 
     private static bool IsSame(BatchEvents one, BatchEvents other) => one.Committed.BlockHash == other.Committed.BlockHash && one.Committed.TransactionHash == other.Committed.TransactionHash;

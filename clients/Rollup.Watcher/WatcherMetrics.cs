@@ -8,7 +8,7 @@ namespace Rollup.Watcher;
 internal sealed class WatcherMetrics
 {
     private readonly ConcurrentDictionary<string, long> alerts = new(), actions = new();
-    private long head, committed, checkedBatches, final, polls, failures, reorganisations, spentGwei, frozen, lastPoll;
+    private long rebuilt, head, committed, checkedBatches, final, polls, failures, reorganisations, spentGwei, frozen, lastPoll;
 
     /// <summary>Why the last look failed; null if it did not.</summary>
     internal string? Problem { get; private set; } = "not looked yet";
@@ -20,6 +20,12 @@ internal sealed class WatcherMetrics
     internal void Raised(string kind) => alerts.AddOrUpdate(kind, 1, (_, n) => n + 1);
 
     internal void Acted(string action) => actions.AddOrUpdate(action, 1, (_, n) => n + 1);
+
+    /// <summary>A batch was taken; whether it was judged by an earlier run.</summary>
+    internal void Rebuilt(bool isKnown)
+    {
+        if (isKnown) Interlocked.Increment(ref rebuilt);
+    }
 
     internal void Reorganised() => Interlocked.Increment(ref reorganisations);
 
@@ -48,6 +54,7 @@ internal sealed class WatcherMetrics
         Single("watcher_head_block", "gauge", "L1 block of the last look.", Interlocked.Read(ref head));
         Single("watcher_batches_committed", "gauge", "Batches that the vault holds.", Interlocked.Read(ref committed));
         Single("watcher_batches_checked", "gauge", "Batches for which every check holds.", Interlocked.Read(ref checkedBatches));
+        Single("watcher_batches_rebuilt_total", "counter", "Final batches that an earlier run judged and this one only took for the tree.", Interlocked.Read(ref rebuilt));
         Single("watcher_batches_final", "gauge", "Final batches.", Interlocked.Read(ref final));
         Single("watcher_vault_frozen", "gauge", "1 if the vault is frozen.", Interlocked.Read(ref frozen));
         Single("watcher_looks_total", "counter", "Looks at L1.", Interlocked.Read(ref polls));

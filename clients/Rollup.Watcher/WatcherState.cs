@@ -1,14 +1,17 @@
 using System.Collections.Immutable;
 using System.Numerics;
 using System.Text.Json;
+using Rollup.Protocol;
 
 namespace Rollup.Watcher;
 
-/// <summary>What outlives a restart. History is not in it: that is read from L1 again.</summary>
+/// <summary>What outlives a restart. History is not in it: that is read from L1 again, but what was judged is not judged again.</summary>
 /// <param name="SpentWei">Decimal.</param>
 /// <param name="Stakes">Atoms staked on each batch, until its challenge is answered.</param>
 /// <param name="Told">Keys of the alerts that were raised.</param>
-internal sealed record SavedState(string SpentWei, ImmutableSortedDictionary<uint, long> Stakes, ImmutableSortedSet<string> Told);
+/// <param name="Judged">The last batch for which, and for all before, every check held.</param>
+/// <param name="JudgedCommit">The transaction of its commit: it names the root that it builds on, and so all before.</param>
+internal sealed record SavedState(string SpentWei, ImmutableSortedDictionary<uint, long> Stakes, ImmutableSortedSet<string> Told, uint Judged = 0, string? JudgedCommit = null);
 
 /// <summary>The state and its file, written whole at every change.</summary>
 internal sealed class WatcherState
@@ -47,6 +50,11 @@ internal sealed class WatcherState
     internal void Stake(uint batch, long atoms) => Save(state with { Stakes = state.Stakes.SetItem(batch, atoms) });
 
     internal void Answered(uint batch) => Save(state with { Stakes = state.Stakes.Remove(batch) });
+
+    /// <summary>The last batch for which every check held, and the transaction of its commit; 0 if there is none.</summary>
+    internal (uint Batch, Bytes32 Commit) Judged => state.JudgedCommit is { } commit ? (state.Judged, Bytes32.Parse(commit)) : default;
+
+    internal void Judge(uint batch, Bytes32 commit) => Save(state with { Judged = batch, JudgedCommit = commit.ToString() });
 
     /// <returns>Whether this is the first time.</returns>
     internal bool Tell(string key)

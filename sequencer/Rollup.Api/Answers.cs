@@ -256,10 +256,12 @@ public enum BatchStage
 /// <param name="Fills">Trades in it.</param>
 /// <param name="Rows">Rows of the circuit it takes, once sealed.</param>
 /// <param name="CommittedBlock">Block of the chain.</param>
+/// <param name="AtRisk">Atoms that its changes of positions could be worth within the scan ranges, once sealed: what the operator's bond should exceed.</param>
 public sealed record BatchView(
     uint Batch, BatchStage Stage, long Open, long Requests, long Fills, long? Close = null, int? Blocks = null, int? Rows = null, int? Operations = null,
     [property: JsonConverter(typeof(FieldElementConverter))] Fr? OldRoot = null, [property: JsonConverter(typeof(FieldElementConverter))] Fr? NewRoot = null,
-    ulong? CommittedBlock = null, ulong? ProvenBlock = null, ulong? FinalBlock = null);
+    ulong? CommittedBlock = null, ulong? ProvenBlock = null, ulong? FinalBlock = null,
+    [property: JsonNumberHandling(JsonNumberHandling.WriteAsString | JsonNumberHandling.AllowReadingFromString)] long? AtRisk = null);
 
 /// <summary>One position of an account.</summary>
 /// <param name="Value">Signed size x base value under the epoch's risk table, atoms.</param>

@@ -15,10 +15,10 @@ public static class InFlightLimit
     public static int Of(long deadline, long p95) => (int)Math.Min(int.MaxValue, Rounding.FloorDiv(deadline, checked(2 * p95)));
 
     /// <summary>Below N / 2 everything; from there on nothing that opens or withdraws; at N nothing that needs prices.</summary>
-    /// <param name="limit">N.</param>
-    /// <param name="inFlight">Batches sealed and not proven.</param>
-    public static RiskActions Permits(int limit, int inFlight) =>
+    /// <param name="limit">N, or the operator's bond, atoms; below 2^62.</param>
+    /// <param name="inFlight">Batches sealed and not proven, or what they put at risk, atoms; below 2^62.</param>
+    public static RiskActions Permits(long limit, long inFlight) =>
         inFlight >= limit ? RiskActions.None
-        : 2L * inFlight >= limit ? RiskActions.Reduce | RiskActions.Liquidate
+        : 2 * inFlight >= limit ? RiskActions.Reduce | RiskActions.Liquidate
         : RiskActions.All;
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Rollup.Crypto.Settlement;
 using Rollup.Protocol;
+using Rollup.Risk;
 
 namespace Rollup.Engine;
 
@@ -24,6 +25,26 @@ public sealed record SealedBatch(
     ImmutableArray<SealedOperation> Operations, ImmutableArray<SealedBlock> Blocks, ImmutableArray<SealedRow> Rows, int? FeeBlock,
     ImmutableArray<SealedForcedRow> Forced, int? FundBlock, Fr RankingRoot, ReceiptHead Receipts = default)
 {
+    /// <summary>
+    /// What could be gained by never proving the batch, atoms, rounded up, at most 2^61: the sum over all accounts of |change of a position| x index x scan range. The
+    /// operator's bond should exceed it for all batches in flight, or undoing them in a crash is a free option.
+    /// </summary>
+    public long AtRisk()
+    {
+        if (!Risk.RiskInputs.TryDecode(RiskInputs.AsSpan(), out RiskInputs inputs, out string problem)) throw new InvalidOperationException($"The batch's risk inputs are malformed: {problem}");
+        // 35 + 20 bits; sizes have 44, and a batch some thousand positions.
+        Dictionary<int, Int128> perLot = inputs.Instruments.ToDictionary(t => t.Id, t => (Int128)t.Index * inputs.ScanRangeOf(t.Group)!.Value);
+        Int128 sum = 0;
+        foreach (SealedBlock block in Blocks)
+        {
+            Dictionary<int, long> changes = block.New.Positions.ToDictionary(p => p.Instrument, p => p.Size);
+            foreach (Position p in block.Old.Positions) changes[p.Instrument] = changes.GetValueOrDefault(p.Instrument) - p.Size;
+            foreach ((int instrument, long lots) in changes) sum += Math.Abs(lots) * perLot[instrument];
+        }
+
+        return (long)Int128.Min(1L << 61, Rounding.CeilDiv(sum, Scale.FeeRateDenominator));
+    }
+
     /// <summary>What the batch publishes (spec 5.1), padded to the capacities of <paramref name="profile"/>.</summary>
     public PublicData Publish(CircuitProfile profile)
     {

@@ -277,6 +277,34 @@ public sealed class CoreTests : IDisposable
     }
 
     [Fact]
+    public async Task What_unproven_batches_put_at_risk_stays_below_the_bond()
+    {
+        using (CoreHarness core = Open(new EpochConfig(BondUsd: 100)))
+        {
+            await core.RegisterAsync(Cash, maker, taker);
+            await core.AcceptedAsync(maker.Order(TestConfig.Btc, Side.Sell, 50, TestConfig.BtcPrice, slot: 1));
+            // Two accounts change by 2 lots of 61.7 USD at a range of 15%: 37.02 USD.
+            await core.AcceptedAsync(taker.Order(TestConfig.Btc, Side.Buy, 2, TestConfig.BtcPrice, slot: 1));
+            Assert.Equal(37_020_000, (await core.SealAsync()).Value!.AtRisk);
+            clock.Advance(200);
+            await core.AcceptedAsync(taker.Order(TestConfig.Btc, Side.Buy, 1, TestConfig.BtcPrice, slot: 2));
+            Assert.Equal(18_510_000, (await core.SealAsync()).Value!.AtRisk);
+            clock.Advance(200);
+            Assert.Equal((int)HostCode.ProverBehind, (await core.SubmitAsync(taker.Order(TestConfig.Btc, Side.Buy, 1, TestConfig.BtcPrice, slot: 3))).Error!.Code);
+            Assert.Contains("55 of 100 USD are at risk", Assert.Single(core.Status.View().Problems), StringComparison.Ordinal);
+        }
+
+        // A restart knows it too; a proof takes it away.
+        using CoreHarness again = Open(new EpochConfig(BondUsd: 100));
+        OrderMessage order = taker.Order(TestConfig.Btc, Side.Buy, 1, TestConfig.BtcPrice, slot: 4);
+        Assert.Equal((int)HostCode.ProverBehind, (await again.SubmitAsync(order)).Error!.Code);
+        await again.Core.PostAsync(new ChainWork([], [new ChainStep(BatchStage.Committed, 1, await again.ReadAsync(m => m.Batches[1]!.NewRoot), 7), new ChainStep(BatchStage.Proven, 1, null, 8)], null), default);
+        await again.UntilAsync(m => m.Batches.AtRisk == 18_510_000);
+        clock.Advance(200);
+        await again.AcceptedAsync(order);
+    }
+
+    [Fact]
     public void Times_of_proofs_are_those_of_the_prover_and_not_of_the_queue()
     {
         var times = new ProofTimes();

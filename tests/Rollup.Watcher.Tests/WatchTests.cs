@@ -318,6 +318,45 @@ public sealed class WatchTests : IDisposable
     }
 
     [AnvilFact]
+    public async Task After_a_restart_final_batches_that_were_judged_are_not_judged_again()
+    {
+        await using World world = await World.StartAsync(sequencer.Address);
+        for (int i = 0; i < 2; i++)
+        {
+            await world.CommitAsync(world.Drafts[i]);
+            await world.ProveAsync((uint)i + 1, world.Drafts[i]);
+            await world.FinalizeAsync((uint)i + 1, world.Drafts[i]);
+        }
+
+        await world.CommitAsync(world.Drafts[2]);
+        Watched first = Watch(world);
+        await first.LookAsync(2);
+        Assert.Equal((3, 0), (first.Metrics.CheckedBatches, Rebuilt(first)));
+        Watched second = Watch(world);
+        await second.LookAsync(1);
+        Assert.Equal((3, 2), (second.Metrics.CheckedBatches, Rebuilt(second))); // The third is not final.
+        Watched other = Watch(world, name: "other");
+        await other.LookAsync(1);
+        Assert.Equal((3, 0), (other.Metrics.CheckedBatches, Rebuilt(other)));
+
+        // What is on the chain now is not what was judged; and a wrong batch after it is found.
+        CommitDraft wrong = world.Drafts[3].Clone();
+        wrong.Words[CommitDraft.Block(0) + 1] += Fr.One;
+        await world.Vault.DepositAsync(2, BatchFactory.EthSpot, 17);
+        await world.CommitAsync(wrong);
+        Watched third = Watch(world, challenges: false);
+        await third.LookAsync(2);
+        Assert.Equal(["badBatch"], Kinds());
+        Assert.Equal(3u, third.State.Judged.Batch);
+        third.State.Judge(3, Bytes32.FromBytes(Keccak.Hash256("another chain"u8)));
+        Watched fourth = Watch(world, challenges: false);
+        await fourth.LookAsync(1);
+        Assert.Equal(0, Rebuilt(fourth));
+
+        static int Rebuilt(Watched watched) => int.Parse(watched.Metrics.Write().Split('\n').Single(l => l.StartsWith("watcher_batches_rebuilt_total ", StringComparison.Ordinal)).Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    [AnvilFact]
     public async Task Two_receipts_of_one_number_take_the_bond()
     {
         await using World world = await World.StartAsync(sequencer.Address);

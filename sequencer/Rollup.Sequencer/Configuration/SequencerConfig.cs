@@ -81,10 +81,11 @@ public sealed record GroupConfig(int Group, int ScanRangePpm, int? MaxScanRangeP
 /// <param name="Refresh">Prices of an epoch in which nothing has executed are renewed after this.</param>
 /// <param name="MaxReportAge">Prices older than this open no epoch.</param>
 /// <param name="MaxUnproven">With this many sealed batches not proven yet none is sealed, and with half as many nothing opens; fewer, if proofs are too slow for the vault's deadline.</param>
+/// <param name="BondUsd">The operator's bond: with half of it at risk in unproven batches nothing opens, with all of it none is sealed. Absent = no such limit.</param>
 /// <param name="LiveInterval">Least time between two tables of newest prices within an epoch.</param>
 /// <param name="LiveMovePpm">Prices or ranges that moved by no more than so many millionths make no such table.</param>
 public sealed record EpochConfig(
-    int Length = 20_000, int Max = 60_000, int Refresh = 5_000, int MaxReportAge = 10_000, int MaxUnproven = 512, int LiveInterval = 1_000, int LiveMovePpm = 500);
+    int Length = 20_000, int Max = 60_000, int Refresh = 5_000, int MaxReportAge = 10_000, int MaxUnproven = 512, int LiveInterval = 1_000, int LiveMovePpm = 500, int? BondUsd = null);
 
 /// <summary>Fees in millionths of the quote, and funding.</summary>
 /// <param name="FundingPpm">Interest that longs pay shorts in eight hours, millionths of the index.</param>
@@ -211,6 +212,7 @@ public sealed record SequencerConfig(
         if (Epoch.LiveInterval is < 100 or > 60_000) return "epoch.liveInterval: must be 100 to 60000 ms";
         if (Epoch.LiveMovePpm is < 0 or > 100_000) return "epoch.liveMovePpm: must be 0 to 100000";
         if (Epoch.MaxUnproven is < 1 or > 4_000) return "epoch.maxUnproven: must be 1 to 4000";
+        if (Epoch.BondUsd is < 1) return "epoch.bondUsd: must be at least 1";
         if (ViewKeyGraceSeconds is < 0 or > 86_400) return "viewKeyGraceSeconds: must be 0 to 86400";
         if (SnapshotRecords < 1) return "snapshotRecords: must be at least 1";
         if (BookIntervalMilliseconds is < 0 or > 60_000) return "bookIntervalMilliseconds: must be 0 to 60000";

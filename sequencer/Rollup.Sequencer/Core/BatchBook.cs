@@ -24,6 +24,9 @@ internal sealed class BatchBook
     /// <summary>Sealed and not proven.</summary>
     internal int Unproven => (int)(LastSealed - LastProven);
 
+    /// <summary>What they put at risk together, atoms (<see cref="SealedBatch.AtRisk"/>).</summary>
+    internal Int128 AtRisk { get; private set; }
+
     /// <summary>Newest first.</summary>
     internal IReadOnlyList<BatchView> Newest(int count) => [.. batches.Values.Reverse().Take(count)];
 
@@ -39,6 +42,8 @@ internal sealed class BatchBook
     internal BatchView Seal(SealedBatch batch)
     {
         LastSealed = batch.Header.Batch;
+        long atRisk = batch.AtRisk();
+        AtRisk += atRisk;
         BatchView open = batches.GetValueOrDefault(LastSealed) ?? new BatchView(LastSealed, BatchStage.Executed, batch.Header.Open, 0, 0);
         return Put(open with
         {
@@ -49,6 +54,7 @@ internal sealed class BatchBook
             Operations = batch.Operations.Length,
             OldRoot = batch.OldRoot,
             NewRoot = batch.NewRoot,
+            AtRisk = atRisk,
         });
     }
 
@@ -66,7 +72,12 @@ internal sealed class BatchBook
         if (view.Stage < BatchStage.Sealed || (newRoot is { } root && view.NewRoot != root))
             throw new SafeStopException($"The chain shows batch {batch} as {Name.Of(stage)} with root {newRoot?.ToHex() ?? "unknown"}, and the sequencer's is {view.NewRoot?.ToHex() ?? "not sealed"}.");
         if (view.Stage >= stage) return null;
-        if (stage >= BatchStage.Proven) LastProven = Math.Max(LastProven, batch);
+        if (stage >= BatchStage.Proven)
+        {
+            LastProven = Math.Max(LastProven, batch);
+            if (view.Stage < BatchStage.Proven) AtRisk -= view.AtRisk ?? 0;
+        }
+
         if (stage == BatchStage.Final) LastFinal = batch;
         return Put(stage switch
         {
@@ -84,6 +95,7 @@ internal sealed class BatchBook
             batches[view.Batch] = view;
             if (view.Stage >= BatchStage.Sealed) LastSealed = view.Batch;
             if (view.Stage >= BatchStage.Proven) LastProven = view.Batch;
+            else if (view.Stage >= BatchStage.Sealed) AtRisk += view.AtRisk ?? 0;
             if (view.Stage == BatchStage.Final) LastFinal = view.Batch;
         }
     }

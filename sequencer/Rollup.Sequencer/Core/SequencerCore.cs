@@ -221,7 +221,7 @@ internal sealed class SequencerCore : IDisposable
         if (prices is not null && (now < lastLive || now - lastLive >= config.Epoch.LiveInterval)) ShowLive(now, prices);
         status.Set("prices", watch.Problem);
         status.Set("prover", Proving == RiskActions.All ? null
-            : $"{machine.Batches.Unproven} sealed batches are not proven yet; the limit is {InFlight}, {(Proving == RiskActions.None ? "so none is sealed" : "and at half of it nothing opens and nobody withdraws")}, until some are");
+            : $"{machine.Batches.Unproven} sealed batches are not proven yet; the limit is {InFlight}{(config.Epoch.BondUsd is { } bond ? $", and {machine.Batches.AtRisk / Scale.AtomsPerUsd} of {bond} USD are at risk in them" : "")}, {(Proving == RiskActions.None ? "so none is sealed" : "and at half of it nothing opens and nobody withdraws")}, until some are");
     }
 
     /// <summary>Batches that may be sealed and not proven: what the configuration allows, and what the vault's deadline does for proofs that take as long as the last ones did.</summary>
@@ -230,7 +230,8 @@ internal sealed class SequencerCore : IDisposable
         ? Math.Clamp(InFlightLimit.Of(deadline, p95), 1, config.Epoch.MaxUnproven) : config.Epoch.MaxUnproven;
 
     /// <summary>What the batches that wait for their proof permit.</summary>
-    private RiskActions Proving => InFlightLimit.Permits(InFlight, machine.Batches.Unproven);
+    private RiskActions Proving => InFlightLimit.Permits(InFlight, machine.Batches.Unproven)
+        & (config.Epoch.BondUsd is { } bond ? InFlightLimit.Permits((long)bond * Scale.AtomsPerUsd, (long)Int128.Min(machine.Batches.AtRisk, 1L << 61)) : RiskActions.All);
 
     /// <summary>Gives the engine a table of the newest prices, and of the ranges for opening risk, if they moved since the last one.</summary>
     /// <returns>Whether it has a new one.</returns>
