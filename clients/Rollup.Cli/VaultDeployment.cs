@@ -35,7 +35,6 @@ internal sealed class VaultDeployment(EthereumClient ethereum, Wallet deployer, 
     private static readonly AbiFunction ExitsConstructor = AbiFunction.Parse("constructor(address vault,address verifier,address riskRows,uint64 exitWindow,uint64 verifierGas)");
     private static readonly AbiFunction TableConstructor = AbiFunction.Parse("constructor(address riskRows,address[3] parts)");
     private static readonly AbiFunction ChallengesConstructor = AbiFunction.Parse("constructor((address,address,address,address,address,uint256,uint64,uint64,uint64) configuration)");
-    private static readonly AbiFunction UpgradesConstructor = AbiFunction.Parse("constructor(address vault,uint256 window)");
     private static readonly AbiFunction ParametersConstructor =
         AbiFunction.Parse("constructor(int32[30] values,(int32,int32,uint32,uint32,uint32,bool)[30] rules,uint256 leastDelay)");
 
@@ -58,7 +57,7 @@ internal sealed class VaultDeployment(EthereumClient ethereum, Wallet deployer, 
 
         Address rows = await Deploy(Artifact("RiskRows"), cancellation);
         Address parameters = await Deploy([.. Artifact("ParameterRegistry"), .. Parameters()], cancellation);
-        Address upgrades = await Deploy([.. Artifact("Upgrades"), .. UpgradesConstructor.EncodeArguments(
+        Address upgrades = await Deploy([.. Artifact("Upgrades"), .. UpgradesAbi.Constructor.EncodeArguments(
             vault, (BigInteger)plan.OperationDeadline + plan.ProofDeadline + plan.ChallengeWindow)], cancellation);
         await Name("setUpgrades", upgrades);
         var deployed = new DeployedVault(chainId, receipt.BlockNumber, vault, verifier, cash, spot, rows, parameters, upgrades);

@@ -502,7 +502,7 @@ public sealed class WatchTests : IDisposable
 
         Assert.Equal(Path.Combine(folder.FullName, "data"), Load("").Data);
         foreach ((string more, string problem) in ((string, string)[])[
-            (", \"pollMilliseconds\": 1", "pollMilliseconds"), (", \"unprovenSeconds\": -1", "unprovenSeconds"), (", \"listen\": \"https://x\"", "listen"), (", \"surplus\": 1", "surplus"),
+            (", \"pollMilliseconds\": 1", "pollMilliseconds"), (", \"unprovenSeconds\": -1", "unprovenSeconds"), (", \"listen\": \"https://x\"", "listen"), (", \"surplus\": 1", "surplus"), (", \"verifyingKeyHashes\": [\"0x12\"]", "verifyingKeyHashes"),
             (", \"rowProof\": { \"provingKey\": \"k\", \"sha256\": \"77\", \"circuit\": \"c\" }", "rowProof.sha256"),
             (", \"gossip\": { \"keyFile\": \"k\", \"listen\": [], \"sequencer\": \"0x5fbdb2315678afecb367f032d93f642f64180aa3\" }", "gossip.listen")])
             Assert.Contains(problem, Assert.Throws<WatcherException>(() => Load(more)).Message, StringComparison.Ordinal);
