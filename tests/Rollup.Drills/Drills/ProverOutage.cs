@@ -35,13 +35,13 @@ internal sealed class ProverOutage : Drill
         // From half of the limit on nothing opens; what the open batch had taken is sealed all the same.
         DrillRun.Expect(inFlight is >= MaxUnproven / 2 and <= MaxUnproven, $"{MaxUnproven / 2} to {MaxUnproven} batches in flight", $"{inFlight}");
 
-        run.Step("an hour passes on the chain; a deposit waits; the sequencer is killed and comes back as it was");
+        run.Step("an hour passes on the chain; the sequencer is killed and comes back as it was; a deposit is made");
         await system.Anvil.AdvanceAsync(TimeSpan.FromHours(1));
-        await buyer.DepositAsync(0, Waiting);
         AccountView[] held = [await buyer.ViewAsync(), await seller.ViewAsync()];
         await system.KillAsync("sequencer");
         await system.StartSequencerAsync();
         DrillRun.Equal(Text(held), Text([await buyer.ViewAsync(), await seller.ViewAsync()]), "accounts after the crash");
+        await buyer.DepositAsync(0, Waiting);
         DrillRun.Expect(!await system.IsFrozenAsync(), "a vault that goes on", "a frozen one");
 
         run.Step("the bridge comes back");
@@ -83,5 +83,5 @@ internal sealed class ProverOutage : Drill
     }
 
     private static string Text(AccountView[] views) => string.Join("; ", views.Select(v => FormattableString.Invariant(
-        $"account {v.Account} version {v.Version} cash {v.Cash} positions {string.Join(", ", v.Positions.Select(p => FormattableString.Invariant($"{p.Size} of {p.Instrument}")))}")));
+        $"account {v.Account} cash {v.Cash} positions {string.Join(", ", v.Positions.Select(p => FormattableString.Invariant($"{p.Size} of {p.Instrument}")))}")));
 }

@@ -16,7 +16,7 @@ internal sealed class RequestSpam : Drill
 
     internal override async Task<string> RunAsync(DrillRun run)
     {
-        RunningSystem system = await run.StartAsync(new SystemOptions("demo", HasWatcher: true, Epoch: 15_000) { Deploy = ["--operation-deadline", $"{Deadline}", "--proof-deadline", "3600"], Sequencer = c => c["epoch"]!["maxUnfinal"] = 24 });
+        RunningSystem system = await run.StartAsync(new SystemOptions("demo", HasWatcher: true, Epoch: 15_000) { Deploy = ["--operation-deadline", $"{Deadline}", "--proof-deadline", "3600"], Sequencer = c => c["epoch"]!["maxUnproven"] = 48 });
         IReadOnlyList<Trader> traders = await system.JoinAsync(6, 50_000 * RunningSystem.Usd);
         (Trader buyer, Trader seller, Trader victim, Trader asker) = (traders[0], traders[1], traders[2], traders[3]);
         await victim.BuyFromAsync(seller, RunningSystem.BtcPerpetual, 40, RunningSystem.BtcPrice);
