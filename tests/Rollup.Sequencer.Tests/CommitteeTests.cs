@@ -170,6 +170,30 @@ public sealed class CommitteeTests : IDisposable
         Assert.Null(attester.Attest([], out _));
     }
 
+    [Fact]
+    public void Attestations_read_back_and_settings_that_cannot_be_used_say_why()
+    {
+        using EthereumKey key = EthereumKey.Generate(), other = EthereumKey.Generate();
+        byte[] digest = RiskAttestation.Digest(Fr.One, 7, default, Fr.One, 1_800_000_000_000);
+        RiskAttestation attestation = RiskAttestation.Of(7, Bytes32.FromBytes(digest), Fr.One, 1_800_000_000_000, new[] { key, other }.Select(k => KeyValuePair.Create(k.Address, k.Sign(digest))));
+        byte[] bytes = attestation.ToBytes();
+        Assert.True(RiskAttestation.TryParse(bytes, out RiskAttestation read));
+        Assert.Equal(bytes, read.ToBytes());
+        Assert.Equal(2 * EcdsaSignature.Size, read.Signatures.Length);
+        foreach (byte[] bad in (byte[][])[[], bytes[..^1], [.. bytes, 0], [2, .. bytes[1..]], [.. bytes[..37], .. Enumerable.Repeat((byte)255, 32), .. bytes[69..]], [.. bytes[..69], 255, .. bytes[70..]]])
+            Assert.False(RiskAttestation.TryParse(bad, out _));
+
+        ImmutableArray<InstrumentConfig> instruments = TestConfig.Make("/nowhere").Instruments;
+        NodeConfig Node(AttestConfig attests) => new(0, ChainId, TestConfig.Vault, "", [new NodeMarket(1, "BTCUSDT"), new NodeMarket(2, "ETHUSDT")],
+            new OracleConfig(OracleKind.Static, Files: [], Prices: new Dictionary<string, string> { ["BTCUSDT"] = "61700", ["ETHUSDT"] = "2680" }.ToImmutableDictionary()), Attests: attests);
+        var good = new AttestConfig(key.Address, instruments);
+        Assert.Null(Node(good).Validate());
+        foreach ((string problem, AttestConfig bad) in ((string, AttestConfig)[])[
+            ("attests.sequencer", good with { Sequencer = default }), ("attests.instruments: at least one", good with { Instruments = [] }), ("no id stands twice", good with { Instruments = [instruments[0], instruments[0]] }),
+            ("which this node does not report", good with { Instruments = [instruments[0] with { Group = 9 }] }), ("attests.tolerancePpm", good with { TolerancePpm = 0 }), ("attests.keepMilliseconds", good with { KeepMilliseconds = 5 })])
+            Assert.Contains(problem, Node(bad).Validate(), StringComparison.Ordinal);
+    }
+
     /// <summary>Four nodes, two signatures: a liar and a dead one keep nothing from being signed; with three liars nothing is, and health says who refuses.</summary>
     [Theory]
     [InlineData(1, true)]
@@ -299,6 +323,8 @@ public sealed class CommitteeTests : IDisposable
                 { "the threshold 1 is no majority of 2", committee with { Committee = committee.Committee! with { Threshold = 1 } } },
                 { "one key has one voice", committee with { Committee = committee.Committee! with { Nodes = [nodes[0], nodes[0] with { Url = nodes[1].Url }] } } },
                 { "no http or https URL", committee with { Committee = committee.Committee! with { Nodes = [nodes[0], nodes[1] with { Url = new Uri("ftp://b/") }] } } },
+                { "committee.signatures: must be 0 to", committee with { Committee = committee.Committee! with { Signatures = 3 } } },
+                { "committee.signatures: needs receipts", committee with { Committee = committee.Committee! with { Signatures = 2 } } },
                 { "pollMilliseconds", committee with { Committee = committee.Committee! with { PollMilliseconds = 5 } } },
                 { "a committee reports its own", committee with { Surfaces = [new SurfaceConfig(1, 9, 0, 1, 1, 1, 1, 1)] } },
                 { "exchange: the exchange is missing", exchange with { Exchange = null } },

@@ -223,8 +223,8 @@ public sealed record SequencerConfig(
             if (gossip.Batches is < 1 or > 4_096) return "gossip.batches: must be 1 to 4096";
         }
 
-        if (Oracle.Committee?.Signatures > 0 && Receipts is null) return "oracle.committee.signatures: needs receipts, with whose key the sequencer asks for them";
         if (Oracle.Validate([.. Instruments.Select(t => t.Market).Distinct()]) is { } oracle) return $"oracle.{oracle}";
+        if (Oracle.Committee?.Signatures > 0 && Receipts is null) return "oracle.committee.signatures: needs receipts, with whose key the sequencer asks for them";
         if (ValidateOptions() is { } option) return option;
         if (Oracle.Kind == OracleKind.Committee)
         {
