@@ -43,6 +43,7 @@ template Relief() {
     signal input fundCash;              // biased by 2^63
 
     signal output word;
+    signal output deleveraged;
     signal output deficit;              // what the old leaf lacked at the mark
     signal output packedLost[4];
     signal output kept[P];
@@ -62,7 +63,7 @@ template Relief() {
     }
     signal unforced <== none[0].out * none[1].out;
     signal liquidated <== 1 - none[0].out;
-    signal deleveraged <== 1 - none[1].out;
+    deleveraged <== 1 - none[1].out;
     component paymentRange = Range(WIDTH_FEE());
     paymentRange.in <== payment;
     component unpaid = IsZero();

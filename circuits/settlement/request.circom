@@ -8,6 +8,7 @@ include "../lib/protocol.circom";
 // Statement: if `short`, no more could be had: of spot the block holds none; or its health, with the true least value of each group,
 // or its own money, is exhausted. If `close`, the block ends without derivatives, or `most` rows closed some of them, or it has less
 // than nothing of its own and no row closed any. Only a close request authorises closing rows, of an account that does nothing else.
+// Rows may name one position more than once only if they close it on request or deleverage the block: either way it only shrinks (relief).
 template ServedRequest(most) {
     var P = BOUND_POSITIONS();
     var G = BOUND_GROUPS();
@@ -24,7 +25,8 @@ template ServedRequest(most) {
     signal input derivativeLots;
     signal input busy;                  // rows and operations that change it otherwise, and what the fund pays into it
     signal input closings;              // rows that close its positions
-    signal input more[P];               // of those rows, beyond the first one that names a position
+    signal input deleveraged;           // a bit: rows deleverage it
+    signal input more[P];               // rows that name a position, beyond the first
 
     signal output word;                 // asset, floor, closings, more
 
@@ -74,7 +76,8 @@ template ServedRequest(most) {
         sum += more[j];
         packed += more[j] * 2 ** (4 * j);
     }
-    (1 - close) * sum === 0;
+    signal once <== (1 - close) * (1 - deleveraged);
+    once * sum === 0;
 
     word <== asset + floor * 2 ** 18 + closings * 2 ** 55 + packed * 2 ** 63;
 }

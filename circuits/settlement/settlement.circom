@@ -289,6 +289,7 @@ template Settlement(K, N, L, B, U, R) {
         served[k].derivativeLots <== derivativeLots[k];
         served[k].busy <== blocks[k].touched + forcedMultiplicity[k][0] + forcedMultiplicity[k][1] + payment[k];
         served[k].closings <== closings[k];
+        served[k].deleveraged <== reliefs[k].deleveraged;
         served[k].more <== positionMore[k];
     }
 

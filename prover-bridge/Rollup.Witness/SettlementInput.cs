@@ -149,7 +149,7 @@ public sealed class SettlementInput
         Add(input, "fundMultiplicity", blocks.Select((_, k) => k), k => Element(batch.FundBlock == k ? 1 : 0));
         Add(input, "counterMultiplicity", blocks.Select((_, k) => k), k => Element(batch.Forced.Count(f => f.CounterBlock == k)));
         Add(input, "positionMultiplicity", blocks.Select((block, k) => (block, k)), b => Slots(b.block.Old, p => batch.Forced.Count(
-            f => f.Instrument == p.Instrument && (f.Block == b.k || f.CounterBlock == b.k)) - MoreClosings(b.k, p)));
+            f => f.Instrument == p.Instrument && (f.Block == b.k || f.CounterBlock == b.k)) - MoreRows(b.k, p)));
         Add(input, "derivativeLots", blocks, b => Element(DerivativeLots(b.New)));
     }
 
@@ -184,7 +184,7 @@ public sealed class SettlementInput
         Add(input, "requestByHealth", first, r => Element(r.ByHealth ? 1 : 0));
         Add(input, "requestIdle", first, r => Element(r.IsIdle ? 1 : 0));
         Add(input, "closings", first.Select((_, k) => k), k => Element(batch.Forced.Count(f => f.Block == k && f.Closing)));
-        Add(input, "positionMore", first.Select((_, k) => k), k => Slots(blocks[k].Old, p => MoreClosings(k, p)));
+        Add(input, "positionMore", first.Select((_, k) => k), k => Slots(blocks[k].Old, p => MoreRows(k, p)));
     }
 
     private void AddForced(CircuitInput input)
@@ -351,8 +351,9 @@ public sealed class SettlementInput
     private bool IsShort(SealedOperation o) => o.Operation.Kind == OperationKind.WithdrawalRequest && o.Paid < o.Operation.Amount
         && o.Block is { } block && batch.Blocks[block].Identity.Owner == o.Operation.Owner;
 
-    // Rows that close a position of block k beyond the first.
-    private int MoreClosings(int k, Position position) => Math.Max(0, batch.Forced.Count(f => f.Block == k && f.Closing && f.Instrument == position.Instrument) - 1);
+    // Rows that close a position of block k on request, or deleverage it, beyond the first.
+    private int MoreRows(int k, Position position) =>
+        Math.Max(0, batch.Forced.Count(f => f.Block == k && (f.Closing || f.Kind == ForcedKind.Deleverage) && f.Instrument == position.Instrument) - 1);
 
     private Int128 OwnMoney(LeafContents contents) => contents.Cash + Derivative(contents)[0];
 

@@ -32,6 +32,9 @@ public sealed partial class ClearingEngine
         internal long CashChange => Leg.Sign * (Quote - Market.Funding * Lots);
     }
 
+    /// <summary>Rows of a batch that may name one position (spec 5.9).</summary>
+    private const int MostRowsOfPosition = 16;
+
     // What the batch in progress commits to. Deleveraging happens in the command that opens the epoch, so nothing of it is ever in a snapshot.
     private readonly List<RankingEntry> _ranking = [];
 
@@ -63,12 +66,17 @@ public sealed partial class ClearingEngine
         var fills = new List<DeleverageFill>();
         Usage usage = BeginForced(account, showsFund: true);
         for (int i = 0; i < legs.Length; i++)
-            if (lots[i] > 0 && FindCounterparty(legs[i], lots[i], ref usage) is { } fill)
+        {
+            int first = fills.Count;
+            long left = lots[i];
+            for (int rank = 0; left > 0 && fills.Count - first < MostRowsOfPosition && FindCounterparty(legs[i], left, ref usage, rank, isProRata: true) is { } fill; rank = fill.Rank + 1)
             {
                 Try(account, fill.Leg.Holding, fill.SizeChange, fill.CashChange);
                 Try(fill.Counter, fill.CounterHolding, -fill.SizeChange, -fill.CashChange);
                 fills.Add(fill);
+                left -= fill.Lots;
             }
+        }
 
         isKept = fills.Count > 0 && IsForcedEnd(account) && account.Margin.Mark <= 0;
         TakeBack();
@@ -76,7 +84,8 @@ public sealed partial class ClearingEngine
     }
 
     /// <summary>The first in the ranking, from a place on, that can take lots and stays healthy.</summary>
-    private DeleverageFill? FindCounterparty(DeleverageLeg leg, long lots, ref Usage usage, int first = 0)
+    /// <param name="isProRata">Whether those who rank alike share the lots by size, as far as the batch has rows for them; else the first takes what it can.</param>
+    private DeleverageFill? FindCounterparty(DeleverageLeg leg, long lots, ref Usage usage, int first, bool isProRata)
     {
         Market market = leg.Holding.Market;
         for (int rank = first; rank < leg.Ranked.Count; rank++)
@@ -84,7 +93,7 @@ public sealed partial class ClearingEngine
             Account counter = _accounts[leg.Ranked[rank].Account]!;
             Holding held = counter.Find(market)!;
             // The position is named in no other forced row of the batch, and shrinks in it: so no more than it was in the old leaf.
-            long taken = Math.Min(lots, Math.Min(Math.Abs(held.Size), -leg.Sign * counter.OldSize(market)));
+            long taken = Math.Min(isProRata ? ShareOf(leg, rank, lots, _config.Profile.Forced - _ledger.ForcedCount - usage.Forced) : lots, Math.Min(Math.Abs(held.Size), -leg.Sign * counter.OldSize(market)));
             if (taken <= 0 || _ledger.FindForced(counter, market) >= 0) continue;
             // 62 + 44 bits; rounded down, so that nobody gives more than the deficit.
             var fill = new DeleverageFill(leg, held, counter, rank, taken, (long)Rounding.FloorDiv((Int128)leg.Share * taken, leg.Size));
@@ -101,6 +110,15 @@ public sealed partial class ClearingEngine
         }
 
         return null;
+    }
+
+    /// <summary>What a holder takes of lots that are left: by size among those who rank alike from here on, of whom no more count than there are rows; rounded up.</summary>
+    private static long ShareOf(DeleverageLeg leg, int rank, long left, int rows)
+    {
+        Int128 together = 0;
+        for (int r = rank; r < leg.Ranked.Count && r < rank + Math.Max(1, rows) && leg.Ranked[r].Score == leg.Ranked[rank].Score; r++) together += Math.Abs(leg.Ranked[r].Size);
+        // 44 + 44 bits.
+        return (long)Rounding.CeilDiv((Int128)left * Math.Abs(leg.Ranked[rank].Size), together);
     }
 
     /// <summary>Who holds the other side, in order: who has no part in the batch's forced rows and is not in distress.</summary>
@@ -123,6 +141,8 @@ public sealed partial class ClearingEngine
 
     private void CommitDeleverage(Account account, List<DeleverageFill> fills)
     {
+        foreach (IGrouping<DeleverageLeg, DeleverageFill> leg in fills.GroupBy(f => f.Leg))
+            _ranking.AddRange(leg.Key.Ranked.Take(leg.Max(f => f.Rank) + 1).Select(r => new RankingEntry(r.Account, r.Instrument, r.Size, r.Score)));
         _ledger.Touch(account);
         _ledger.Touch(_fundAccount);
         foreach (DeleverageFill fill in fills)
@@ -133,7 +153,6 @@ public sealed partial class ClearingEngine
             (row.Fill, row.Quote) = (fill.Lots, fill.Quote);
             account.Change(fill.Leg.Holding, fill.SizeChange, fill.CashChange);
             fill.Counter.Change(fill.CounterHolding, -fill.SizeChange, -fill.CashChange);
-            _ranking.AddRange(fill.Leg.Ranked.Take(fill.Rank + 1).Select(r => new RankingEntry(r.Account, r.Instrument, r.Size, r.Score)));
             Emit() = new EngineEvent
             {
                 Kind = EventKind.Deleveraged,
@@ -148,8 +167,8 @@ public sealed partial class ClearingEngine
 
         foreach (DeleverageFill fill in fills)
         {
-            account.Release(fill.Leg.Holding);
-            fill.Counter.Release(fill.CounterHolding);
+            ReleaseEmpty(account, fill.Market);
+            ReleaseEmpty(fill.Counter, fill.Market);
         }
 
         _ledger.RankingRoot = DeleverageRanking.Root(_ranking);

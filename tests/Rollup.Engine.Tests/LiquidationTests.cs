@@ -291,13 +291,13 @@ public class LiquidationTests
     [Fact]
     public void Deleveraging_goes_by_rank_takes_its_time_and_withdrawals_wait_for_it()
     {
-        World w = Create().Opened().Funded(16_300_000_000, Rich, Rich, Rich);
+        World w = Create(Wide with { Forced = 1 }).Opened().Funded(16_300_000_000, Rich, Rich, Rich);
         Accept(w.Sell(Seller, BtcPerp, 40_000, 1_000_000));
         Accept(w.Sell(5, BtcPerp, 60_000, 1_000_000));
         Accept(w.Buy(Victim, BtcPerp, 100_000, 1_000_000));
         Accept(w.Deposit(1, 0, 1_000_000_000));
         Crash(w, (BtcPerp, 800_000));
-        // Both release the same a lot: the larger goes first, with its part of the deficit. A position is named once a batch.
+        // Both release the same a lot: the larger goes first, with its part of the deficit. The batch has one row.
         Assert.Equal((40_000, -40_000, 0), (w.SizeOf(Victim, BtcPerp), w.SizeOf(Seller, BtcPerp), w.SizeOf(5, BtcPerp)));
         Assert.Equal(1_498_000_000, w.Engine.Shortfall.Atoms);
         Assert.Equal(RejectCode.WithdrawalsWait, w.Withdraw(Bidder, 0, 1).Code);
@@ -309,6 +309,35 @@ public class LiquidationTests
         Assert.Equal(0, w.Engine.Shortfall.Atoms);
         Accept(w.Withdraw(Bidder, 0, 1));
         Assert.Equal(DeleverageRanking.Root([Entry(Seller, 40_000)]), SealAndCheck(w).RankingRoot);
+    }
+
+    [Fact]
+    public void Those_who_rank_alike_are_deleveraged_pro_rata_in_one_batch()
+    {
+        World w = Create().Opened().Funded(8_150_000_000, Rich, Rich, Rich);
+        Accept(w.Sell(Seller, BtcPerp, 40_000, 1_000_000));
+        Accept(w.Sell(5, BtcPerp, 60_000, 1_000_000));
+        Accept(w.Buy(Victim, BtcPerp, 50_001, 1_000_000));
+        Accept(w.Buy(Bidder, BtcPerp, 49_999, 1_000_000));
+        w.Marks[BtcPerp] = 800_000;
+        Accept(w.Seal());
+        w.Now += 1_000;
+        EngineEvent[] closed = [.. Accept(w.Open()).Of(EventKind.Deleveraged)];
+        // 10,000.2 million lost and 22.50045 of fees, of 8,150.
+        const long deficit = 10_000_200_000 + 22_500_450 - 8_150_000_000;
+        Assert.Equal([(5, 30_001L, deficit * 30_001 / 50_001), (Seller, 20_000L, deficit * 20_000 / 50_001)], closed.Select(e => (e.Maker.Value, e.Lots.Value, e.Amount)));
+        Assert.Equal((0, -20_000, -29_999), (w.SizeOf(Victim, BtcPerp), w.SizeOf(Seller, BtcPerp), w.SizeOf(5, BtcPerp)));
+        // Nobody gives more than the deficit's share of a lot: an atom is left, and the fund has none yet.
+        Assert.Equal((-1, 1), (w.CashOf(Victim), w.Engine.Shortfall.Atoms));
+        RiskRow row = w.Engine.RiskTable.Single(r => r.Id == BtcPerp);
+        RankingEntry Entry(int account, int size) => new(account, BtcPerp, -size, Deleveraging.Rank(account, [new Leg(row, -size)], BtcPerp).Score);
+        Assert.Equal(DeleverageRanking.Root([Entry(5, 60_000), Entry(Seller, 40_000)]), SealAndCheck(w).RankingRoot);
+        w.Now += 1_000;
+        w.Opened();
+        Accept(w.Deposit(1, 0, 1_000));
+        Crash(w, (BtcPerp, 800_000));
+        Assert.Equal((0, 999), (w.CashOf(Victim), w.CashOf(1)));
+        SealAndCheck(w);
     }
 
     [Fact]

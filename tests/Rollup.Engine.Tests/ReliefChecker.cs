@@ -25,7 +25,7 @@ internal static class ReliefChecker
         var named = new HashSet<(int Block, int Instrument)>();
         foreach (SealedForcedRow row in batch.Forced)
         {
-            Assert.True(named.Add((row.Block, row.Instrument)) || row.Closing, "a position is named twice");
+            Assert.True(named.Add((row.Block, row.Instrument)) || row.Closing || row.Kind == ForcedKind.Deleverage, "a position is named twice");
             if (row.CounterBlock is { } counter) Assert.True(named.Add((counter, row.Instrument)), "a position is named twice");
             CheckRow(batch, row, rows[row.Instrument]);
         }

@@ -54,6 +54,31 @@ public class DeleverageTests
     }
 
     [Fact]
+    public void One_position_against_several()
+    {
+        // Account 6 is short 500 of account 2's as well.
+        BatchFactory Two() => Sold(World(Broke, Poor), 2, 6, Btc, 500, Broke);
+        long share = Deficit(Two()) / 4_500;
+        BatchFactory.Batch Both(long lots, long gain) => Two().Begin().Deleverage(2, 3, Btc, 4_000, 4_000 * (Broke + share)).Deleverage(2, 6, Btc, lots, lots * Broke + gain);
+        JsonObject honest = Honest(Both(500, 500 * share));
+        Assert.Equal("1", (string)honest["positionMore"]![0]![0]!);
+        RefusedAt(Add(Copy(honest), "positionMore", -1, 0, 0), "facts === 0");
+        RefusedAt(Add(Copy(honest), "positionMore", 1, 0, 0), "facts === 0");
+        // A lot's share each, and never more than there are.
+        RefusedAt(Both(500, 500 * (share + 1)), "share");
+        BatchFactory More() => Sold(Two(), 4, 6, Btc, 300, Broke);
+        RefusedAt(More().Begin().Deleverage(2, 3, Btc, 4_000, 4_000 * Broke).Deleverage(2, 6, Btc, 501, 501 * Broke),
+            "shrinks * (keptPlusSum - newPolesPlus) === 0", "shrinks * (keptMinusSum - newPolesMinus) === 0");
+
+        // Nobody else's position is named twice: not a counterparty's, nor one that is liquidated.
+        RefusedAt(Two().Begin().Deleverage(2, 3, Btc, 2_000, 2_000 * Broke).Deleverage(2, 3, Btc, 1_000, 1_000 * Broke), "in * (in - 1) === 0");
+        BatchFactory.Batch Liquidated() => World(Distressed).Begin().Liquidate(2, Btc, 100, 100 * Distressed).Liquidate(2, Btc, 70, 70 * Distressed)
+            .Order(4, 9, 5, false, Btc, 170, Distressed, 170, 170 * Distressed, fee: 0);
+        RefusedAt(Liquidated(), "in * (in - 1) === 0");
+        RefusedAt(Set(Set(Build(Liquidated()).ToJson(), "positionMultiplicity", 1, 0, 0), "positionMore", 1, 0, 0), "once * sum === 0");
+    }
+
+    [Fact]
     public void Not_while_the_fund_could_pay()
     {
         RefusedAt(Deleveraging(World(Broke), 4_000), "beyondFund");
