@@ -27,7 +27,6 @@ template Relief() {
     signal input newFirstMagnitude;     // 0 if the new leaf has no positions: free slots are last
     signal input newEquity;             // cash + sum of group margins, at most the true health
     signal input newMarkEquity;
-    signal input groupMargin[G];        // biased by 2^65
     signal input slack[G][S];
     signal input derivativeLots;
     signal input oldDerivativeLots;

@@ -254,7 +254,6 @@ template Settlement(K, N, L, B, U, R) {
         reliefs[k].newFirstMagnitude <== newMagnitude[k][0];
         reliefs[k].newEquity <== blocks[k].equity;
         reliefs[k].newMarkEquity <== blocks[k].markEquity;
-        reliefs[k].groupMargin <== groupMargin[k];
         reliefs[k].slack <== slack[k];
         reliefs[k].derivativeLots <== derivativeLots[k];
         reliefs[k].oldDerivativeLots <== reliefDerivativeLots[k];
