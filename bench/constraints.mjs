@@ -35,7 +35,7 @@ const counts = Object.fromEntries(compile(paths).map((result) => [result.name, r
 rmSync(folder, { recursive: true });
 const parts = Object.fromEntries(Object.keys(shapes).filter((name) => name !== "base").map((name) => [name, counts[name] - (name === "relief" ? counts.accountBlock : counts.base)]));
 // The sponges step every 15 elements, one Poseidon(16) of 609 constraints a step: in place of the steps that a part happened to add, its share of them.
-const lengths = ([K, N, L, B, U, R]) => [4 + 18 * K + 23 * R + 9 * N + 3 * U + 2 * L + B, 5 + 5 * L + N + 8 * K, 1 + 32 * B];
+const lengths = ([K, N, L, B, U, R]) => [4 + 18 * K + 23 * R + 9 * N + 3 * U + 3 * L + B, 5 + 5 * L + N + 8 * K, 1 + 32 * B];
 const steps = (shape) => lengths(shape).reduce((sum, length) => sum + Math.ceil(length / 15), 0);
 const absorbed = (shape) => lengths(shape).reduce((sum, length) => sum + length, 0);
 const withSponges = Object.fromEntries(Object.keys(parts).map((name) => {
