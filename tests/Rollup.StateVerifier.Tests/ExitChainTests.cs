@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Numerics;
 using System.Security.Cryptography;
+using System.Text.RegularExpressions;
 using Rollup.Circuits;
 using Rollup.Crypto;
 using Rollup.Crypto.Settlement;
@@ -105,6 +106,10 @@ public sealed class ExitChainTests : IDisposable
         await anvil.AdvanceAsync(TimeSpan.FromSeconds((double)ExitWindow));
         foreach (string file in (string[])[prepared, prepared + "3", prepared + "5"]) await AcceptedAsync(["exit", .. paying, "--pay", file]);
         await RefusedAsync(ExitCode.NoExit, "paid already", ["exit", .. paying, "--pay", prepared]);
+
+        // With real proofs; 450,000 was the goal of a registration.
+        int[] gas = [.. Regex.Matches(output.ToString(), @"is registered, .* for (\d+) gas").Select(m => int.Parse(m.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture))];
+        Assert.True(gas.Length >= 3 && gas.All(g => g is > 300_000 and <= 450_000), string.Join(", ", gas));
 
         // Everybody's money, or its share; the borrower's spot less what his debt takes.
         ExitInput borrower = worth[Borrower];

@@ -161,7 +161,7 @@ internal sealed class Session(TextWriter output, TextWriter errors, bool isTermi
         if (pays && now < end) throw new NoExitException($"The window of registrations ends at {TextReport.Time(end)}; shares are known then.");
         using var wallet = new Wallet(client, arguments.Key());
         TransactionReceipt receipt = await contract.SendAsync(wallet, pays ? bundle.Pay() : bundle.Register(), cancellation);
-        output.WriteLine($"the exit of account {bundle.Account} is {(pays ? "paid: its share is credited to the owner, claim it from the vault" : "registered")}, in transaction {receipt.TransactionHash} of block {receipt.BlockNumber}");
+        output.WriteLine($"the exit of account {bundle.Account} is {(pays ? "paid: its share is credited to the owner, claim it from the vault" : "registered")}, in transaction {receipt.TransactionHash} of block {receipt.BlockNumber}, for {receipt.GasUsed} gas");
         if (!pays) output.WriteLine(now < end ? $"registrations share alike until {TextReport.Time(end)}; from then on have it paid (exit --pay)" : "the window is over: it is paid from what the others leave (exit --pay)");
     }
 
