@@ -33,7 +33,6 @@ internal sealed class VaultDeployment(EthereumClient ethereum, Wallet deployer, 
     private static readonly BigInteger SpotUnitsPerLot = BigInteger.Pow(10, 14); // 10^-4 of an 18-decimal token
 
     private static readonly AbiFunction ExitsConstructor = AbiFunction.Parse("constructor(address vault,address verifier,address riskRows,uint64 exitWindow,uint64 verifierGas)");
-    private static readonly AbiFunction TableConstructor = AbiFunction.Parse("constructor(address riskRows,address[3] parts)");
     private static readonly AbiFunction ChallengesConstructor = AbiFunction.Parse("constructor((address,address,address,address,address,uint256,uint64,uint64,uint64) configuration)");
     private static readonly AbiFunction ParametersConstructor =
         AbiFunction.Parse("constructor(int32[30] values,(int32,int32,uint32,uint32,uint32,bool)[30] rules,uint256 leastDelay)");
@@ -69,7 +68,7 @@ internal sealed class VaultDeployment(EthereumClient ethereum, Wallet deployer, 
         }
 
         if (plan.RowVerifier is not { } rowSource) return deployed;
-        Address rowVerifier = await Deploy(CompileVerifier(rowSource), cancellation), table = await DeployTableAsync(rows, cancellation);
+        Address rowVerifier = await Deploy(CompileVerifier(rowSource), cancellation), table = await RiskTableDeployment.DeployAsync(deployer, Artifact("RiskTable"), rows, cancellation);
         object[] rules =
         [
             vault, table, rowVerifier, guarantor.Address, plan.Sequencer, plan.ChallengeStake, plan.UrgentDeadline, Math.Max(plan.ChallengeWindow, 1), VerifierGas,
@@ -97,21 +96,6 @@ internal sealed class VaultDeployment(EthereumClient ethereum, Wallet deployer, 
         var tree = new QuadTree(Depth.Account);
         for (ulong account = 0; account < Bound.ReservedAccounts; account++) tree.Set(account, LeafContents.Empty.Hash(AccountIdentity.Reserved));
         return tree.Root;
-    }
-
-    // As contracts/script/RiskTables.sol: three contracts of a STOP and a third of Poseidon's tables each.
-    private async Task<Address> DeployTableAsync(Address rows, CancellationToken cancellation)
-    {
-        byte[] tables = [.. Poseidon.ConstantsOf(4), .. Poseidon.ConstantsOf(16)];
-        var parts = new List<object>();
-        foreach (byte[] part in tables.Chunk((tables.Length + 2) / 3))
-        {
-            int size = part.Length + 1;
-            // PUSH3 size, DUP1, PUSH1 11, RETURNDATASIZE, CODECOPY, RETURNDATASIZE, RETURN: returns what follows.
-            parts.Add(await Deploy([0x62, (byte)(size >> 16), (byte)(size >> 8 & 0xff), (byte)(size & 0xff), 0x80, 0x60, 0x0b, 0x3d, 0x39, 0x3d, 0xf3, 0x00, .. part], cancellation));
-        }
-
-        return await Deploy([.. Artifact("RiskTable"), .. TableConstructor.EncodeArguments(rows, parts.ToArray())], cancellation);
     }
 
     // The defaults, each free to move by its own size.

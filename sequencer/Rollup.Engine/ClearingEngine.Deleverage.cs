@@ -71,9 +71,7 @@ public sealed partial class ClearingEngine
             long left = lots[i];
             for (int rank = 0; left > 0 && fills.Count - first < MostRowsOfPosition && FindCounterparty(legs[i], left, ref usage, rank, isProRata: true) is { } fill; rank = fill.Rank + 1)
             {
-                Try(account, fill.Leg.Holding, fill.SizeChange, fill.CashChange);
-                Try(fill.Counter, fill.CounterHolding, -fill.SizeChange, -fill.CashChange);
-                fills.Add(fill);
+                Try(account, fill, fills);
                 left -= fill.Lots;
             }
         }
@@ -81,6 +79,14 @@ public sealed partial class ClearingEngine
         isKept = fills.Count > 0 && IsForcedEnd(account) && account.Margin.Mark <= 0;
         TakeBack();
         return fills;
+    }
+
+    /// <summary>Closes lots against a counterparty on trial.</summary>
+    private void Try(Account account, in DeleverageFill fill, List<DeleverageFill> fills)
+    {
+        Try(account, fill.Leg.Holding, fill.SizeChange, fill.CashChange);
+        Try(fill.Counter, fill.CounterHolding, -fill.SizeChange, -fill.CashChange);
+        fills.Add(fill);
     }
 
     /// <summary>The first in the ranking, from a place on, that can take lots and stays healthy.</summary>

@@ -182,11 +182,7 @@ public sealed partial class ClearingEngine
         var leg = new DeleverageLeg(position, mark, -distance * size, Rank(position));
         Usage usage = _plan.Usage;
         for (int rank = 0; position.Size != 0 && rows + fills.Count < MostClosings && FindCounterparty(leg, Math.Abs(position.Size), ref usage, rank, isProRata: false) is { } fill; rank = fill.Rank + 1)
-        {
-            Try(account, position, fill.SizeChange, fill.CashChange);
-            Try(fill.Counter, fill.CounterHolding, -fill.SizeChange, -fill.CashChange);
-            fills.Add(fill);
-        }
+            Try(account, fill, fills);
 
         _plan.Usage = usage;
     }

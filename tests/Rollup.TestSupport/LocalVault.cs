@@ -60,22 +60,6 @@ public sealed class LocalVault
         return new LocalVault(anvil, vault, cash, eth);
     }
 
-    /// <summary>Deploys a risk table, and the three contracts of a STOP and a third of Poseidon's tables each that it reads (contracts/script/RiskTables.sol).</summary>
-    public static async Task<Address> DeployRiskTableAsync(Wallet deployer, Address riskRows)
-    {
-        byte[] tables = [.. Poseidon.ConstantsOf(4), .. Poseidon.ConstantsOf(16)];
-        var parts = new List<object>();
-        foreach (byte[] part in tables.Chunk((tables.Length + 2) / 3))
-        {
-            int size = part.Length + 1;
-            // PUSH3 size, DUP1, PUSH1 11, RETURNDATASIZE, CODECOPY, RETURNDATASIZE, RETURN: returns what follows.
-            parts.Add((await deployer.DeployAsync([0x62, (byte)(size >> 16), (byte)(size >> 8 & 0xff), (byte)(size & 0xff), 0x80, 0x60, 0x0b, 0x3d, 0x39, 0x3d, 0xf3, 0x00, .. part])).Contract);
-        }
-
-        AbiFunction constructor = AbiFunction.Parse("constructor(address riskRows,address[3] parts)");
-        return (await deployer.DeployAsync([.. CompiledContracts.RiskTable.Code, .. constructor.EncodeArguments(riskRows, parts.ToArray())])).Contract;
-    }
-
     /// <summary>Queues the registration of a test account (<see cref="BatchFactory.IdentityOf"/>) with a first deposit; accounts register in order from 2.</summary>
     public async Task RegisterAsync(int account, long cash)
     {

@@ -588,7 +588,7 @@ public sealed class WatchTests : IDisposable
             using Wallet watcher = anvil.Wallet(WatcherKey);
             Address rows = await DeployAsync(CompiledContracts.RiskRows.Code);
             Address verifier = row is null ? vault.Cash : await DeployAsync(CompiledContracts.VerifierOf(row).Code);
-            Address table = isTableReal ? await LocalVault.DeployRiskTableAsync(deployer, rows)
+            Address table = isTableReal ? await RiskTableDeployment.DeployAsync(deployer, CompiledContracts.RiskTable.Code, rows)
                 : await DeployAsync([.. Convert.FromHexString("601d8060093d393df3"), 0x73, .. rows.ToBytes(), .. Convert.FromHexString("60005260206000f3")]);
             object[] configuration = [vault.Address, table, verifier, guarantor.Address, sequencer, Stake, UrgentDeadline, 100, 700_000];
             AbiFunction constructor = AbiFunction.Parse("constructor((address,address,address,address,address,uint256,uint64,uint64,uint64) configuration)");
