@@ -403,11 +403,14 @@ internal sealed class SequencerCore : IDisposable
         string problem = feed.Problem;
         // Two openings never have prices of the same millisecond: of two that share an observation, the later one's counts as later.
         Observation? prices = feed.Observe(now);
-        IReadOnlyDictionary<int, Lots> held = machine.Engine.OpenInterests();
-        if (watch.IsControlled) watch.OpenInterest(ByOwner(held));
-        RiskInputs? inputs = prices is not null
-            ? riskInputs.Make(engine.IsOpen ? engine.Batch : engine.Batch + 1, Math.Max(prices.At, lastObserved + 1), prices, held, out problem)
-            : null;
+        RiskInputs? inputs = null;
+        if (prices is not null)
+        {
+            IReadOnlyDictionary<int, Lots> held = machine.Engine.OpenInterests();
+            if (watch.IsControlled) watch.OpenInterest(ByOwner(held));
+            inputs = riskInputs.Make(engine.IsOpen ? engine.Batch : engine.Batch + 1, Math.Max(prices.At, lastObserved + 1), prices, held, out problem);
+        }
+
         if (inputs is not null)
         {
             isDistressed = false;

@@ -79,8 +79,15 @@ internal sealed class OracleNode(NodeConfig config, IPriceFeed source, EthereumK
         newest = SignedReport.Sign(key, config.ChainId, config.Vault, report);
         if (attester is null) return null;
         await attesting.WaitAsync(stopping);
-        attester.Remember(report);
-        attesting.Release();
+        try
+        {
+            attester.Remember(report);
+        }
+        finally
+        {
+            attesting.Release();
+        }
+
         return null;
     }
 
