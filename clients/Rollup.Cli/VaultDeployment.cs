@@ -34,8 +34,6 @@ internal sealed class VaultDeployment(EthereumClient ethereum, Wallet deployer, 
 
     private static readonly AbiFunction ExitsConstructor = AbiFunction.Parse("constructor(address vault,address verifier,address riskRows,uint64 exitWindow,uint64 verifierGas)");
     private static readonly AbiFunction ChallengesConstructor = AbiFunction.Parse("constructor((address,address,address,address,address,uint256,uint64,uint64,uint64) configuration)");
-    private static readonly AbiFunction ParametersConstructor =
-        AbiFunction.Parse("constructor(int32[30] values,(int32,int32,uint32,uint32,uint32,bool)[30] rules,uint256 leastDelay)");
 
     /// <param name="guarantor">Gives the bond of the challenges; has ether.</param>
     internal async Task<DeployedVault> RunAsync(DeploymentPlan plan, Wallet guarantor, CancellationToken cancellation)
@@ -98,15 +96,16 @@ internal sealed class VaultDeployment(EthereumClient ethereum, Wallet deployer, 
         return tree.Root;
     }
 
-    // The defaults, each free to move by its own size.
+    // The defaults, each free to move by its own size; scan ranges of 1% to 90% in every group.
     private static byte[] Parameters()
     {
-        const int version = 1, delay = 3_600, interval = 60;
+        const int version = 1, delay = 3_600, interval = 60, grace = 3_600;
         var bytes = new byte[RiskParameters.Size];
         RiskParameters.Default.Encode(bytes);
         int[] values = [.. bytes.Skip(version).Chunk(4).Select(chunk => BinaryPrimitives.ReadInt32BigEndian(chunk))];
         object[] rules = [.. values.Select(v => (object)new object[] { v - Math.Abs(v), v + Math.Abs(v), Math.Abs(v), delay, interval, v > 0 })];
-        return ParametersConstructor.EncodeArguments(values.Select(v => (object)v).ToArray(), rules, delay);
+        object[] ranges = [.. Enumerable.Range(0, 1 << Width.Group).Select(_ => (object)new object[] { 10_000, 900_000 })];
+        return ParametersAbi.Constructor.EncodeArguments(values.Select(v => (object)v).ToArray(), rules, delay, grace, ranges);
     }
 
     private async Task<Address> Deploy(byte[] code, CancellationToken cancellation) => (await deployer.DeployAsync(code, cancellation)).Contract;

@@ -44,4 +44,12 @@ public static class ParametersAbi
 {
     /// <summary>SHA-256 of the parameters that were in force at a time in seconds.</summary>
     public static readonly AbiFunction HashAt = AbiFunction.Parse("hashAt(uint256 time)(bytes32)");
+
+    /// <summary>Whether parameters of a SHA-256 may be used at a time in seconds: they were in force then, or within the grace before.</summary>
+    public static readonly AbiFunction IsAccepted = AbiFunction.Parse("isAccepted(bytes32 hash,uint256 time)(bool)");
+
+    /// <summary>values, rules (least, most, step, delay and interval in seconds, whether a higher value is tighter), least delay and grace in seconds,
+    /// bounds (least, most; most 0: none) of the scan range of each margin group, 10^-6.</summary>
+    public static readonly AbiFunction Constructor = AbiFunction.Parse(
+        "constructor(int32[30] values,(int32,int32,uint32,uint32,uint32,bool)[30] rules,uint256 leastDelay,uint256 grace,(uint32,uint32)[16] ranges)");
 }

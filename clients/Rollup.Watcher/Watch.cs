@@ -215,20 +215,8 @@ internal sealed class Watch : IGossipObserver
         var used = new byte[RiskParameters.Size];
         inputs.Parameters.Encode(used);
         Bytes32 hash = Bytes32.FromBytes(SHA256.HashData(used));
-        Bytes32? inForce = await InForceAsync(registry, inputs.ObservedAt.Milliseconds / 1_000, cancellation);
-        if (inForce != hash) await alerts.RaiseAsync("parameters", $"{batch}", $"its risk parameters have the hash {hash}, and in force were {inForce?.ToString() ?? "none"}", batch);
-    }
-
-    private async Task<Bytes32?> InForceAsync(Address registry, long second, CancellationToken cancellation)
-    {
-        try
-        {
-            return Bytes32.FromBytes((byte[])(await ethereum.CallAsync(registry, ParametersAbi.HashAt, [second], default, cancellation))[0]);
-        }
-        catch (EthereumRpcException error) when (error.Revert is not null)
-        {
-            return null; // Before the first.
-        }
+        if (!(bool)(await ethereum.CallAsync(registry, ParametersAbi.IsAccepted, [hash.ToBytes(), inputs.ObservedAt.Milliseconds / 1_000], default, cancellation))[0])
+            await alerts.RaiseAsync("parameters", $"{batch}", $"its risk parameters have the hash {hash}, which was not in force", batch);
     }
 
     /// <summary>Whoever does not want the next circuit has to know of it while there is time to leave.</summary>

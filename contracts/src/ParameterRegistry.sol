@@ -2,13 +2,15 @@
 pragma solidity 0.8.30;
 
 import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 /// @title The risk parameters that batches must use, and how fast they may move (spec 6.12, docs/RISK.md).
 /// @dev Numbered as in the canonical bytes of risk inputs: 20 rates, then move and counted share of five extremes. Whoever checks a batch
-/// compares `hashOf(riskInputs)` with `hashAt` the time of observation.
+/// asks whether `hashOf(riskInputs)` was accepted at the time of observation. Scan ranges are the sequencer's, within bounds that stand here.
 contract ParameterRegistry is Ownable2Step {
     uint256 public constant COUNT = 30;
+    uint256 public constant GROUPS = 16; // of margin: 2^Protocol.WIDTH_GROUP
     /// @dev Where the parameters stand in the bytes of risk inputs: behind version, batch and time of observation.
     uint256 private constant PARAMETERS_AT = 13;
     bytes1 private constant PARAMETERS_VERSION = 0x01;
@@ -32,25 +34,41 @@ contract ParameterRegistry is Ownable2Step {
         bytes32 hash;
     }
 
+    /// @dev Bounds of a margin group's scan range, 10^-6. `most` 0: the group has no rule, and any range holds.
+    struct RangeRule {
+        uint32 least;
+        uint32 most;
+    }
+
+    struct RangeEntry {
+        uint40 from; // seconds
+        RangeRule rule;
+    }
+
     /// @notice May move parameters within their rules: a key of the risk controller. 0: nobody.
     address public controller;
     /// @notice Seconds: no rule has a shorter delay.
     uint256 public immutable leastDelay;
+    /// @notice Seconds for which what is no longer in force is still accepted: a change may be at once, and batches are on their way.
+    uint256 public immutable grace;
 
     int32[COUNT] private _values;
     Rule[COUNT] private _rules;
     Change[COUNT] private _changes;
     uint40[COUNT] private _changedAt;
     Entry[] private _history;
+    mapping(uint256 group => RangeEntry[]) private _ranges;
 
     event ControllerChanged(address indexed controller);
     event RuleChanged(uint256 indexed parameter, Rule rule);
     event ParameterChanged(uint256 indexed parameter, int32 value, bytes32 hash);
     event LooseningProposed(uint256 indexed parameter, int32 value, uint40 from);
     event LooseningCancelled(uint256 indexed parameter);
+    event RangeRuleChanged(uint256 indexed group, RangeRule rule);
 
     error UnknownParameter(uint256 parameter);
     error InvalidRule(uint256 parameter);
+    error InvalidRangeRule(uint256 group);
     error NotAuthorised(address caller);
     error OutOfBounds(int32 value, int32 least, int32 most);
     error StepTooLarge(uint256 step, uint256 largest);
@@ -66,13 +84,23 @@ contract ParameterRegistry is Ownable2Step {
         _;
     }
 
-    constructor(int32[COUNT] memory values, Rule[COUNT] memory rules, uint256 leastDelay_) Ownable(msg.sender) {
+    constructor(
+        int32[COUNT] memory values,
+        Rule[COUNT] memory rules,
+        uint256 leastDelay_,
+        uint256 grace_,
+        RangeRule[GROUPS] memory ranges
+    ) Ownable(msg.sender) {
         leastDelay = leastDelay_;
+        grace = grace_;
         _values = values;
         for (uint256 i = 0; i < COUNT; i++) {
             _setRule(i, rules[i]);
         }
         _record();
+        for (uint256 g = 0; g < GROUPS; g++) {
+            if (ranges[g].most != 0) _setRangeRule(g, ranges[g]);
+        }
     }
 
     // ---- changes ----
@@ -131,6 +159,11 @@ contract ParameterRegistry is Ownable2Step {
         _setRule(parameter, rule);
     }
 
+    /// @notice Changes the bounds of a group's scan range. What was observed before, or within the grace after, may still be by the old ones.
+    function setRangeRule(uint256 group, RangeRule calldata rule) external onlyOwner {
+        _setRangeRule(group, rule);
+    }
+
     // ---- views ----
 
     function valueOf(uint256 parameter) external view returns (int32) {
@@ -170,6 +203,46 @@ contract ParameterRegistry is Ownable2Step {
         }
         require(low != 0, NothingInForce(time));
         return _history[low - 1].hash;
+    }
+
+    /// @notice Seconds: nothing was in force before.
+    function since() external view returns (uint256) {
+        return _history[0].from;
+    }
+
+    /// @notice Whether parameters of this hash may be used at a time in seconds: they were in force then, or within the grace before.
+    function isAccepted(bytes32 hash, uint256 time) external view returns (bool) {
+        return wasInForce(hash, time - Math.min(time, grace), time);
+    }
+
+    /// @notice Whether parameters of this hash were in force at any second from `first` to `last`.
+    function wasInForce(bytes32 hash, uint256 first, uint256 last) public view returns (bool) {
+        for (uint256 i = _history.length; i > 0; i--) {
+            Entry storage entry = _history[i - 1];
+            if (entry.from > last) continue;
+            if (entry.hash == hash) return true;
+            if (entry.from <= first) return false;
+        }
+        return false;
+    }
+
+    /// @notice The bounds of a group's scan range now; zeros: it has none.
+    function rangeRuleOf(uint256 group) external view returns (RangeRule memory rule) {
+        RangeEntry[] storage entries = _ranges[group];
+        if (entries.length != 0) rule = entries[entries.length - 1].rule;
+    }
+
+    /// @notice Whether a group's scan range was within the bounds in force at any second from `first` to `last`.
+    function wasRangeInForce(uint256 group, uint256 range, uint256 first, uint256 last) external view returns (bool) {
+        RangeEntry[] storage entries = _ranges[group];
+        for (uint256 i = entries.length; i > 0; i--) {
+            RangeEntry memory entry = entries[i - 1];
+            if (entry.from > last) continue;
+            RangeRule memory rule = entry.rule;
+            if (rule.most == 0 || (range >= rule.least && range <= rule.most)) return true;
+            if (entry.from <= first) return false;
+        }
+        return true; // Before the first rule any range held.
     }
 
     /// @notice SHA-256 of the parameters that the bytes of risk inputs hold.
@@ -216,6 +289,14 @@ contract ParameterRegistry is Ownable2Step {
 
         _rules[parameter] = rule;
         emit RuleChanged(parameter, rule);
+    }
+
+    function _setRangeRule(uint256 group, RangeRule memory rule) private {
+        bool holds = group < GROUPS && rule.least <= rule.most;
+        require(holds, InvalidRangeRule(group));
+
+        _ranges[group].push(RangeEntry(SafeCast.toUint40(block.timestamp), rule));
+        emit RangeRuleChanged(group, rule);
     }
 
     function _record() private returns (bytes32 hash) {

@@ -10,7 +10,7 @@ namespace Rollup.Ethereum.Tests;
 /// <summary>The deployment scripts of contracts/script on a chain, as docs/OPERATIONS.md runs them, and who can do what afterwards.</summary>
 public sealed class GovernanceTests : IDisposable
 {
-    private const int Deployer = 0, Stranger = 5, Delay = 172_800, RuleDelay = 3_600;
+    private const int Deployer = 0, Stranger = 5, Delay = 172_800, RuleDelay = 3_600, Grace = 600;
     private static readonly int[] Signers = [6, 7, 8];
 
     private static readonly AbiFunction Owner = Parse("owner()(address)"), MinDelay = Parse("getMinDelay()(uint256)"), HasRole = Parse("hasRole(bytes32 role,address account)(bool)"),
@@ -78,7 +78,11 @@ public sealed class GovernanceTests : IDisposable
         await anvil.AdvanceAsync(TimeSpan.FromSeconds(RuleDelay));
         await stranger.SendAsync(registry, Loosen.Encode(3));
         Assert.Equal(40, (BigInteger)await AskAsync(registry, ValueOf, 3));
-        Assert.NotEqual(before, (byte[])await AskAsync(registry, HashAt, await NowAsync(anvil)));
+        byte[] after = (byte[])await AskAsync(registry, HashAt, await NowAsync(anvil));
+        Assert.NotEqual(before, after);
+        ulong changed = await NowAsync(anvil);
+        foreach ((byte[] hash, ulong time, bool accepted) in ((byte[], ulong, bool)[])[(before, changed, true), (before, changed + Grace, false), (after, changed - Grace, false), (after, changed + Grace, true)])
+            Assert.Equal((Hex.Format(hash), time, accepted), (Hex.Format(hash), time, (bool)await AskAsync(registry, ParametersAbi.IsAccepted, hash, time)));
 
         byte[] ScheduleOf(byte[] call) => Schedule.Encode(registry, 0, call, new byte[32], new byte[32], Delay);
 
@@ -105,7 +109,8 @@ public sealed class GovernanceTests : IDisposable
     private static byte[] Parameters()
     {
         object[] values = [.. Enumerable.Repeat((object)50, 30)], rules = [.. Enumerable.Range(0, 30).Select(_ => (object)new object[] { 0, 100, 20, RuleDelay, 60, true })];
-        return Parse("constructor(int32[30] values,(int32,int32,uint32,uint32,uint32,bool)[30] rules,uint256 leastDelay)").EncodeArguments(values, rules, RuleDelay);
+        object[] ranges = [.. Enumerable.Repeat((object)new object[] { 0, 0 }, 16)];
+        return ParametersAbi.Constructor.EncodeArguments(values, rules, RuleDelay, Grace, ranges);
     }
 
     private static AbiFunction Parse(string signature) => AbiFunction.Parse(signature);

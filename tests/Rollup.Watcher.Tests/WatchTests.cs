@@ -80,26 +80,24 @@ public sealed class WatchTests : IDisposable
         Assert.Equal(0, await world.AskAsync(world.Challenges, ChallengesAbi.Bond));
     }
 
-    /// <summary>No contract judges these; people do. A contract that answers with one hash, whatever it is asked, stands for the registry.</summary>
+    /// <summary>No contract judges these; people do. A contract with one answer, whatever it is asked, stands for the registry.</summary>
     [AnvilFact]
     public async Task Old_prices_and_parameters_that_were_not_in_force_are_told()
     {
         await using World world = await World.StartAsync(sequencer.Address);
         await world.CommitAsync(world.Drafts[0]);
-        var bytes = new byte[RiskParameters.Size];
-        RiskParameters.Default.Encode(bytes);
-        Address registry = await RegistryAsync(SHA256.HashData(bytes)), other = await RegistryAsync(Keccak.Hash256("others"u8));
+        Address registry = await RegistryAsync(1), other = await RegistryAsync(0);
         await Watch(world, name: "well", change: c => c with { Parameters = registry }).LookAsync(1);
         Assert.Empty(Kinds());
         await Watch(world, name: "told", change: c => c with { Parameters = other, MaxReportMilliseconds = 0 }).LookAsync(2);
         Assert.Equal(["stale", "parameters"], Kinds());
         Assert.Contains("before it opened", Alerts()[0], StringComparison.Ordinal);
 
-        async Task<Address> RegistryAsync(byte[] hash)
+        async Task<Address> RegistryAsync(byte answer)
         {
             using Wallet deployer = world.Anvil.Wallet(0);
-            // PUSH32 hash, PUSH0, MSTORE, PUSH1 32, PUSH0, RETURN.
-            return (await deployer.DeployAsync([.. Convert.FromHexString("60278060093d393df3"), 0x7f, .. hash, .. Convert.FromHexString("5f5260205ff3")])).Contract;
+            // PUSH1 answer, PUSH0, MSTORE, PUSH1 32, PUSH0, RETURN.
+            return (await deployer.DeployAsync([.. Convert.FromHexString("60088060093d393df3"), 0x60, answer, .. Convert.FromHexString("5f5260205ff3")])).Contract;
         }
     }
 

@@ -12,6 +12,7 @@ contract ParameterRegistryTest is Test {
     uint32 private constant DELAY = 3 days;
     uint32 private constant INTERVAL = 1 hours;
     uint256 private constant START = 1_790_000_000;
+    uint256 private constant GRACE = 10 minutes;
 
     address private immutable controller = address(0xc0);
     address private immutable anyone = address(0xa9);
@@ -19,7 +20,7 @@ contract ParameterRegistryTest is Test {
 
     function setUp() public {
         vm.warp(START);
-        registry = new ParameterRegistry(_values(), _rules(), 1 days);
+        registry = new ParameterRegistry(_values(), _rules(), 1 days, GRACE, _ranges());
         registry.setController(controller);
     }
 
@@ -68,6 +69,11 @@ contract ParameterRegistryTest is Test {
         rules[FIRST_MOVE] = ParameterRegistry.Rule(-5, -3, 1, DELAY, INTERVAL, false);
     }
 
+    function _ranges() private pure returns (ParameterRegistry.RangeRule[16] memory ranges) {
+        ranges[1] = ParameterRegistry.RangeRule(150_000, 450_000);
+        ranges[15] = ParameterRegistry.RangeRule(180_000, 180_000);
+    }
+
     /// @dev As C# encodes and hashes its defaults: version 1, then 30 numbers of four bytes.
     function test_hash_isThatOfTheCanonicalBytes() public view {
         bytes memory expected = hex"0100004e20000027100000c35000000032000186a00007a120000493e0000493e00001fbd00000001e"
@@ -103,6 +109,82 @@ contract ParameterRegistryTest is Test {
         vm.assertEq(registry.hashAt(START + 100), second, "from it on");
         vm.assertEq(registry.hashAt(START + 99 + INTERVAL), second, "until the next");
         vm.assertEq(registry.hashAt(type(uint256).max), registry.parametersHash(), "and the last");
+    }
+
+    function test_hash_isAcceptedWhileInForceAndForTheGraceAfter() public {
+        bytes32 first = registry.parametersHash();
+        vm.warp(START + 1000);
+        registry.tighten(PERP_CONTINGENCY, 10_500);
+        bytes32 overwritten = registry.parametersHash();
+        registry.tighten(PERP_CONTINGENCY, 10_600); // in the same second
+        bytes32 second = registry.parametersHash();
+        vm.warp(START + 5000);
+        registry.tighten(PERP_CONTINGENCY, 10_700);
+        bytes32 third = registry.parametersHash();
+        vm.assertEq(registry.grace(), GRACE, "grace");
+        vm.assertEq(registry.since(), START, "since");
+
+        vm.assertTrue(!registry.isAccepted(first, START - 1), "nothing was in force");
+        vm.assertTrue(!registry.isAccepted(first, 0), "nor at the beginning of time");
+        vm.assertTrue(registry.isAccepted(first, START), "from the start");
+        vm.assertTrue(registry.isAccepted(first, START + 999 + GRACE), "for the grace after the change");
+        vm.assertTrue(!registry.isAccepted(first, START + 1000 + GRACE), "and no longer");
+        vm.assertTrue(!registry.isAccepted(second, START + 999), "not before the change");
+        vm.assertTrue(registry.isAccepted(second, START + 1000), "from it on");
+        vm.assertTrue(registry.isAccepted(second, START + 4999 + GRACE), "for the grace after the next");
+        vm.assertTrue(!registry.isAccepted(second, START + 5000 + GRACE), "and no longer either");
+        vm.assertTrue(registry.isAccepted(overwritten, START + 1000), "what was in force within a second");
+        vm.assertTrue(!registry.isAccepted(overwritten, START + 1000 + GRACE), "was so then");
+        vm.assertTrue(registry.isAccepted(third, type(uint256).max), "the last, for ever");
+        vm.assertTrue(!registry.isAccepted(bytes32(0), START + 5000), "another never");
+        vm.assertTrue(!registry.isAccepted(keccak256("other"), START + 5000), "nor this");
+    }
+
+    function test_hash_wasInForceBetweenTwoTimes() public {
+        bytes32 first = registry.parametersHash();
+        vm.warp(START + 1000);
+        registry.tighten(PERP_CONTINGENCY, 10_500);
+        bytes32 second = registry.parametersHash();
+        vm.assertTrue(registry.wasInForce(first, START + 999, START + 2000), "until the change");
+        vm.assertTrue(!registry.wasInForce(first, START + 1000, START + 2000), "not from it on");
+        vm.assertTrue(!registry.wasInForce(second, START, START + 999), "not before it");
+        vm.assertTrue(registry.wasInForce(second, START, START + 1000), "from it on");
+        vm.assertTrue(registry.wasInForce(first, 0, type(uint256).max), "all that ever was");
+        vm.assertTrue(registry.wasInForce(second, 0, type(uint256).max), "both");
+    }
+
+    function test_ranges_withinTheBoundsThatWereInForce() public {
+        uint256 end = START + 20;
+        vm.assertTrue(registry.wasRangeInForce(1, 150_000, START, end), "the least");
+        vm.assertTrue(registry.wasRangeInForce(1, 450_000, START, end), "the most");
+        vm.assertTrue(!registry.wasRangeInForce(1, 149_999, START, end), "below");
+        vm.assertTrue(!registry.wasRangeInForce(1, 450_001, START, end), "above");
+        vm.assertTrue(registry.wasRangeInForce(1, 449_999, START - 9, START - 1), "no rule before the first");
+        vm.assertTrue(registry.wasRangeInForce(1, 900_000, START - 9, START - 1), "so any range held");
+        vm.assertTrue(registry.wasRangeInForce(2, 900_000, START, end), "a group without a rule");
+        vm.assertTrue(!registry.wasRangeInForce(15, 180_001, START, end), "the last group has one");
+
+        vm.warp(START + 100);
+        registry.setRangeRule(1, ParameterRegistry.RangeRule(200_000, 300_000));
+        vm.assertEq(registry.rangeRuleOf(1).least, 200_000, "now");
+        vm.assertTrue(registry.wasRangeInForce(1, 450_000, START + 99, START + 300), "until the change");
+        vm.assertTrue(!registry.wasRangeInForce(1, 450_000, START + 100, START + 300), "not from it on");
+        vm.assertTrue(registry.wasRangeInForce(1, 300_000, START + 100, START + 300), "within the new");
+        vm.warp(START + 200);
+        registry.setRangeRule(1, ParameterRegistry.RangeRule(0, 0));
+        vm.assertTrue(!registry.wasRangeInForce(1, 450_000, START + 100, START + 199), "until the rule was taken away");
+        vm.assertTrue(registry.wasRangeInForce(1, 450_000, START + 100, START + 200), "none any more");
+        vm.assertEq(registry.rangeRuleOf(1).most, 0, "none now");
+        vm.assertEq(registry.rangeRuleOf(2).most, 0, "and never any");
+    }
+
+    function test_setRangeRule_refusesWhatIsNone() public {
+        vm.expectRevert(abi.encodeWithSelector(ParameterRegistry.InvalidRangeRule.selector, 16));
+        registry.setRangeRule(16, ParameterRegistry.RangeRule(1, 2));
+        vm.expectRevert(abi.encodeWithSelector(ParameterRegistry.InvalidRangeRule.selector, 1));
+        registry.setRangeRule(1, ParameterRegistry.RangeRule(200_001, 200_000));
+        registry.setRangeRule(1, ParameterRegistry.RangeRule(200_000, 200_000));
+        vm.assertEq(registry.rangeRuleOf(1).most, 200_000, "the control");
     }
 
     function test_tighten_atOnceInStepsAndIntervals() public {
@@ -189,6 +271,8 @@ contract ParameterRegistryTest is Test {
         registry.setRule(PERP_CONTINGENCY, rule);
         vm.expectRevert(notOwner);
         registry.setController(controller);
+        vm.expectRevert(notOwner);
+        registry.setRangeRule(1, ParameterRegistry.RangeRule(1, 2));
         vm.expectRevert(abi.encodeWithSelector(ParameterRegistry.UnknownParameter.selector, 30));
         registry.tighten(30, 1);
         vm.stopPrank();
