@@ -49,8 +49,8 @@ internal sealed class LocalChain(Uri rpc, string folder)
     internal EthereumKey WalletOf(string name) => Wallets.Load(KeystoreOf(name), PasswordFile);
 
     /// <summary>
-    /// Deploys everything that is asked for. In the folder are afterwards, under one password file, the keystores of the operator, of the guarantor, who gives the bond of the challenges,
-    /// and of the receipts' key.
+    /// Deploys everything that is asked for. In the folder are afterwards, under one password file, the keystores of the operator, who commits, of the prover, who posts proofs, of the guarantor, who gives the
+    /// bond of the challenges, and of the receipts' key.
     /// </summary>
     /// <param name="plan">Operator and sequencer are filled in here.</param>
     internal async Task<DeployedVault> DeployAsync(DeploymentPlan plan, string repository, CancellationToken cancellation)
@@ -61,10 +61,10 @@ internal sealed class LocalChain(Uri rpc, string folder)
         if (File.Exists(DeploymentFile)) throw new CliException($"{DeploymentFile} exists: name another folder, or remove it if its chain is gone.");
         WritePassword();
         using EthereumKey operatorKey = Wallets.Create(KeystoreOf("operator"), PasswordFile, isLight: true), guarantorKey = Wallets.Create(KeystoreOf("guarantor"), PasswordFile, isLight: true),
-            receiptKey = Wallets.Create(KeystoreOf("receipts"), PasswordFile, isLight: true);
+            proverKey = Wallets.Create(KeystoreOf("prover"), PasswordFile, isLight: true), receiptKey = Wallets.Create(KeystoreOf("receipts"), PasswordFile, isLight: true);
         using Wallet deployer = Deployer(ethereum);
         using var guarantor = new Wallet(ethereum, guarantorKey);
-        foreach (EthereumKey key in (EthereumKey[])[operatorKey, guarantorKey]) await deployer.SendAsync(key.Address, [], 10 * GasMoney, cancellation);
+        foreach (EthereumKey key in (EthereumKey[])[operatorKey, proverKey, guarantorKey]) await deployer.SendAsync(key.Address, [], 10 * GasMoney, cancellation);
         DeployedVault vault = await new VaultDeployment(ethereum, deployer, repository).RunAsync(
             plan with { Operator = operatorKey.Address, Sequencer = receiptKey.Address }, guarantor, cancellation);
         await File.WriteAllTextAsync(DeploymentFile, JsonSerializer.Serialize(Cli.DeploymentFile.Of(vault), CliJson.Default.DeploymentFile), cancellation);

@@ -355,8 +355,9 @@ internal sealed class RunningSystem(DrillRun run, SystemOptions options) : IAsyn
         ["retry"] = new JsonObject { ["baseSeconds"] = 0.2, ["maxSeconds"] = 2 },
         ["ethereum"] = new JsonObject
         {
-            ["rpc"] = Anvil.Endpoint.ToString(), ["chainId"] = AnvilProcess.ChainId, ["vault"] = Vault.ToString(), ["keystore"] = "session/operator.keystore.json",
-            ["passwordFile"] = "session/password", ["pollSeconds"] = 0.2,
+            ["rpc"] = Anvil.Endpoint.ToString(), ["chainId"] = AnvilProcess.ChainId, ["vault"] = Vault.ToString(), ["pollSeconds"] = 0.2,
+            ["operator"] = new JsonObject { ["keystore"] = "session/operator.keystore.json", ["passwordFile"] = "session/password" },
+            ["prover"] = new JsonObject { ["keystore"] = "session/prover.keystore.json", ["passwordFile"] = "session/password" },
         },
         ["monitoring"] = new JsonObject { ["port"] = BridgePort },
     };

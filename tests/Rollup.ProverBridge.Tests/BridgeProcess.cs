@@ -44,8 +44,12 @@ internal sealed class BridgeProcess : IDisposable
     public static string Configure(TemporaryFolder folder, LocalVault vault, Uri rpc, KeysCommand.KeySet keys, string witness = "native")
     {
         Directory.CreateDirectory(folder.File("batches"));
-        File.Delete(folder.File("operator.json"));
-        Keystore.Save(folder.File("operator.json"), AnvilProcess.Key(LocalVault.OperatorKey), Password, ScryptCost.Light);
+        foreach ((string name, int key) in ((string, int)[])[("operator", LocalVault.OperatorKey), ("prover", LocalVault.ProverKey)])
+        {
+            File.Delete(folder.File($"{name}.json"));
+            Keystore.Save(folder.File($"{name}.json"), AnvilProcess.Key(key), Password, ScryptCost.Light);
+        }
+
         File.WriteAllText(folder.File("password"), Password + "\n");
         File.SetUnixFileMode(folder.File("password"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
         File.WriteAllText(folder.File("bridge.json"), new JsonObject
@@ -58,11 +62,12 @@ internal sealed class BridgeProcess : IDisposable
             ["ethereum"] = new JsonObject
             {
                 ["rpc"] = rpc.ToString(), ["chainId"] = AnvilProcess.ChainId, ["vault"] = vault.Address.ToString(),
-                ["keystore"] = "operator.json", ["passwordFile"] = "password", ["pollSeconds"] = 0.2,
+                ["operator"] = Key("operator"), ["prover"] = Key("prover"), ["pollSeconds"] = 0.2,
             },
             ["monitoring"] = new JsonObject { ["port"] = 0 },
         }.ToJsonString());
         return folder.File("bridge.json");
+        static JsonObject Key(string name) => new() { ["keystore"] = $"{name}.json", ["passwordFile"] = "password" };
     }
 
     /// <summary>Waits for something in the log; throws with the log if the program ends before.</summary>

@@ -19,7 +19,7 @@ public sealed class CommandTests : IDisposable
         {
             Spool = folder.Path, State = folder.Path,
             Circuit = new CircuitSection { Profile = "dev", Wasm = "w", Zkey = "z", VerificationKey = "v" },
-            Ethereum = new EthereumSection { Rpc = new Uri("http://127.0.0.1:1"), ChainId = 31337, Vault = "0x", Keystore = "k" },
+            Ethereum = new EthereumSection { Rpc = new Uri("http://127.0.0.1:1"), ChainId = 31337, Vault = "0x" },
         };
         store = Sample.OpenStore(configuration.JobsFile, clock);
         store.Add(1, [1]);

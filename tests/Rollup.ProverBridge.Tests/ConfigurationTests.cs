@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Rollup.Ethereum;
 using Rollup.ProverBridge.Commands;
 using Rollup.ProverBridge.Configuration;
 using Rollup.TestSupport;
@@ -12,7 +13,7 @@ public sealed class ConfigurationTests : IDisposable
     public ConfigurationTests()
     {
         Directory.CreateDirectory(folder.File("batches"));
-        foreach (string file in (string[])["circuit.wasm", "circuit.zkey", "verification_key.json", "operator.json", "worker.mjs"]) File.WriteAllText(folder.File(file), "");
+        foreach (string file in (string[])["circuit.wasm", "circuit.zkey", "verification_key.json", "operator.json", "prover.json", "worker.mjs"]) File.WriteAllText(folder.File(file), "");
     }
 
     public void Dispose() => folder.Dispose();
@@ -77,6 +78,10 @@ public sealed class ConfigurationTests : IDisposable
         { "ethereum.vault", "\"0x12\"", "ethereum.vault: An address is 0x followed by 40 hexadecimal digits" },
         { "ethereum.vault", "\"0x5fbdb2315678afecb367f032d93f642f64180AA3\"", "ethereum.vault: The checksum" },
         { "ethereum.vault", "\"0x0000000000000000000000000000000000000000\"", "ethereum.vault: must not be zero" },
+        { "ethereum.keystore", "\"operator.json\"", "unknown key 'keystore' (at ethereum" },
+        { "ethereum.operator", "{\"keystore\": \"nowhere.json\"}", "ethereum.operator.keystore: there is no file" },
+        { "ethereum.prover", "{\"keystore\": \"nowhere.json\"}", "ethereum.prover.keystore: there is no file" },
+        { "ethereum.prover", "{\"passwordFile\": \"password\"}", "missing 'keystore'" },
         { "ethereum.chainId", "0", "ethereum.chainId: must be from 1" },
         { "ethereum.pollSeconds", "-1", "ethereum.pollSeconds: must be from 0.05 to 3600" },
         { "monitoring", "{\"port\": 70000}", "monitoring.port: must be 0 to 65535" },
@@ -149,10 +154,37 @@ public sealed class ConfigurationTests : IDisposable
         string file = folder.File("password");
         File.WriteAllText(file, "correct horse\n");
         File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        Assert.Equal("correct horse", OperatorPassword.Read(file));
+        Assert.Equal("correct horse", BridgeKeys.Password("operator", file));
         File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
-        Assert.Contains("chmod 600", Assert.Throws<ConfigurationException>(() => OperatorPassword.Read(file)).Message, StringComparison.Ordinal);
-        Assert.StartsWith("ethereum.passwordFile: ", Assert.Throws<ConfigurationException>(() => OperatorPassword.Read(folder.File("none"))).Message, StringComparison.Ordinal);
+        Assert.Contains("chmod 600", Assert.Throws<ConfigurationException>(() => BridgeKeys.Password("operator", file)).Message, StringComparison.Ordinal);
+        Assert.StartsWith("ethereum.prover.passwordFile: ", Assert.Throws<ConfigurationException>(() => BridgeKeys.Password("prover", folder.File("none"))).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("operator")]
+    [InlineData("prover")]
+    public void One_key_is_enough_and_none_is_not(string without)
+    {
+        JsonObject configuration = Minimal();
+        configuration["ethereum"]!.AsObject().Remove(without);
+        EthereumSection section = Load(configuration).Ethereum;
+        Assert.Equal((without != "operator", without != "prover"), (section.Operator is not null, section.Prover is not null));
+        configuration["ethereum"]!.AsObject().Remove(without == "prover" ? "operator" : "prover");
+        Assert.Contains("ethereum: needs a key", Assert.Throws<ConfigurationException>(() => Load(configuration)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Operator_and_prover_have_keys_of_their_own()
+    {
+        File.WriteAllText(folder.File("password"), "correct horse\n");
+        File.SetUnixFileMode(folder.File("password"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        EthereumKey[] keys = [AnvilProcess.Key(LocalVault.OperatorKey), AnvilProcess.Key(LocalVault.ProverKey)];
+        for (int i = 0; i < keys.Length; i++) Keystore.Save(folder.File($"{i}.json"), keys[i], "correct horse", ScryptCost.Light);
+        EthereumSection Section(int @operator, int prover) =>
+            Load(Minimal()).Ethereum with { Operator = new() { Keystore = folder.File($"{@operator}.json"), PasswordFile = folder.File("password") }, Prover = new() { Keystore = folder.File($"{prover}.json"), PasswordFile = folder.File("password") } };
+
+        using (BridgeKeys loaded = BridgeKeys.Load(Section(0, 1))) Assert.Equal((keys[0].Address, keys[1].Address), (loaded.Operator!.Address, loaded.Prover!.Address));
+        Assert.Contains("is the operator's key too", Assert.Throws<ConfigurationException>(() => BridgeKeys.Load(Section(1, 1))).Message, StringComparison.Ordinal);
     }
 
     private BridgeConfiguration Load(JsonObject configuration)
@@ -166,7 +198,7 @@ public sealed class ConfigurationTests : IDisposable
           "spool": "batches", "state": "state",
           "circuit": { "profile": "dev", "wasm": "circuit.wasm", "zkey": "circuit.zkey", "verificationKey": "verification_key.json" },
           "prover": { "worker": "worker.mjs" },
-          "ethereum": { "rpc": "http://127.0.0.1:8545", "chainId": 31337, "vault": "0x5fbdb2315678afecb367f032d93f642f64180aa3", "keystore": "operator.json" }
+          "ethereum": { "rpc": "http://127.0.0.1:8545", "chainId": 31337, "vault": "0x5fbdb2315678afecb367f032d93f642f64180aa3", "operator": { "keystore": "operator.json" }, "prover": { "keystore": "prover.json" } }
         }
         """)!.AsObject();
 }

@@ -160,10 +160,10 @@ public sealed class EndToEndTests : IDisposable
     {
         string[] secrets =
         [
-            Convert.ToHexStringLower(AnvilProcess.Key(LocalVault.OperatorKey).ExportSecret()), BridgeProcess.Password,
+            Convert.ToHexStringLower(AnvilProcess.Key(LocalVault.OperatorKey).ExportSecret()), Convert.ToHexStringLower(AnvilProcess.Key(LocalVault.ProverKey).ExportSecret()), BridgeProcess.Password,
             .. batch.Blocks.Where(b => !b.Identity.ViewKey.IsZero).SelectMany(b => (string[])[b.Identity.ViewKey.ToString(), b.Identity.ViewKey.ToHex()[2..].TrimStart('0')]),
         ];
-        Assert.True(secrets.Length > 2);
+        Assert.True(secrets.Length > 3);
         Assert.Contains("Batch 1", log, StringComparison.Ordinal);
         Assert.All(secrets, secret => Assert.DoesNotContain(secret, log, StringComparison.OrdinalIgnoreCase));
     }

@@ -58,6 +58,7 @@ public sealed class SettlerTests(VaultChain chain) : IClassFixture<VaultChain>, 
     private BatchFactory factory = null!;
     private JobStore store = null!;
     private Wallet wallet = null!;
+    private Wallet prover = null!;
     private long window;
 
     public async Task InitializeAsync()
@@ -66,6 +67,7 @@ public sealed class SettlerTests(VaultChain chain) : IClassFixture<VaultChain>, 
         await chain.RestoreAsync();
         factory = Batches.Factory(vault.Domain);
         wallet = anvil.Wallet(LocalVault.OperatorKey);
+        prover = anvil.Wallet(LocalVault.ProverKey);
         store = Sample.OpenStore(folder.File("jobs.db"), TimeProvider.System);
     }
 
@@ -74,6 +76,7 @@ public sealed class SettlerTests(VaultChain chain) : IClassFixture<VaultChain>, 
     public void Dispose()
     {
         wallet?.Dispose();
+        prover?.Dispose();
         store?.Dispose();
         folder.Dispose();
     }
@@ -238,7 +241,8 @@ public sealed class SettlerTests(VaultChain chain) : IClassFixture<VaultChain>, 
         Prove(1);
         await SettleAsync(settler);
         Assert.Equal((2u, 1u), await StateAsync());
-        ulong sent = await anvil.Client.GetNonceAsync(wallet.Address);
+        async Task<(ulong, ulong)> Sent() => (await anvil.Client.GetNonceAsync(wallet.Address), await anvil.Client.GetNonceAsync(prover.Address));
+        (ulong commits, ulong proofs) = await Sent();
 
         store.Dispose();
         File.Delete(folder.File("jobs.db"));
@@ -247,12 +251,12 @@ public sealed class SettlerTests(VaultChain chain) : IClassFixture<VaultChain>, 
         Add(second);
         await SettleAsync(NewSettler());
         Assert.Equal([BatchStatus.Final, BatchStatus.Committed], store.List().Select(j => j.Settlement));
-        Assert.Equal(sent, await anvil.Client.GetNonceAsync(wallet.Address));
+        Assert.Equal((commits, proofs), await Sent());
 
         Prove(2);
         await SettleAsync(NewSettler());
         Assert.Equal((2u, 2u), await StateAsync());
-        Assert.Equal(sent + 2, await anvil.Client.GetNonceAsync(wallet.Address));
+        Assert.Equal((commits, proofs + 2), await Sent());
     }
 
     [AnvilFact]
@@ -367,6 +371,33 @@ public sealed class SettlerTests(VaultChain chain) : IClassFixture<VaultChain>, 
         Assert.Equal((1u, 0u), await StateAsync());
     }
 
+    /// <summary>A bridge does what it has the key for and leaves the rest to another one, with a queue of its own and the same spool.</summary>
+    [AnvilFact]
+    public async Task The_operator_s_key_commits_and_the_prover_s_proves_and_makes_final()
+    {
+        await RegisteredAsync();
+        using JobStore provers = Sample.OpenStore(folder.File("prover.db"), TimeProvider.System);
+        SealedBatch batch = factory.Begin().Register(2, cash: 5_000_000_000).Register(3, cash: 4_000_000_001).Seal();
+        Add(batch);
+        Prove(1);
+        Assert.True(provers.Add(1, SealedBatchFile.Write(batch)));
+        (Settler committing, Settler proving) = (NewSettler(proves: false), NewSettler(provers, commits: false));
+
+        // Nothing is committed yet, and the prover's bridge does not do it.
+        await SettleAsync(proving);
+        Assert.Equal((0u, 0u), await StateAsync());
+        await SettleAsync(committing);
+        Assert.Equal((1u, 0u), await StateAsync());
+        Assert.Equal(BatchStatus.Committed, store.Get(1)!.Settlement); // It has the proof, and no key to post it.
+
+        Job claimed = provers.Claim("test", TimeSpan.FromMinutes(1))!;
+        Assert.True(provers.Complete(claimed.Batch, "test", store.Proof(1)!, TimeSpan.FromSeconds(1)));
+        (ulong commits, ulong proofs) = (await anvil.Client.GetNonceAsync(wallet.Address), await anvil.Client.GetNonceAsync(prover.Address));
+        await SettleAsync(proving);
+        Assert.Equal((1u, 1u), await StateAsync());
+        Assert.Equal((commits, proofs + 2), (await anvil.Client.GetNonceAsync(wallet.Address), await anvil.Client.GetNonceAsync(prover.Address)));
+    }
+
     [AnvilFact]
     public async Task A_transaction_that_waits_for_inclusion_is_not_sent_beside()
     {
@@ -457,6 +488,8 @@ public sealed class SettlerTests(VaultChain chain) : IClassFixture<VaultChain>, 
         Assert.Contains("profile 'demo' has 8, 10 and 6", await Problem(fits with { Profile = CircuitProfile.Demo }), StringComparison.Ordinal);
         Assert.Contains("another verification key", await Problem(fits with { Key = (await FactorsCircuit.GetAsync()).Key }), StringComparison.Ordinal);
         Assert.Contains("operator is", await Problem(fits with { Operator = AnvilProcess.Key(5).Address }), StringComparison.Ordinal);
+        // A bridge that commits nothing needs not be the operator's.
+        Assert.Equal(facts.Domain, (await SettlementService.CheckAsync(anvil.Client, new Vault(anvil.Client, vault.Address), fits with { Operator = null }, default)).Domain);
     }
 
     [AnvilFact]
@@ -523,10 +556,10 @@ public sealed class SettlerTests(VaultChain chain) : IClassFixture<VaultChain>, 
         return NewSettler();
     }
 
-    private Settler NewSettler(JobStore? queue = null, IEthereum? ethereum = null, bool verifyLocally = true, uint version = CircuitVersion.Value)
+    private Settler NewSettler(JobStore? queue = null, IEthereum? ethereum = null, bool verifyLocally = true, uint version = CircuitVersion.Value, bool commits = true, bool proves = true)
     {
         IEthereum endpoint = ethereum ?? anvil.Client;
-        return new Settler(queue ?? store, folder.Path, endpoint, new Vault(endpoint, vault.Address), wallet, verifyLocally ? Refusal : (_, _) => null,
+        return new Settler(queue ?? store, folder.Path, endpoint, new Vault(endpoint, vault.Address), commits ? wallet : null, proves ? prover : null, verifyLocally ? Refusal : (_, _) => null,
             version, window, LocalVault.RequestDeposit, 3, new ManualClock(DateTimeOffset.UnixEpoch), metrics, log);
     }
 

@@ -15,6 +15,9 @@ public sealed record LocalUpgrade(Address Contract, object[] Upgrade);
 public sealed class LocalVault
 {
     public const int OperatorKey = 1;
+
+    /// <summary>Anvil's key that posts proofs: the vault knows nothing of it.</summary>
+    public const int ProverKey = 9;
     public const long RequestDeposit = 1_000_000;
     public const long EthUnitsPerLot = 1_000_000_000_000_000;
 

@@ -87,7 +87,9 @@ cat > "$work/bridge.json" <<JSON
 {
   "spool": "spool", "state": "bridge",
   "circuit": { "profile": "$profile", "wasm": "$(key wasm)", "zkey": "$(key zkey)", "verificationKey": "$(key verificationKey)" },
-  "ethereum": { "rpc": "$rpc", "chainId": 31337, "vault": "$vault", "keystore": "session/operator.keystore.json", "passwordFile": "session/password", "pollSeconds": 0.5 },
+  "ethereum": { "rpc": "$rpc", "chainId": 31337, "vault": "$vault", "pollSeconds": 0.5,
+    "operator": { "keystore": "session/operator.keystore.json", "passwordFile": "session/password" },
+    "prover": { "keystore": "session/prover.keystore.json", "passwordFile": "session/password" } },
   "monitoring": { "port": $monitor_port }
 }
 JSON

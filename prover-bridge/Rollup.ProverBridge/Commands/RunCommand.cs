@@ -33,15 +33,16 @@ internal static class RunCommand
     public static async Task<int> RunAsync(BridgeConfiguration configuration, bool jsonLog, CancellationToken cancellation)
     {
         VerifyingKey verifyingKey = ReadKeys(configuration.Circuit);
-        using EthereumKey key = Keystore.Load(configuration.Ethereum.Keystore, OperatorPassword.Read(configuration.Ethereum.PasswordFile));
+        using BridgeKeys keys = BridgeKeys.Load(configuration.Ethereum);
         PrivateFolder.Create(configuration.State);
         RetryPolicy retry = RetryOf(configuration);
         using JobStore store = JobStore.Open(configuration.JobsFile, TimeProvider.System, retry);
-        await using WebApplication app = Build(configuration, verifyingKey, key, store, retry, jsonLog);
+        await using WebApplication app = Build(configuration, verifyingKey, keys, store, retry, jsonLog);
         BridgeStatus status = app.Services.GetRequiredService<BridgeStatus>();
         await app.StartAsync(cancellation);
         app.Services.GetRequiredService<ILogger<BridgeStatus>>().LogInformation(
-            "Prover bridge runs: spool {Spool}, profile {Profile}, operator {Operator}, monitoring on {Urls}", configuration.Spool, configuration.Circuit.Profile, key.Address, string.Join(' ', app.Urls));
+            "Prover bridge runs: spool {Spool}, profile {Profile}, operator {Operator}, prover {Prover}, monitoring on {Urls}", configuration.Spool, configuration.Circuit.Profile,
+            keys.Operator?.Address.ToString() ?? "elsewhere", keys.Prover?.Address.ToString() ?? "elsewhere", string.Join(' ', app.Urls));
         await app.WaitForShutdownAsync(cancellation);
         bool failed = app.Services.GetServices<IHostedService>().OfType<BackgroundService>().Any(s => s.ExecuteTask is { IsFaulted: true });
         return status.HaltReason is not null ? Halted : failed ? Failed : 0;
@@ -65,7 +66,7 @@ internal static class RunCommand
         }
     }
 
-    private static WebApplication Build(BridgeConfiguration configuration, VerifyingKey verifyingKey, EthereumKey key, JobStore store, RetryPolicy retry, bool jsonLog)
+    private static WebApplication Build(BridgeConfiguration configuration, VerifyingKey verifyingKey, BridgeKeys keys, JobStore store, RetryPolicy retry, bool jsonLog)
     {
         EthereumSection chain = configuration.Ethereum;
         TimeProvider clock = TimeProvider.System;
@@ -94,11 +95,12 @@ internal static class RunCommand
         builder.Services.AddSingleton(services => new ProofMaker(
             services.GetRequiredService<IWitnessCalculator>(), services.GetRequiredService<IProver>(), verifier, Path.Combine(configuration.State, "work")));
         builder.Services.AddSingleton<IEthereum>(_ => new EthereumClient(chain.Rpc));
-        builder.Services.AddSingleton(services => new Wallet(services.GetRequiredService<IEthereum>(), key, new WalletOptions { MaxFeePerGasLimit = new BigInteger(chain.MaxFeeGwei * 1e9) }));
+        var fees = new WalletOptions { MaxFeePerGasLimit = new BigInteger(chain.MaxFeeGwei * 1e9) };
+        Wallet? WalletOf(EthereumKey? key, IEthereum ethereum) => key is null ? null : new Wallet(ethereum, key, fees);
 
         builder.Services.AddHostedService(services => new SpoolService(
             configuration.Spool, configuration.Circuit.Profile, configuration.Circuit.Version, DomainOf, store, services.GetRequiredService<BridgeStatus>(), clock, services.GetRequiredService<ILogger<SpoolService>>()));
-        builder.Services.AddHostedService(services =>
+        if (keys.Prover is not null) builder.Services.AddHostedService(services =>
         {
             var maker = services.GetRequiredService<ProofMaker>();
             return new ProvingService(store, (job, provingBegins, cancellation) =>
@@ -113,8 +115,8 @@ internal static class RunCommand
             var vault = new Vault(ethereum, vaultAddress);
             var log = services.GetRequiredService<ILogger<SettlementService>>();
             return new SettlementService(
-                ethereum, vault, new VaultExpectation(chain.ChainId, DomainOf(configuration.Circuit.Version), configuration.Circuit.Version, CircuitProfile.Named(configuration.Circuit.Profile), verifyingKey, key.Address),
-                facts => new Settler(store, configuration.Spool, ethereum, vault, services.GetRequiredService<Wallet>(), services.GetRequiredService<ProofMaker>().Refusal, facts.CircuitVersion, facts.ChallengeWindow, facts.RequestDeposit, revertAttempts: 3, clock, metrics, log),
+                ethereum, vault, new VaultExpectation(chain.ChainId, DomainOf(configuration.Circuit.Version), configuration.Circuit.Version, CircuitProfile.Named(configuration.Circuit.Profile), verifyingKey, keys.Operator?.Address),
+                facts => new Settler(store, configuration.Spool, ethereum, vault, WalletOf(keys.Operator, ethereum), WalletOf(keys.Prover, ethereum), services.GetRequiredService<ProofMaker>().Refusal, facts.CircuitVersion, facts.ChallengeWindow, facts.RequestDeposit, revertAttempts: 3, clock, metrics, log),
                 store, retry, TimeSpan.FromSeconds(chain.PollSeconds), lease, clock, metrics, services.GetRequiredService<BridgeStatus>(), log);
         });
 

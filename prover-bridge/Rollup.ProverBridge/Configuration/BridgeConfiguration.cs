@@ -91,7 +91,7 @@ public sealed record BridgeConfiguration
             State = At(State),
             Circuit = Circuit with { Wasm = At(Circuit.Wasm), Zkey = At(Circuit.Zkey), VerificationKey = At(Circuit.VerificationKey) },
             Prover = Prover with { Worker = At(Prover.Worker ?? DefaultWorker() ?? "snarkjs-worker/worker.mjs") },
-            Ethereum = Ethereum with { Keystore = At(Ethereum.Keystore), PasswordFile = Ethereum.PasswordFile is { } password ? At(password) : null },
+            Ethereum = Ethereum with { Operator = Ethereum.Operator?.Under(folder), Prover = Ethereum.Prover?.Under(folder) },
         };
     }
 
@@ -110,7 +110,7 @@ public sealed record BridgeConfiguration
     private string? FindProblem()
     {
         foreach ((string key, string file) in ((string, string)[])[("circuit.wasm", Circuit.Wasm), ("circuit.zkey", Circuit.Zkey),
-            ("circuit.verificationKey", Circuit.VerificationKey), ("prover.worker", Prover.Worker!), ("ethereum.keystore", Ethereum.Keystore)])
+            ("circuit.verificationKey", Circuit.VerificationKey), ("prover.worker", Prover.Worker!), .. Ethereum.Keystores])
             if (!File.Exists(file)) return $"{key}: there is no file {file}";
         return !Directory.Exists(Spool) ? $"spool: there is no folder {Spool}"
             : CircuitProfile.All.All(p => p.Name != Circuit.Profile) ? $"circuit.profile: must be one of {string.Join(", ", CircuitProfile.All.Select(p => p.Name))}"
@@ -221,19 +221,29 @@ public sealed record EthereumSection
 
     public required string Vault { get; init; }
 
-    /// <summary>The operator's key, encrypted (Web3 Secret Storage, version 3).</summary>
-    public required string Keystore { get; init; }
+    /// <summary>The vault's operator: settles instruments and commits. Without it this bridge commits nothing, and another one does.</summary>
+    public KeySection? Operator { get; init; }
 
-    /// <summary>File with the keystore's password, readable by its owner alone; without it the terminal asks.</summary>
-    public string? PasswordFile { get; init; }
+    /// <summary>Posts proofs and makes batches final. Anybody may; without it this bridge proves nothing, and another one does.</summary>
+    public KeySection? Prover { get; init; }
 
     public double PollSeconds { get; init; } = 2;
 
     /// <summary>A transaction that would cost more a gas is not sent.</summary>
     public double MaxFeeGwei { get; init; } = 500;
 
+    internal IEnumerable<(string Key, string File)> Keystores
+    {
+        get
+        {
+            if (Operator is not null) yield return ("ethereum.operator.keystore", Operator.Keystore);
+            if (Prover is not null) yield return ("ethereum.prover.keystore", Prover.Keystore);
+        }
+    }
+
     internal string? FindProblem() =>
-        !Rpc.IsAbsoluteUri || Rpc.Scheme is not ("http" or "https") ? "ethereum.rpc: must be an http or https URL"
+        Operator is null && Prover is null ? "ethereum: needs a key: operator, which commits, prover, which proves, or both"
+        : !Rpc.IsAbsoluteUri || Rpc.Scheme is not ("http" or "https") ? "ethereum.rpc: must be an http or https URL"
         : VaultProblem()
         ?? BridgeConfiguration.Outside("ethereum.chainId", ChainId, 1, 1L << 53)
         ?? BridgeConfiguration.Outside("ethereum.pollSeconds", PollSeconds, 0.05, 3600)
@@ -250,6 +260,17 @@ public sealed record EthereumSection
             return $"ethereum.vault: {error.Message.TrimEnd('.')}";
         }
     }
+}
+
+public sealed record KeySection
+{
+    /// <summary>The key, encrypted (Web3 Secret Storage, version 3).</summary>
+    public required string Keystore { get; init; }
+
+    /// <summary>File with the keystore's password, readable by its owner alone; without it the terminal asks.</summary>
+    public string? PasswordFile { get; init; }
+
+    internal KeySection Under(string folder) => new() { Keystore = Path.GetFullPath(Keystore, folder), PasswordFile = PasswordFile is { } file ? Path.GetFullPath(file, folder) : null };
 }
 
 public sealed record MonitoringSection

@@ -9,7 +9,8 @@ using Rollup.Protocol;
 namespace Rollup.ProverBridge.Settlement;
 
 /// <summary>What the vault must be for this bridge.</summary>
-public sealed record VaultExpectation(ulong ChainId, Fr Domain, uint CircuitVersion, CircuitProfile Profile, VerifyingKey Key, Address Operator);
+/// <param name="Operator">Whose key this bridge commits with; null if it commits nothing.</param>
+public sealed record VaultExpectation(ulong ChainId, Fr Domain, uint CircuitVersion, CircuitProfile Profile, VerifyingKey Key, Address? Operator);
 
 /// <summary>
 /// Looks at the vault again and again. Where the chain is unreachable or refuses, it waits with back-off and nothing is lost; where the
@@ -40,7 +41,7 @@ public sealed class SettlementService(
             : (facts.Blocks, facts.Rows, facts.Operations) != (expected.Profile.Blocks, expected.Profile.Rows, expected.Profile.Operations)
                 ? $"the vault is built for {facts.Blocks} blocks, {facts.Rows} rows and {facts.Operations} operations; profile '{expected.Profile.Name}' has {expected.Profile.Blocks}, {expected.Profile.Rows} and {expected.Profile.Operations}"
             : !facts.VerifierKey.AsSpan().SequenceEqual(expected.Key.ToEvmWords()) ? $"the vault's verifier {Eip55.Format(facts.Verifier)} has another verification key than circuit.verificationKey"
-            : @operator != expected.Operator ? $"the vault's operator is {Eip55.Format(@operator)}, and the keystore's key is {Eip55.Format(expected.Operator)}"
+            : expected.Operator is { } ours && ours != @operator ? $"the vault's operator is {Eip55.Format(@operator)}, and the key of ethereum.operator is {Eip55.Format(ours)}"
             : null;
         return problem is null ? facts : throw new SettlementHaltedException($"The vault {Eip55.Format(vault.Address)} does not fit: {problem}.");
     }

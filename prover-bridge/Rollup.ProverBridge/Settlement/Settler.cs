@@ -20,14 +20,16 @@ public delegate string? RefuseProof(Proof proof, ReadOnlySpan<Fr> publicInputs);
 
 /// <summary>
 /// Brings the batches of the queue to the vault: commits each as soon as it is there, proves it when its proof is, makes it final when
-/// its challenge window is over. What to do follows from the vault's own state, read anew each time, so a restart or a reorganisation
+/// its challenge window is over. What it has no key for, another bridge does. What to do follows from the vault's own state, read anew each time, so a restart or a reorganisation
 /// loses nothing and sends nothing twice. Not thread-safe.
 /// </summary>
 /// <param name="spool">The folder where the sequencer leaves the committee's signatures.</param>
+/// <param name="operatorWallet">The vault's operator: settles and commits. Null: another bridge does.</param>
+/// <param name="proverWallet">Anybody: proves and makes final. Null: another bridge does.</param>
 /// <param name="circuitVersion">Of the circuit that the queue's batches are of.</param>
 /// <param name="revertAttempts">Reverts in a row, of one action, that time cannot mend, after which the batch is set aside: one may be the chain's reorganising under it.</param>
 public sealed class Settler(
-    JobStore store, string spool, IEthereum ethereum, Vault vault, Wallet wallet, RefuseProof refusal, uint circuitVersion, long challengeWindow, long requestDeposit, int revertAttempts, TimeProvider clock, Metrics metrics, ILogger log)
+    JobStore store, string spool, IEthereum ethereum, Vault vault, Wallet? operatorWallet, Wallet? proverWallet, RefuseProof refusal, uint circuitVersion, long challengeWindow, long requestDeposit, int revertAttempts, TimeProvider clock, Metrics metrics, ILogger log)
 {
     private readonly Dictionary<(uint, string), (Bytes32 Hash, long Since)> pending = [];
     private readonly Dictionary<uint, BatchCalldata> calldata = [];
@@ -98,16 +100,16 @@ public sealed class Settler(
     {
         switch (onChain.Status)
         {
-            case BatchStatus.None when job.Batch == state.LastCommitted + 1:
-                if (await UntoldAsync(job, cancellation) is { Count: > 0 } untold) return await SendAsync(job.Batch, "settle", Vault.Settle(untold), BatchStatus.None, cancellation);
+            case BatchStatus.None when job.Batch == state.LastCommitted + 1 && operatorWallet is not null:
+                if (await UntoldAsync(job, cancellation) is { Count: > 0 } untold) return await SendAsync(operatorWallet, job.Batch, "settle", Vault.Settle(untold), BatchStatus.None, cancellation);
                 RiskAttestation? attestation = (await vault.ReadCommitteeAsync(cancellation)).IsZero ? null : AttestationOf(job);
-                return Obstacle is null && await SendAsync(job.Batch, "commit", Vault.Commit(CalldataOf(job), attestation), BatchStatus.Committed, cancellation);
+                return Obstacle is null && await SendAsync(operatorWallet, job.Batch, "commit", Vault.Commit(CalldataOf(job), attestation), BatchStatus.Committed, cancellation);
 
-            case BatchStatus.Committed when job.Stage == ProofStage.Proven && CheckedProof(job) is { } proof:
-                return await SendAsync(job.Batch, "prove", Vault.Prove(job.Batch, proof), BatchStatus.Proven, cancellation);
+            case BatchStatus.Committed when proverWallet is not null && job.Stage == ProofStage.Proven && CheckedProof(job) is { } proof:
+                return await SendAsync(proverWallet, job.Batch, "prove", Vault.Prove(job.Batch, proof), BatchStatus.Proven, cancellation);
 
-            case BatchStatus.Proven when job.Batch == state.LastFinal + 1 && IsWindowOver(onChain, state):
-                return await SendAsync(job.Batch, "finalize", Vault.Finalize(job.Batch, CalldataOf(job).Payouts), BatchStatus.Final, cancellation);
+            case BatchStatus.Proven when proverWallet is not null && job.Batch == state.LastFinal + 1 && IsWindowOver(onChain, state):
+                return await SendAsync(proverWallet, job.Batch, "finalize", Vault.Finalize(job.Batch, CalldataOf(job).Payouts), BatchStatus.Final, cancellation);
 
             default:
                 return false;
@@ -159,7 +161,7 @@ public sealed class Settler(
         return null;
     }
 
-    private async Task<bool> SendAsync(uint batch, string action, byte[] data, BatchStatus reached, CancellationToken cancellation)
+    private async Task<bool> SendAsync(Wallet wallet, uint batch, string action, byte[] data, BatchStatus reached, CancellationToken cancellation)
     {
         // What was sent and not seen in a block yet must not be sent again beside it.
         if (pending.TryGetValue((batch, action), out var sent))
