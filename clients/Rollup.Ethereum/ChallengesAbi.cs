@@ -45,6 +45,9 @@ public static class ParametersAbi
     /// <summary>SHA-256 of the parameters that were in force at a time in seconds.</summary>
     public static readonly AbiFunction HashAt = AbiFunction.Parse("hashAt(uint256 time)(bytes32)");
 
+    /// <summary>The parameters in force, as risk inputs hold them.</summary>
+    public static readonly AbiFunction CanonicalBytes = AbiFunction.Parse("canonicalBytes()(bytes)");
+
     /// <summary>Whether parameters of a SHA-256 may be used at a time in seconds: they were in force then, or within the grace before.</summary>
     public static readonly AbiFunction IsAccepted = AbiFunction.Parse("isAccepted(bytes32 hash,uint256 time)(bool)");
 

@@ -155,6 +155,15 @@ public sealed record RiskParameters
         }
     }
 
+    /// <summary>Reads canonical bytes; false with the reason for anything else.</summary>
+    public static bool TryDecode(ReadOnlySpan<byte> bytes, out RiskParameters parameters, out string problem)
+    {
+        bool isForm = bytes.Length == Size && bytes[0] == FormatVersion;
+        parameters = isForm ? Decode(bytes) : Default;
+        problem = isForm ? parameters.Validate() ?? "" : $"they are not {Size} bytes of version {FormatVersion}";
+        return problem.Length == 0;
+    }
+
     /// <summary>Reads <see cref="Size"/> bytes of this version; the ranges are <see cref="Validate"/>'s.</summary>
     internal static RiskParameters Decode(ReadOnlySpan<byte> bytes)
     {

@@ -324,7 +324,7 @@ internal sealed class RunningSystem(DrillRun run, SystemOptions options) : IAsyn
             ["chain"] = new JsonObject
             {
                 ["rpc"] = Anvil.Endpoint.ToString(), ["chainId"] = AnvilProcess.ChainId, ["vault"] = Vault.ToString(), ["confirmations"] = options.Confirmations,
-                ["startBlock"] = FromBlock, ["pollMilliseconds"] = 100,
+                ["startBlock"] = FromBlock, ["pollMilliseconds"] = 100, ["parameters"] = AddressOf("parameters").ToString(),
             },
             ["instruments"] = new JsonArray(
                 Instrument(Spot, "ETH", "spot", 2, "ETH", 10_000, 1), Instrument(BtcPerpetual, "BTC-PERP", "perpetual", 1, "BTC", 1_000, 100),
@@ -371,6 +371,7 @@ internal sealed class RunningSystem(DrillRun run, SystemOptions options) : IAsyn
             ["spending"] = new JsonObject { ["etherGwei"] = 5_000_000_000, ["stakeAtoms"] = 2 * BondedStake },
             ["alertCommand"] = new JsonArray("/bin/sh", "-c", $"cat >> {AlertFile}"),
         };
+        config["parameters"] = AddressOf("parameters").ToString();
         if (options.HasChallenges) config["challenges"] = AddressOf("challenges").ToString();
         return config;
     }

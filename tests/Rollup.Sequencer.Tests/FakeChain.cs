@@ -10,6 +10,7 @@ using Rollup.Crypto.Settlement;
 using Rollup.Engine;
 using Rollup.Ethereum;
 using Rollup.Protocol;
+using Rollup.Risk;
 using Rollup.Sequencer.Chain;
 
 namespace Rollup.Sequencer.Tests;
@@ -72,6 +73,14 @@ internal sealed class FakeChain : IAsyncDisposable
 
     /// <summary>What a view function of the vault without arguments answers.</summary>
     internal void Set(string function, params BigInteger[] words) => answers[Hex.Format(AbiFunction.Parse($"{function}()").Selector)] = words;
+
+    /// <summary>What the registry's `canonicalBytes` answers.</summary>
+    internal void SetParameters(RiskParameters parameters)
+    {
+        var bytes = new byte[(RiskParameters.Size + 31) / 32 * 32];
+        parameters.Encode(bytes);
+        Set("canonicalBytes", [32, RiskParameters.Size, .. bytes.Chunk(32).Select(word => new BigInteger(word, isUnsigned: true, isBigEndian: true))]);
+    }
 
     /// <summary>The vault's circuit has another version.</summary>
     internal void SetCircuit(uint version) => Set("circuit", 7, TestConfig.Engine.Profile.Blocks, TestConfig.Engine.Profile.Rows, TestConfig.Engine.Profile.Operations, version);
@@ -171,7 +180,7 @@ internal sealed class FakeChain : IAsyncDisposable
     {
         "eth_chainId" => Hex.FormatQuantity(ChainId),
         "eth_getCode" => parameters[0].GetString() == TestConfig.Vault.ToString() ? "0x60" : "0x",
-        "eth_call" => "0x" + string.Concat(answers[parameters[0].GetProperty("data").GetString()!].Select(w => Convert.ToHexStringLower(Fr.FromBigInteger(w).ToBigEndianBytes()))),
+        "eth_call" => "0x" + string.Concat(answers[parameters[0].GetProperty("data").GetString()!].Select(w => Convert.ToHexStringLower(w.ToByteArray(isUnsigned: true, isBigEndian: true)).PadLeft(64, '0'))),
         "eth_blockNumber" => Hex.FormatQuantity(blocks[^1].Number),
         "eth_getBlockByNumber" => Header(parameters[0].GetString()!),
         "eth_getLogs" => Logs(parameters[0]),

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Rollup.Api;
 using Rollup.Ethereum;
 using Rollup.Protocol;
+using Rollup.Risk;
 using Rollup.Sequencer.Chain;
 using Rollup.Sequencer.Configuration;
 using Rollup.Sequencer.Core;
@@ -225,9 +226,61 @@ public sealed class VaultFollowerTests : IAsyncLifetime, IDisposable
         while (await follower.PollAsync(default)) { }
     }
 
-    private void Open()
+    /// <summary>The registry's parameters are those of the next epochs, once they have their confirmations; what no batch could have leaves them as they were.</summary>
+    [Fact]
+    public async Task Epochs_take_the_risk_parameters_of_the_registry()
     {
-        core = new CoreHarness(TestConfig.Make(folder.Path, rpc: chain.Endpoint), clock);
+        follower.Dispose();
+        core.Dispose();
+        Open(TestConfig.Vault, folder: "with registry");
+        // Nothing opens with parameters that nobody has read.
+        await core.UntilAsync(_ => core.Status.View().Problems.Any(p => p.Contains("chain.parameters) are not read yet", StringComparison.Ordinal)));
+        Assert.False(await core.ReadAsync(m => m.Engine.Status.IsOpen));
+
+        chain.SetParameters(RiskParameters.Default with { Basis = 61, VegaGap = 20_007 });
+        chain.MineEmpty(3);
+        await PollAsync();
+        await core.ReadAsync(_ => true); // It has what the poll brought.
+        clock.Advance(2_000);
+        await core.UntilAsync(m => m.Engine.Status.IsOpen);
+        Assert.Equal((61, 20_007), await ParametersAsync());
+
+        // In a block of their own, a tightening; and one beyond what the method can bear.
+        chain.SetParameters(RiskParameters.Default with { Basis = 62, VegaGap = 20_007 });
+        chain.MineEmpty(1);
+        await PollAsync();
+        await core.ReadAsync(_ => true); // It has what the poll brought.
+        clock.Advance(10_000);
+        await core.UntilAsync(m => RiskInputs.TryDecode(m.RiskInputs, out RiskInputs inputs, out _) && inputs.Parameters.Basis == 62);
+        chain.SetParameters(RiskParameters.Default with { Basis = 100_001 });
+        chain.MineEmpty(1);
+        await PollAsync();
+        Assert.Contains(core.Status.View().Problems, p => p.Contains("basis 100001 is outside 0..100000", StringComparison.Ordinal));
+        long observed = await core.ReadAsync(ObservedAt);
+        clock.Advance(10_000);
+        await core.UntilAsync(m => ObservedAt(m) > observed);
+        Assert.Equal((62, 20_007), await ParametersAsync());
+
+        // A restart goes on with the last epoch's while the chain does not answer.
+        follower.Dispose();
+        core.Dispose();
+        Open(TestConfig.Vault, folder: "with registry");
+        clock.Advance(10_000);
+        await core.UntilAsync(m => ObservedAt(m) > observed + 10_000);
+        Assert.Equal((62, 20_007), await ParametersAsync());
+
+        static long ObservedAt(Machine machine) => RiskInputs.TryDecode(machine.RiskInputs, out RiskInputs inputs, out _) ? inputs.ObservedAt.Milliseconds : 0;
+        async Task<(int, int)> ParametersAsync()
+        {
+            Assert.True(RiskInputs.TryDecode(await core.ReadAsync(m => m.RiskInputs), out RiskInputs inputs, out _));
+            return (inputs.Parameters.Basis, inputs.Parameters.VegaGap);
+        }
+    }
+
+    private void Open(Address? registry = null, string folder = "")
+    {
+        SequencerConfig config = TestConfig.Make(Path.Combine(this.folder.Path, folder), rpc: chain.Endpoint);
+        core = new CoreHarness(config with { Chain = config.Chain with { Parameters = registry } }, clock);
         follower = Follow(null);
     }
 
@@ -235,7 +288,7 @@ public sealed class VaultFollowerTests : IAsyncLifetime, IDisposable
     {
         SequencerConfig config = core.Config;
         Fr genesis = new Engine.ClearingEngine(TestConfig.Engine).Status.AccountRoot;
-        return new VaultFollower(config, client, cancellation => VaultCheck.RunAsync(client, config, genesis, cancellation), core.Core, core.Status, from, TimeProvider.System, NullLogger<VaultFollower>.Instance);
+        return new VaultFollower(config, client, cancellation => VaultCheck.RunAsync(client, config, genesis, cancellation), VaultCheck.ParametersOf(client, config.Chain.Parameters), core.Core, core.Status, from, TimeProvider.System, NullLogger<VaultFollower>.Instance);
     }
 
     private static async Task Until(Func<bool> condition)

@@ -58,8 +58,9 @@ node_modules/@foundry-rs/anvil-*/bin/anvil --silent --port "$chain_port" > "$wor
 wait_for 20 "the local chain" curl -sf -o /dev/null -X POST -H 'content-type: application/json' -d '{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}' "$rpc"
 session=$work/session
 "$rollup" local deploy --rpc "$rpc" --folder "$session" --profile "$profile" --verifier "$(key verifier)" --repository "$root"
-vault=$(node -p 'JSON.parse(require("fs").readFileSync(process.argv[1])).vault' "$session/deployment.json")
-block=$(node -p 'JSON.parse(require("fs").readFileSync(process.argv[1])).block' "$session/deployment.json")
+deployed() { node -p 'JSON.parse(require("fs").readFileSync(process.argv[1]))[process.argv[2]]' "$session/deployment.json" "$1"; }
+vault=$(deployed vault)
+block=$(deployed block)
 
 tapes=()
 if compgen -G "$tape/usdm_*usdt*.gz" > /dev/null; then for file in "$tape"/usdm_*usdt*.gz; do tapes+=("$(realpath "$file")"); done; fi
@@ -72,7 +73,7 @@ mkdir -m 700 "$work/spool"
 cat > "$work/sequencer.json" <<JSON
 {
   "data": "sequencer", "spool": "spool", "profile": "$profile", "listen": "$api",
-  "chain": { "rpc": "$rpc", "chainId": 31337, "vault": "$vault", "confirmations": 0, "startBlock": $block, "pollMilliseconds": 200 },
+  "chain": { "rpc": "$rpc", "chainId": 31337, "vault": "$vault", "confirmations": 0, "startBlock": $block, "pollMilliseconds": 200, "parameters": "$(deployed parameters)" },
   "instruments": [
     { "id": 1, "symbol": "ETH", "kind": "spot", "group": 2, "unit": "ETH", "lotsPerUnit": 10000, "tick": 1, "market": "ETHUSDT" },
     { "id": 2, "symbol": "BTC-PERP", "kind": "perpetual", "group": 1, "unit": "BTC", "lotsPerUnit": 1000, "tick": 100, "market": "BTCUSDT" },

@@ -22,6 +22,10 @@ internal static class VaultCheck
         if ((BigInteger)record[0] != root.ToBigInteger()) throw new SafeStopException($"The vault's root after batch {final} is {record[0]}, and the sequencer's is {root.ToBigInteger()}: the data directory is another vault's.");
     }
 
+    /// <summary>How the registry's bytes of risk parameters are read; null = there is no registry.</summary>
+    internal static Func<ulong, CancellationToken, Task<byte[]>>? ParametersOf(IEthereum ethereum, Address? registry) => registry is not { } address ? null
+        : async (block, cancellation) => (byte[])(await ethereum.CallAsync(address, ParametersAbi.CanonicalBytes, [], block, cancellation))[0];
+
     /// <param name="genesisRoot">Root of the account tree at genesis.</param>
     /// <exception cref="SafeStopException">It is another; the message says in what.</exception>
     /// <exception cref="EthereumException">The chain did not answer.</exception>

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Rollup.Ethereum;
 using Rollup.Protocol;
+using Rollup.Risk;
 using Rollup.Sequencer.Configuration;
 using Rollup.Sequencer.Core;
 
@@ -12,14 +13,16 @@ namespace Rollup.Sequencer.Chain;
 /// A reorganisation deeper than the confirmations stops the sequencer safely.
 /// </summary>
 /// <param name="check">Run once, before anything is followed: gives the proof deadline, milliseconds (<see cref="VaultCheck"/>).</param>
+/// <param name="parametersAt">The registry's bytes of risk parameters as of a block; null = no registry is followed.</param>
 /// <param name="from">Where following ended before the last stop; null to begin at the first block.</param>
 internal sealed class VaultFollower(
-    SequencerConfig config, IChainReader chain, Func<CancellationToken, Task<long>> check, SequencerCore core, HostStatus status, ChainPosition? from, TimeProvider clock,
+    SequencerConfig config, IChainReader chain, Func<CancellationToken, Task<long>> check, Func<ulong, CancellationToken, Task<byte[]>>? parametersAt, SequencerCore core, HostStatus status, ChainPosition? from, TimeProvider clock,
     ILogger<VaultFollower> log) : BackgroundService
 {
     private const string Part = "chain";
     private readonly LogFollower follower = new(chain, VaultEvents.Filter(config.Chain.Vault), HistoryFrom(config, from), config.Chain.Confirmations);
     private long? proofDeadline;
+    private ulong? parametersOf;
 
     /// <summary>Looks once.</summary>
     /// <returns>Whether another look would bring more at once.</returns>
@@ -40,10 +43,22 @@ internal sealed class VaultFollower(
                     + "Go on in a new data directory for that version, which `sequencer upgrade` makes from this one.");
         var work = new ChainWork(
             [.. update.Added.Select(l => VaultEvents.ReadOperation(l, now)).OfType<ChainOperation>()], [.. update.Added.Select(VaultEvents.ReadStep).OfType<ChainStep>()],
-            follower.Tip is { } tip ? new ChainPosition(tip.Number, tip.Hash.ToString(), tip.ParentHash.ToString()) : null, proofDeadline);
+            follower.Tip is { } tip ? new ChainPosition(tip.Number, tip.Hash.ToString(), tip.ParentHash.ToString()) : null, proofDeadline,
+            update.CaughtUp ? await ParametersAsync(cancellation) : null);
         await core.PostAsync(work, cancellation);
         status.Followed(update.Next);
         return !update.CaughtUp;
+    }
+
+    // Once a block, as of the last block that counts: older ones an endpoint may not know any more.
+    private async Task<RiskParameters?> ParametersAsync(CancellationToken cancellation)
+    {
+        if (parametersAt is null || follower.Tip is not { } tip || tip.Number == parametersOf) return null;
+        bool isUsable = RiskParameters.TryDecode(await parametersAt(tip.Number, cancellation), out RiskParameters parameters, out string problem);
+        parametersOf = tip.Number;
+        // The vault's contracts take such parameters for malformed, so no batch could have them.
+        status.Set("parameters", isUsable ? null : $"the registry's risk parameters cannot be used, and epochs open with those before: {problem}");
+        return isUsable ? parameters : null;
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -17,9 +17,11 @@ namespace Rollup.Sequencer.Configuration;
 /// <param name="Confirmations">Blocks on top of a block before its events count.</param>
 /// <param name="StartBlock">The vault's first block: nothing is looked for before it.</param>
 /// <param name="ReorganisationDepth">Blocks that are remembered behind the confirmations.</param>
+/// <param name="Parameters">The registry whose risk parameters the epochs take (spec 6.12); absent = the defaults.</param>
 public sealed record ChainConfig(
     Uri Rpc, ulong ChainId, [property: JsonConverter(typeof(AddressConverter))] Address Vault, uint Confirmations = 2, ulong StartBlock = 0,
-    int PollMilliseconds = 500, int ReorganisationDepth = 64, uint CircuitVersion = Rollup.Protocol.CircuitVersion.Value);
+    int PollMilliseconds = 500, int ReorganisationDepth = 64, uint CircuitVersion = Rollup.Protocol.CircuitVersion.Value,
+    [property: JsonConverter(typeof(AddressConverter))] Address? Parameters = null);
 
 /// <summary>A listed instrument.</summary>
 /// <param name="Symbol">For people, e.g. BTC-PERP.</param>

@@ -81,7 +81,7 @@ internal sealed class SequencerCore : IDisposable
         epoch = RiskInputs.TryDecode(machine.RiskInputs, out RiskInputs opened, out _) ? opened : null;
         shown = RiskInputs.TryDecode(machine.Engine.LiveInputs.Span, out RiskInputs live, out _) ? live : epoch;
         watch.Restore(machine.Engine.RiskTable, epoch);
-        riskInputs = new RiskInputsMaker(config, watch);
+        riskInputs = new RiskInputsMaker(config, watch) { Parameters = config.Chain.Parameters is null ? RiskParameters.Default : epoch?.Parameters };
         lastTime = machine.Engine.Status.Now.Milliseconds;
         lastSnapshot = recovered.SnapshotSequence;
         channel = Channel.CreateBounded<Work>(new BoundedChannelOptions(config.Limits.Queue) { SingleReader = true });
@@ -354,6 +354,7 @@ internal sealed class SequencerCore : IDisposable
         }
 
         proofDeadline = work.ProofDeadline ?? proofDeadline;
+        riskInputs.Parameters = work.Parameters ?? riskInputs.Parameters;
         foreach (ChainStep step in work.Steps)
         {
             if (machine.Batches.Advance(step.Stage, step.Batch, step.NewRoot, step.Block) is not { } batch) continue;

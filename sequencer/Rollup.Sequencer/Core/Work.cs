@@ -3,6 +3,7 @@ using Rollup.Crypto;
 using Rollup.Crypto.Settlement;
 using Rollup.Engine;
 using Rollup.Protocol;
+using Rollup.Risk;
 
 namespace Rollup.Sequencer.Core;
 
@@ -85,8 +86,12 @@ internal sealed record ChainOperation(long Index, Operation Operation, Rollup.Pr
 internal sealed record ChainStep(BatchStage Stage, uint Batch, Fr? NewRoot, ulong Block);
 
 /// <summary>What following the chain found, in its order.</summary>
-internal sealed class ChainWork(IReadOnlyList<ChainOperation> operations, IReadOnlyList<ChainStep> steps, ChainPosition? position, long? proofDeadline = null) : Work
+internal sealed class ChainWork(
+    IReadOnlyList<ChainOperation> operations, IReadOnlyList<ChainStep> steps, ChainPosition? position, long? proofDeadline = null, RiskParameters? parameters = null) : Work
 {
+    /// <summary>What the next epochs take; null = as known.</summary>
+    internal RiskParameters? Parameters => parameters;
+
     /// <summary>The vault's, milliseconds; null = as known.</summary>
     internal long? ProofDeadline => proofDeadline;
 

@@ -16,12 +16,16 @@ internal sealed class RiskInputsMaker(SequencerConfig config, MarketWatch watch)
 
     private readonly ImmutableArray<long> strikes = [.. config.Instruments.Select(t => t.StrikePerLot)];
 
+    /// <summary>What the next epoch takes; null while it is not known.</summary>
+    internal RiskParameters? Parameters { get; set; } = RiskParameters.Default;
+
     /// <summary>The inputs for a batch; null if a price is missing or no majority stands behind it, with the problem.</summary>
     /// <param name="observedAt">The prices' time in the inputs: every epoch's is later than the last one's, also where two share an observation.</param>
     /// <param name="openInterests">Of every instrument; null = nobody holds anything.</param>
     internal RiskInputs? Make(uint batch, long observedAt, Observation prices, IReadOnlyDictionary<int, Lots>? openInterests, out string problem)
     {
-        problem = "";
+        problem = Parameters is null ? "the risk parameters of the registry (chain.parameters) are not read yet" : "";
+        if (Parameters is not { } parameters) return null;
         foreach (InstrumentConfig t in config.Instruments)
         {
             if (!prices.Prices.TryGetValue(t.Market, out MarketPrice price)) problem = $"the feed has no price of {t.Market}";
@@ -48,7 +52,7 @@ internal sealed class RiskInputsMaker(SequencerConfig config, MarketWatch watch)
                 Lot(price.Index, t), t.IsOption ? payoff ?? 0 : Lot(price.Mark, t), watch.TakeFunding(t.Id), openInterests?[t.Id].Value ?? 0, strikes[i], t.ExpiresAt));
         }
 
-        var made = new RiskInputs(batch, Timestamp.FromMilliseconds(observedAt), RiskParameters.Default,
+        var made = new RiskInputs(batch, Timestamp.FromMilliseconds(observedAt), parameters,
             [.. config.Groups.Select(g => new GroupRange(g.Group, watch.RangesOf(g.Group).MaintenanceRange))], instruments.MoveToImmutable())
         { Expiries = inputs.ToImmutable() };
         problem = made.Validate() ?? "";
