@@ -47,6 +47,7 @@ public sealed class CommandLineTests : IDisposable
         Assert.True((bool)report["holds"]!);
         Assert.Equal(Honest.Roots[Honest.Final].ToHex(), (string)report["finalRoot"]!);
         Assert.Equal(5, report["batches"]!.AsArray().Count);
+        Assert.Equal([true, true, true, false, false], report["batches"]!.AsArray().Select(b => b!["accountsHold"] is not null)); // Those that are final.
         Assert.Equal((3, 3, statement.Contents.Cash.ToString(), statement.Value.ToString(), statement.Health.ToString()),
             ((int)account["account"]!, (int)account["batch"]!, (string)account["cash"]!, (string)account["value"]!, (string)account["health"]!));
         Assert.Equal("-40", (string)Assert.Single(account["positions"]!.AsArray())!["lots"]!);

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Rollup.Crypto.Settlement;
 using Rollup.Ethereum;
 using Rollup.Protocol;
@@ -75,6 +76,16 @@ public sealed class LocalChainTests : IDisposable
         string[] solvency = ["solvency", "--rpc", anvil.Endpoint.ToString(), "--vault", vault.Address.ToString()];
         Assert.Equal(0, await RunAsync(solvency));
         Assert.Empty(errors.ToString());
+        // Explorers get both sums of each asset, and what accounts hold after each final batch.
+        output.GetStringBuilder().Clear();
+        Assert.Equal(0, await RunAsync(["batches", .. solvency[1..], "--json"]));
+        JsonNode report = JsonNode.Parse(output.ToString())!;
+        JsonNode[] assets = [.. report["assets"]!.AsArray().Select(a => a!)], batches = [.. report["batches"]!.AsArray().Select(b => b!)];
+        Assert.Equal([0, BatchFactory.EthSpot], assets.Select(a => (int)a["asset"]!));
+        Assert.All(assets, a => Assert.Equal(((string)a["accountsHold"]!, (string)a["accountsHold"]!), ((string)a["vaultCounts"]!, (string)a["vaultHas"]!)));
+        Assert.Equal(assets.Select(a => (string)a["accountsHold"]!), batches[^1]["accountsHold"]!.AsObject().Select(a => (string)a.Value!));
+        Assert.Equal("17000000003", (string)batches[0]["accountsHold"]!["0"]!);
+        Assert.NotEqual("17000000003", (string)assets[0]["accountsHold"]!);
 
         AbiFunction transfer = AbiFunction.Parse("transfer(address to,uint256 amount)");
         foreach ((int asset, Address token, long owed) in ((int, Address, long)[])[(0, vault.Cash, 1), (BatchFactory.EthSpot, vault.Eth, LocalVault.EthUnitsPerLot)])

@@ -14,8 +14,10 @@ namespace Rollup.StateVerifier.Checks;
 /// <param name="ProvenHere">Whether its proof was verified here; otherwise L1 has none yet.</param>
 /// <param name="Accounts">Accounts whose leaves it publishes.</param>
 /// <param name="CommitBlock">The L1 block of its data.</param>
+/// <param name="AccountsHold">Of a final batch: what accounts hold after it, by asset, in atoms or lots (<see cref="BatchChain.FinalHoldings"/>); else null.</param>
 public sealed record BatchReport(
-    BatchHeader Header, BatchStatus Status, bool ProvenHere, int Bounced, int Withdrawals, int Accounts, Fr Root, Fr RiskRoot, L1Block CommitBlock);
+    BatchHeader Header, BatchStatus Status, bool ProvenHere, int Bounced, int Withdrawals, int Accounts, Fr Root, Fr RiskRoot, L1Block CommitBlock,
+    ImmutableSortedDictionary<int, Int128>? AccountsHold);
 
 /// <summary>A leaf as the last final batch that touched its account published it.</summary>
 public sealed record PublishedLeaf(uint Batch, Fr Leaf, ImmutableArray<Fr> Cipher);
@@ -96,13 +98,18 @@ public sealed class BatchChain(VaultParameters parameters, VaultEvents events, I
 
         root = data.NewRoot;
         lastClose = data.Header.Close;
-        var report = new BatchReport(data.Header, batch.Status, judge && batch.Proven is not null, bounced, data.Withdrawals.Count(w => w.Amount != 0),
-            data.Blocks.DistinctBy(b => b.Account).Count(), root, call.RiskRoot, block);
-        if (batch.Status == BatchStatus.Final)
+        bool isFinal = batch.Status == BatchStatus.Final;
+        if (isFinal)
         {
-            (LastFinal, FinalRiskInputs) = (report, risk);
             foreach (Operation operation in data.Operations.OfType<Operation>()) Hold(operation.Asset, operation.IsRequest ? -operation.Paid : operation.Amount);
             foreach (PublicWithdrawal withdrawal in data.Withdrawals) Hold(withdrawal.Asset, -withdrawal.Amount);
+        }
+
+        var report = new BatchReport(data.Header, batch.Status, judge && batch.Proven is not null, bounced, data.Withdrawals.Count(w => w.Amount != 0),
+            data.Blocks.DistinctBy(b => b.Account).Count(), root, call.RiskRoot, block, isFinal ? held.ToImmutableSortedDictionary() : null);
+        if (isFinal)
+        {
+            (LastFinal, FinalRiskInputs) = (report, risk);
             foreach (PublicBlock published in data.Blocks)
                 if (wanted.Contains(published.Account)) leaves[published.Account] = new PublishedLeaf(batch.Batch, published.Leaf, published.Cipher);
         }

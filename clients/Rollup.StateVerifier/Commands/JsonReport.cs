@@ -14,7 +14,8 @@ internal static class JsonReport
 {
     public static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static JsonNode Of(VerifiedHistory history, IReadOnlyList<BatchReport> batches, ImmutableArray<AccountStatement> statements)
+    /// <param name="assets">What the vault counts and has; null where no endpoint was asked.</param>
+    public static JsonNode Of(VerifiedHistory history, IReadOnlyList<BatchReport> batches, ImmutableArray<AccountStatement> statements, IReadOnlyList<AssetSolvency>? assets = null)
     {
         VaultParameters p = history.Parameters;
         return new JsonObject
@@ -34,6 +35,7 @@ internal static class JsonReport
             ["finalRoot"] = history.Chain.FinalRoot.ToHex(),
             ["operationsQueued"] = history.Events.Operations.Count,
             ["operationsTaken"] = history.Chain.ConsumedOperations,
+            ["assets"] = assets is null ? null : Assets(assets),
             ["batches"] = new JsonArray([.. batches.Select(Batch)]),
             ["accounts"] = new JsonArray([.. statements.Select(Account)]),
         };
@@ -45,10 +47,7 @@ internal static class JsonReport
         ["vault"] = history.Parameters.Vault.ToString(),
         ["head"] = Block(history.Snapshot.Head),
         ["lastFinal"] = history.Parameters.LastFinal,
-        ["assets"] = new JsonArray([.. assets.Select(a => (JsonNode)new JsonObject
-        {
-            ["asset"] = a.Asset, ["accountsHold"] = Text(a.Held), ["vaultCounts"] = a.Liabilities.ToString(CultureInfo.InvariantCulture), ["vaultHas"] = a.Holdings.ToString(CultureInfo.InvariantCulture),
-        })]),
+        ["assets"] = Assets(assets),
     };
 
     public static JsonNode Of(Exception failure, (int Code, string Name) exit)
@@ -61,11 +60,17 @@ internal static class JsonReport
         };
     }
 
+    private static JsonArray Assets(IReadOnlyList<AssetSolvency> assets) => new([.. assets.Select(a => (JsonNode)new JsonObject
+    {
+        ["asset"] = a.Asset, ["accountsHold"] = Text(a.Held), ["vaultCounts"] = a.Liabilities.ToString(CultureInfo.InvariantCulture), ["vaultHas"] = a.Holdings.ToString(CultureInfo.InvariantCulture),
+    })]);
+
     private static JsonNode Batch(BatchReport b) => new JsonObject
     {
         ["batch"] = b.Header.Batch, ["status"] = TextReport.Name(b.Status), ["proofVerified"] = b.ProvenHere, ["open"] = b.Header.Open, ["close"] = b.Header.Close,
         ["firstOperation"] = b.Header.FirstOperation, ["operations"] = b.Header.OperationCount, ["refused"] = b.Bounced, ["withdrawals"] = b.Withdrawals,
         ["accounts"] = b.Accounts, ["root"] = b.Root.ToHex(), ["riskRoot"] = b.RiskRoot.ToHex(), ["commitBlock"] = Block(b.CommitBlock),
+        ["accountsHold"] = b.AccountsHold is { } held ? new JsonObject(held.Select(h => KeyValuePair.Create(h.Key.ToString(CultureInfo.InvariantCulture), (JsonNode?)Text(h.Value)))) : null,
     };
 
     private static JsonNode Account(AccountStatement s) => new JsonObject

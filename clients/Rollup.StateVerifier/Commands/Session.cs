@@ -56,9 +56,10 @@ internal sealed class Session(TextWriter output, TextWriter errors, bool isTermi
             async () =>
             {
                 VerifiedHistory history = await HistoryCheck.RunAsync(Open(from), pins, new AccountQuery(), progress, batches.Add, cancellation: cancellation);
+                IReadOnlyList<AssetSolvency>? assets = json && from.Data is null ? await AssetsAsync(Connect(from), history, cancellation) : null;
                 progress.Dispose();
                 Warn(history, pins, from);
-                if (json) WriteJson(JsonReport.Of(history, batches, []));
+                if (json) WriteJson(JsonReport.Of(history, batches, [], assets));
                 else TextReport.WriteTable(output, batches);
             },
             failure =>
@@ -133,13 +134,7 @@ internal sealed class Session(TextWriter output, TextWriter errors, bool isTermi
     {
         (EthereumClient client, Address vault) = Connect(from);
         VerifiedHistory history = await HistoryCheck.RunAsync(Source(client, vault, from), pins, new AccountQuery(), progress, judge: false, cancellation: cancellation);
-        var assets = new List<AssetSolvency>();
-        foreach ((int asset, Int128 held) in history.Chain.FinalHoldings)
-        {
-            object[] answer = await client.CallAsync(vault, VaultAbi.Solvency, [asset], history.Snapshot.Head.Number, cancellation);
-            assets.Add(new AssetSolvency(asset, held, (BigInteger)answer[0], (BigInteger)answer[1]));
-        }
-
+        IReadOnlyList<AssetSolvency> assets = await AssetsAsync((client, vault), history, cancellation);
         progress.Dispose();
         if (json) WriteJson(JsonReport.Of(history, assets));
         else TextReport.Write(output, history, assets);
@@ -148,6 +143,18 @@ internal sealed class Session(TextWriter output, TextWriter errors, bool isTermi
         if (assets.FirstOrDefault(a => a.Holdings < a.Liabilities) is { } missing)
             throw new CheckFailedException(Check.Solvency, $"the vault has less of asset {missing.Asset} than accounts hold", null, missing.Liabilities.ToString(CultureInfo.InvariantCulture), missing.Holdings.ToString(CultureInfo.InvariantCulture));
     });
+
+    private static async Task<IReadOnlyList<AssetSolvency>> AssetsAsync((EthereumClient Client, Address Vault) chain, VerifiedHistory history, CancellationToken cancellation)
+    {
+        var assets = new List<AssetSolvency>();
+        foreach ((int asset, Int128 held) in history.Chain.FinalHoldings)
+        {
+            object[] answer = await chain.Client.CallAsync(chain.Vault, VaultAbi.Solvency, [asset], history.Snapshot.Head.Number, cancellation);
+            assets.Add(new AssetSolvency(asset, held, (BigInteger)answer[0], (BigInteger)answer[1]));
+        }
+
+        return assets;
+    }
 
     private async Task SendAsync(EthereumClient client, Address vault, ExitBundle bundle, ExitArguments arguments, CancellationToken cancellation)
     {
