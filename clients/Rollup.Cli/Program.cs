@@ -55,12 +55,19 @@ internal static class Commands
         Make("claim", "Have the vault pay out what is credited to the wallet.", [Rpc, Vault, Keystore, PasswordFile, Asset], async (p, c) =>
             await OnVault(p, (client, wallet) => client.ClaimAsync(wallet, wallet.Address, p.GetValue(Asset), c))),
         OrderCommand(),
-        Make("cancel", "Cancel the order of a slot.", [Sequencer, Key, Account, Slot, Prove], async (p, c) =>
-            await AsTrader(p, async t => Show(await t.Api.CancelAsync(t.Signer.Sign(
-                new CancelMessage(t.Account, p.GetValue(Slot), t.LastNonce(p.GetValue(Slot)), t.Expiry, default, p.GetValue(Prove)), t.Keys), c)), c)),
-        Make("withdraw", "Withdraw cash or spot to the vault; claim it once the batch is final.", [Sequencer, Key, Account, Asset, Amount, Slot], async (p, c) =>
-            await AsTrader(p, async t => Show(await t.Api.WithdrawAsync(t.Signer.Sign(
-                new WithdrawalMessage(t.Account, p.GetValue(Slot), t.LastNonce(p.GetValue(Slot)) + 1, p.GetValue(Asset), p.GetValue(Amount), t.Expiry, default), t.Keys), c)), c)),
+        Make("cancel", "Cancel the order of a slot.", [Sequencer, Key, Account, Slot, Prove, ReceiptCommands.Kept, ReceiptCommands.Signer], async (p, c) =>
+            await AsTrader(p, async t =>
+            {
+                CancelMessage cancel = t.Signer.Sign(new CancelMessage(t.Account, p.GetValue(Slot), t.LastNonce(p.GetValue(Slot)), t.Expiry, default, p.GetValue(Prove)), t.Keys);
+                await t.DoneAsync(cancel, t.Api.CancelAsync(cancel, c));
+            }, c)),
+        Make("withdraw", "Withdraw cash or spot to the vault; claim it once the batch is final.", [Sequencer, Key, Account, Asset, Amount, Slot, ReceiptCommands.Kept, ReceiptCommands.Signer], async (p, c) =>
+            await AsTrader(p, async t =>
+            {
+                WithdrawalMessage withdrawal = t.Signer.Sign(new WithdrawalMessage(t.Account, p.GetValue(Slot), t.LastNonce(p.GetValue(Slot)) + 1, p.GetValue(Asset), p.GetValue(Amount), t.Expiry, default), t.Keys);
+                await t.DoneAsync(withdrawal, t.Api.WithdrawAsync(withdrawal, c));
+            }, c)),
+        ReceiptCommands.Build(Sequencer),
         Make("account", "Show an account.", [Sequencer, Key, Account], async (p, c) => await AsTrader(p, t => { ShowAccount(t.View); return Task.CompletedTask; }, c)),
         Make("book", "Show the book of an instrument.", [Sequencer, Instrument], async (p, c) =>
         {
@@ -97,13 +104,12 @@ internal static class Commands
         var postOnly = new Option<bool>("--post-only") { Description = "Refused where it would trade at once." };
         var reduceOnly = new Option<bool>("--reduce-only") { Description = "Refused where it would grow the position." };
         var feeRate = new Option<int>("--fee-rate") { Description = "Highest fee accepted, millionths of the quote.", DefaultValueFactory = _ => 1_000 };
-        Command command = Make("order", "Place an order.", [Sequencer, Key, Account, Instrument, size, limit, life, postOnly, reduceOnly, feeRate, Slot], async (p, c) =>
+        Command command = Make("order", "Place an order.", [Sequencer, Key, Account, Instrument, size, limit, life, postOnly, reduceOnly, feeRate, Slot, ReceiptCommands.Kept, ReceiptCommands.Signer], async (p, c) =>
             await AsTrader(p, async t =>
             {
                 OrderMessage order = t.Signer.Sign(new OrderMessage(t.Account, p.GetValue(Slot), t.LastNonce(p.GetValue(Slot)) + 1, p.GetValue(Instrument), p.GetValue(side),
                     p.GetValue(size), p.GetValue(limit), p.GetValue(feeRate), t.Expiry, default, p.GetValue(life), p.GetValue(postOnly), p.GetValue(reduceOnly)), t.Keys);
-                RequestResult result = await t.Api.PlaceAsync(order, c);
-                Show(result);
+                RequestResult result = await t.DoneAsync(order, t.Api.PlaceAsync(order, c));
                 if (FillCheck.Find(order, result.Fills) is { } complaint) throw new CliException($"The sequencer's fills break the order: {complaint}");
             }, c));
         command.Arguments.Add(side);
@@ -231,8 +237,17 @@ internal static class Commands
         await action(new VaultClient(ethereum, p.GetValue(Vault)), wallet);
     }
 
-    private sealed record Trader(SequencerClient Api, TraderKeys Keys, MessageSigner Signer, AccountView View)
+    private sealed record Trader(ParseResult Parsed, InfoView Info, SequencerClient Api, TraderKeys Keys, MessageSigner Signer, AccountView View)
     {
+        /// <summary>Shows what came of a message, and keeps its receipts if that is asked for.</summary>
+        internal async Task<RequestResult> DoneAsync(ISignedMessage message, Task<RequestResult> sent)
+        {
+            RequestResult result = await sent;
+            Show(result);
+            ReceiptCommands.Keep(Parsed, Info, message, result);
+            return result;
+        }
+
         internal int Account => View.Account;
 
         internal long Expiry { get; } = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() + 3_600_000;
@@ -242,12 +257,14 @@ internal static class Commands
 
     private static async Task AsTrader(ParseResult p, Func<Trader, Task> action, CancellationToken c)
     {
+        ReceiptCommands.Check(p);
         using var api = new SequencerClient(p.GetRequiredValue(Sequencer));
         using TraderKeys keys = TraderKeys.Load(p.GetRequiredValue(Key));
         IReadOnlyList<int> accounts = await api.AccountsOfAsync(keys.Owner, c);
         int account = p.GetValue(Account) ?? (accounts.Count == 1 ? accounts[0] : throw new CliException($"The key's owner has {accounts.Count} accounts: name one with --account."));
-        var signer = new MessageSigner((await api.InfoAsync(c)).Domain);
-        await action(new Trader(api, keys, signer, await api.AccountAsync(account, keys, signer, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(), c)));
+        InfoView info = await api.InfoAsync(c);
+        var signer = new MessageSigner(info.Domain);
+        await action(new Trader(p, info, api, keys, signer, await api.AccountAsync(account, keys, signer, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds(), c)));
     }
 
     private static void Show(RequestResult result)
@@ -313,7 +330,7 @@ internal static class Commands
                 return 0;
             }
             catch (Exception error) when (error is CliException or FieldPathException or RefusedException or SequencerUnreachableException or EthereumException or KeyFileException
-                or KeystoreException or SolidityException or TapeException or FormatException or ArgumentException or IOException or UnauthorizedAccessException)
+                or KeystoreException or SolidityException or TapeException or InvalidDataException or FormatException or ArgumentException or IOException or UnauthorizedAccessException)
             {
                 await Console.Error.WriteLineAsync($"rollup: {Text(error)}");
                 return 1;

@@ -3,6 +3,8 @@ using System.Text.Json.Nodes;
 using Rollup.Api;
 using Rollup.Client.Keys;
 using Rollup.Client.Tests;
+using Rollup.Crypto;
+using Rollup.Crypto.Settlement;
 using Rollup.Ethereum;
 using Rollup.Groth16;
 using Rollup.Protocol;
@@ -79,6 +81,60 @@ public sealed class ChainCommandTests : IDisposable
 
         Address Of(JsonNode? address) => Eip55.Parse((string)address!);
         async Task<T> AskAsync<T>(Address contract, string view) => (T)(await anvil.Client.CallAsync(contract, AbiFunction.Parse(view), []))[0];
+    }
+
+    /// <summary>A trader holds its receipts against what was committed, and takes the bond with what contradicts them.</summary>
+    [AnvilFact]
+    public async Task Receipts_are_held_against_the_committed_order()
+    {
+        await using AnvilProcess anvil = await AnvilProcess.StartAsync();
+        string verifier = cli.PathOf("Groth16Verifier.sol");
+        await File.WriteAllTextAsync(verifier, SolidityVerifier.Write(KnownKey.Key));
+        JsonNode deployed = JsonNode.Parse((await cli.RunAsync(
+            "local", "deploy", "--rpc", anvil.Endpoint.ToString(), "--profile", "dev", "--verifier", verifier, "--row-verifier", verifier, "--folder", "session", "--repository", Repository.Root, "--bond", "79")).Succeeds())!;
+        Address vault = Eip55.Parse((string)deployed["vault"]!), challenges = Eip55.Parse((string)deployed["challenges"]!);
+        string InSession(string file) => cli.PathOf(Path.Combine("session", file));
+        using EthereumKey key = Wallets.Load(InSession("receipts.keystore.json"), InSession("password"));
+        Fr domain = SettlementDomain.Of(AnvilProcess.ChainId, vault);
+
+        Receipt one = Next(default, "one"), promised = Next(one, "promised"), other = Next(one, "other"), last = Next(other, "last"), later = Next(last, "later");
+        await CommitAsync(HeadOf(last));
+        await using FakeSequencer fake = await FakeSequencer.StartAsync();
+        foreach (Receipt r in (Receipt[])[one, other, last])
+            fake.Answer($"GET /v1/receipts/{r.Number}", new ReceiptView(r.Number, r.OrderHash, r.Time, r.Previous, Hex.Format(SignedReceipt.Sign(r, domain, key).Signature.ToBytes())), ApiJson.Default.ReceiptView);
+        string[] check = ["receipts", "--rpc", anvil.Endpoint.ToString(), "--vault", vault.ToString(), "--sequencer", fake.Endpoint.ToString(), "--receipt-signer", key.Address.ToString(), "--receipts"];
+        Save("kept", one, last, later);
+        Assert.Equal("3 receipts, 2 of them committed, 2 as promised", (await cli.RunAsync([.. check, "kept"])).Succeeds().Trim());
+        (await cli.RunAsync([.. check[..^2], Eip55.Format(AnvilProcess.Key(3).Address), "--receipts", "kept"])).Fails("Receipt 1 is not signed by");
+
+        Save("broken", one, promised);
+        Outcome shown = await cli.RunAsync([.. check, "broken"]);
+        Assert.Equal(1, shown.Code);
+        Assert.Contains("2 receipts, 2 of them committed, 1 as promised", shown.Output, StringComparison.Ordinal);
+        Assert.Contains("receipt 2 is not in the order that batch 1 was committed with", shown.Output, StringComparison.Ordinal);
+        Assert.Contains("The operator committed another order than it promised.", shown.Errors, StringComparison.Ordinal);
+        cli.SaveWallet(Trader);
+        string sent = (await cli.RunAsync([.. check, "broken", "--challenges", challenges.ToString(), "--keystore", "wallet.json", "--password-file", "password"])).Succeeds();
+        Assert.Contains($"half of the bond is credited to {AnvilProcess.Key(Trader).Address}", sent, StringComparison.Ordinal);
+        Assert.Equal(79 / 2, (BigInteger)(await anvil.Client.CallAsync(challenges, AbiFunction.Parse("credits(address owner)(uint256)"), [AnvilProcess.Key(Trader).Address]))[0]);
+
+        Receipt Next(Receipt before, string order) =>
+            (before.Number == 0 ? default : HeadOf(before)).Next(Bytes32.FromBytes(Keccak.Hash256(System.Text.Encoding.UTF8.GetBytes(order))), 1_723_161_300_001 + before.Number);
+        ReceiptHead HeadOf(Receipt receipt) => new(receipt.Number, receipt.HashIn(domain));
+        void Save(string file, params Receipt[] receipts) => File.WriteAllBytes(cli.PathOf(file), [.. receipts.SelectMany(r => SignedReceipt.Sign(r, domain, key).ToBytes())]);
+
+        // Of the circuit's form, and with nothing in it: it will never be proven, and is committed all the same.
+        async Task CommitAsync(ReceiptHead head)
+        {
+            CircuitProfile profile = CircuitProfile.Dev;
+            var words = new object[PublicData.FixedWords + Operation.Words * profile.Operations + profile.Rows + PublicBlock.Words * profile.Blocks];
+            Array.Fill(words, BigInteger.Zero);
+            long now = 1_000 * (long)(await anvil.Client.GetBlockAsync(BlockTag.Latest))!.Timestamp;
+            (words[0], words[1], words[2], words[3]) = (domain.ToBigInteger(), new BatchHeader(1, now, now, 0, 0).Encode().ToBigInteger(), VaultDeployment.Genesis().ToBigInteger(), (BigInteger)7);
+            using EthereumKey operatorKey = Wallets.Load(InSession("operator.keystore.json"), InSession("password"));
+            using var wallet = new Wallet(anvil.Client, operatorKey);
+            await wallet.SendAsync(vault, VaultAbi.CommitBatch, [new object[] { words, (BigInteger)11, (BigInteger)13, Array.Empty<byte>(), Array.Empty<object>(), head.Number, head.Hash.ToBytes(), 0, Array.Empty<byte>() }]);
+        }
     }
 
     [AnvilFact]

@@ -3,10 +3,12 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using Microsoft.AspNetCore.Http;
 using Rollup.Api;
 using Rollup.Client.Tests;
 using Rollup.Crypto;
 using Rollup.Crypto.Settlement;
+using Rollup.Ethereum;
 using Rollup.Protocol;
 using Rollup.TestSupport;
 
@@ -90,6 +92,47 @@ public sealed class SequencerCommandTests : IAsyncLifetime, IDisposable
         Assert.Equal((Account, 17, 23L, true), (cancel.Account, cancel.Slot, cancel.Nonce, cancel.Prove));
         WithdrawalMessage withdrawal = JsonSerializer.Deserialize(fake.Requests.Single(r => r.Target == "POST /v1/withdrawals").Body, ApiJson.Default.WithdrawalMessage)!;
         Assert.Equal((Account, 18, 31L, 1, 3_000_007L), (withdrawal.Account, withdrawal.Slot, withdrawal.Nonce, withdrawal.Asset, withdrawal.Amount));
+    }
+
+    [Fact]
+    public async Task Receipts_are_checked_and_kept()
+    {
+        using EthereumKey sequencer = EthereumKey.Generate(), other = EthereumKey.Generate();
+        string[] bare = To("cancel", "--key", cli.SaveKeys(Owner), "--slot", "17"), cancel = [.. bare, "--receipts", cli.PathOf("receipts"), "--receipt-signer", Eip55.Format(sequencer.Address)];
+        var done = new RequestResult(55, 12, RequestStatus.Cancelled, 0, 0, []);
+        fake.Answer("POST /v1/cancels", done, ApiJson.Default.RequestResult);
+        (await cli.RunAsync(cancel[..^2])).Fails("--receipts and --receipt-signer belong together");
+        Assert.Empty(fake.Requests);
+        (await cli.RunAsync(bare)).Succeeds(); // Who wants none need not ask.
+        Outcome none = await cli.RunAsync(cancel);
+        Assert.Equal((1, true), (none.Code, none.Errors.Contains("the sequencer gave no receipt", StringComparison.Ordinal)));
+
+        // The receipt of the message that the fake has just seen; every message expires at another time, so the next one's is another.
+        Outcome mistaken = await AnsweredAsync(sequencer, 7, message => message with { Slot = 18 });
+        Assert.Contains("The request was executed, but receipt 7 is not of the message that was sent", mistaken.Errors, StringComparison.Ordinal);
+        Assert.Contains($"is not signed by {sequencer.Address}", (await AnsweredAsync(other, 7)).Errors, StringComparison.Ordinal);
+        Assert.False(File.Exists(cli.PathOf("receipts")));
+        Assert.Contains($"receipt 7 kept in {cli.PathOf("receipts")}", (await AnsweredAsync(sequencer, 7)).Succeeds(), StringComparison.Ordinal);
+        Assert.True(SignedReceipt.TryParse(await File.ReadAllBytesAsync(cli.PathOf("receipts")), out SignedReceipt kept));
+        Assert.Equal((7, true), (kept.Receipt.Number, kept.IsOf(Domain, sequencer.Address)));
+        // Another request under the same number: evidence.
+        Outcome twice = await AnsweredAsync(sequencer, 7);
+        Assert.Equal(1, twice.Code);
+        Assert.Contains($"receipt 7 was given for another request before. For the contract of challenges: {Hex.Format(ChallengesAbi.ChallengeDoubleReceipt.Selector)}", twice.Errors, StringComparison.Ordinal);
+
+        async Task<Outcome> AnsweredAsync(EthereumKey signer, long number, Func<CancelMessage, CancelMessage>? change = null)
+        {
+            fake.Answer("POST /v1/cancels", context =>
+            {
+                CancelMessage message = JsonSerializer.Deserialize(fake.Requests[^1].Body, ApiJson.Default.CancelMessage)!;
+                message = change?.Invoke(message) ?? message;
+                var receipt = new Receipt(number, Receipt.OrderHashOf(message.ToRequest().Pack(), message.Signature), 1_723_161_256_004, default);
+                var view = new ReceiptView(number, receipt.OrderHash, receipt.Time, receipt.Previous, Hex.Format(SignedReceipt.Sign(receipt, Domain, signer).Signature.ToBytes()));
+                context.Response.ContentType = "application/json";
+                return context.Response.WriteAsync(JsonSerializer.Serialize(done with { Receipts = [view] }, ApiJson.Default.RequestResult));
+            });
+            return await cli.RunAsync(cancel);
+        }
     }
 
     [Fact]

@@ -16,7 +16,7 @@ public sealed class UsageTests : IDisposable
     [Fact]
     public void The_commands_are_those_of_the_documents() => Assert.Equal(
         ["", "account", "batches", "book", "cancel", "claim", "deposit", "generate", "keys", "keys check", "keys derive", "keys message", "keys wallet", "local", "local deploy", "local traders",
-            "order", "register", "replay", "request-close", "request-withdrawal", "risk", "risk stress", "withdraw"],
+            "order", "receipts", "register", "replay", "request-close", "request-withdrawal", "risk", "risk stress", "withdraw"],
         Paths(Commands.Build(), "").Order(StringComparer.Ordinal));
 
     [Fact]

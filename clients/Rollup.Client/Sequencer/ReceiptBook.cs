@@ -24,6 +24,13 @@ public sealed class ReceiptBook(string path, Fr domain, Address signer, uint ver
         lock (gate) return Load().TryGetValue(number, out SignedReceipt receipt) ? receipt : null;
     }
 
+    /// <summary>All of the book, ascending by number. Signatures were checked when they came, against the domain and signer of that time.</summary>
+    /// <exception cref="InvalidDataException">The file is damaged.</exception>
+    public IReadOnlyList<SignedReceipt> All()
+    {
+        lock (gate) return [.. Load().Values.OrderBy(r => r.Receipt.Number)];
+    }
+
     /// <summary>Checks and keeps the receipt that came with an answer.</summary>
     /// <param name="message">As it was sent.</param>
     /// <param name="evidence">If the book holds another receipt of this number: what to challenge with. The new one is kept beside it only there.</param>
