@@ -12,7 +12,7 @@ namespace Rollup.Cli;
 /// <summary>What a deployment made; null is what it was not asked for.</summary>
 internal sealed record DeployedVault(
     ulong ChainId, ulong Block, Address Vault, Address Verifier, Address Cash, Address Spot, Address RiskRows, Address Parameters, Address Upgrades,
-    Address? Exits = null, Address? RiskTable = null, Address? Challenges = null);
+    Address? Exits = null, Address? RiskTable = null, Address? Challenges = null, Address? RiskRules = null);
 
 /// <summary>What is to be deployed. Times in seconds, money in atoms of cash.</summary>
 /// <param name="Verifier">Groth16Verifier.sol of the settlement circuit's key.</param>
@@ -30,10 +30,10 @@ internal sealed class VaultDeployment(EthereumClient ethereum, Wallet deployer, 
 {
     internal const int EthSpot = 1;
     private const int VerifierGas = 900_000;
+    private const int MaxReportAge = 10_000; // Milliseconds: the default of the sequencer's epoch.maxReportAge, which must not be longer.
     private static readonly BigInteger SpotUnitsPerLot = BigInteger.Pow(10, 14); // 10^-4 of an 18-decimal token
 
     private static readonly AbiFunction ExitsConstructor = AbiFunction.Parse("constructor(address vault,address verifier,address riskRows,uint64 exitWindow,uint64 verifierGas)");
-    private static readonly AbiFunction ChallengesConstructor = AbiFunction.Parse("constructor((address,address,address,address,address,uint256,uint64,uint64,uint64) configuration)");
 
     /// <param name="guarantor">Gives the bond of the challenges; has ether.</param>
     internal async Task<DeployedVault> RunAsync(DeploymentPlan plan, Wallet guarantor, CancellationToken cancellation)
@@ -67,16 +67,17 @@ internal sealed class VaultDeployment(EthereumClient ethereum, Wallet deployer, 
 
         if (plan.RowVerifier is not { } rowSource) return deployed;
         Address rowVerifier = await Deploy(CompileVerifier(rowSource), cancellation), table = await RiskTableDeployment.DeployAsync(deployer, Artifact("RiskTable"), rows, cancellation);
-        object[] rules =
+        Address rules = await Deploy([.. Artifact("RiskRules"), .. RiskRulesAbi.Constructor.EncodeArguments(parameters, MaxReportAge)], cancellation);
+        object[] terms =
         [
-            vault, table, rowVerifier, guarantor.Address, plan.Sequencer, plan.ChallengeStake, plan.UrgentDeadline, Math.Max(plan.ChallengeWindow, 1), VerifierGas,
+            vault, table, rules, rowVerifier, guarantor.Address, plan.Sequencer, plan.ChallengeStake, plan.UrgentDeadline, Math.Max(plan.ChallengeWindow, 1), VerifierGas,
         ];
-        Address challenges = await Deploy([.. Artifact("Challenges"), .. ChallengesConstructor.EncodeArguments([rules])], cancellation);
+        Address challenges = await Deploy([.. Artifact("Challenges"), .. ChallengesAbi.Constructor.EncodeArguments([terms])], cancellation);
         await Name("setChallenges", challenges);
         await deployer.SendAsync(cash, TokenAbi.Mint, [guarantor.Address, (BigInteger)plan.Bond], cancellation: cancellation);
         await guarantor.SendAsync(cash, TokenAbi.Approve, [challenges, (BigInteger)plan.Bond], cancellation: cancellation);
         await guarantor.SendAsync(challenges, AbiFunction.Parse("depositBond(uint256 amount)"), [(BigInteger)plan.Bond], cancellation: cancellation);
-        return deployed with { RiskTable = table, Challenges = challenges };
+        return deployed with { RiskTable = table, Challenges = challenges, RiskRules = rules };
 
         Task Name(string setter, Address contract) => deployer.SendAsync(vault, AbiFunction.Parse($"{setter}(address contract)"), [contract], cancellation: cancellation);
     }

@@ -10,6 +10,15 @@ public static class ChallengesAbi
     public static readonly AbiFunction SettleUnproven = AbiFunction.Parse("settleUnproven(uint32 batch)");
     public static readonly AbiFunction ChallengeRow = AbiFunction.Parse("challengeRow(uint32 batch,bytes riskInputs,uint256 id,uint256[18] row,(uint256[2],uint256[2][2],uint256[2]) proof)");
     public static readonly AbiFunction ChallengeRiskRoot = AbiFunction.Parse("challengeRiskRoot(uint32 batch,bytes riskInputs)");
+
+    /// <summary>The inputs of the batch before may be empty where they do not matter; the id is of the instrument that is wrong, any where none is.</summary>
+    public static readonly AbiFunction ChallengeSuccession = AbiFunction.Parse("challengeSuccession(uint32 batch,bytes previousInputs,bytes riskInputs,uint256 id)");
+
+    public static readonly AbiFunction ChallengeStale = AbiFunction.Parse("challengeStale(uint32 batch,uint256[] words,bytes riskInputs)");
+
+    /// <summary>vault, risk table, risk rules, verifier of rows, guarantor, sequencer, stake, urgent deadline and delay of withdrawals in seconds, gas of the verifier.</summary>
+    public static readonly AbiFunction Constructor = AbiFunction.Parse("constructor((address,address,address,address,address,address,uint256,uint64,uint64,uint64) configuration)");
+
     public static readonly AbiFunction ChallengeDoubleReceipt = AbiFunction.Parse($"challengeDoubleReceipt({Receipt} first,bytes firstSignature,{Receipt} second,bytes secondSignature)");
 
     /// <summary>Links are orderHash and time of the committed receipts from that of the receipt to the batch's.</summary>
@@ -17,6 +26,7 @@ public static class ChallengesAbi
         AbiFunction.Parse($"challengeContradictedReceipt({Receipt} receipt,bytes signature,uint32 batch,bytes32 previous,(bytes32,uint64)[] links)");
 
     public static readonly AbiFunction RiskTable = AbiFunction.Parse("riskTable()(address)");
+    public static readonly AbiFunction RiskRules = AbiFunction.Parse("riskRules()(address)");
     public static readonly AbiFunction RowVerifier = AbiFunction.Parse("rowVerifier()(address)");
     public static readonly AbiFunction Vault = AbiFunction.Parse("vault()(address)");
     public static readonly AbiFunction Cash = AbiFunction.Parse("cash()(address)");
@@ -37,6 +47,16 @@ public static class RiskTableAbi
 
     /// <summary>Rows of a bucket absorbed so far.</summary>
     public static readonly AbiFunction Progress = AbiFunction.Parse("progress(bytes32 inputsHash,uint256 bucket)(uint256)");
+}
+
+/// <summary>The contract that judges risk inputs by those before, and by the registry of parameters (spec 10.7).</summary>
+public static class RiskRulesAbi
+{
+    /// <summary>The first rule that inputs break (0: none), of those before (empty: none are) and of instrument id.</summary>
+    public static readonly AbiFunction BrokenBy = AbiFunction.Parse("brokenBy(bytes previous,bytes inputs,uint256 id)(uint8)");
+
+    /// <summary>The registry, and the milliseconds that prices may be old at a batch's opening.</summary>
+    public static readonly AbiFunction Constructor = AbiFunction.Parse("constructor(address registry,uint256 maxReportAge)");
 }
 
 /// <summary>The registry of risk parameters (spec 6.12).</summary>

@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using Rollup.Crypto.Settlement;
 using Rollup.Ethereum;
@@ -28,6 +27,7 @@ internal sealed class Watch : IGossipObserver
     private readonly TimeProvider clock;
     private readonly ILogger log;
     private readonly Pins pins;
+    private readonly RuleCheck rules;
 
     private readonly KnownInputs known = new();
 
@@ -36,6 +36,8 @@ internal sealed class Watch : IGossipObserver
     private readonly List<BatchEvents> @checked = [];
     private (uint Batch, CheckFailedException Error, BatchEvidence Evidence)? failed;
     private RiskChallenge? riskChallenge;
+    private byte[]? lastInputs; // Of the last batch checked.
+    private readonly List<BrokenRule> broken = [], brokenNow = []; // Found in earlier looks, and in this one.
     private string? suspicion;
     private uint judgedBefore;
 
@@ -51,6 +53,7 @@ internal sealed class Watch : IGossipObserver
     {
         (this.config, this.ethereum, this.state, this.actor, this.alerts, this.metrics, this.receipts, this.join, this.clock, this.log) = (config, ethereum, state, actor, alerts, metrics, receipts, join, clock, log);
         pins = new Pins(config.ChainId, [.. config.VerifyingKeyHashes.Select(Bytes32.Parse)]);
+        rules = new RuleCheck(config, ethereum);
         source = NewSource();
     }
 
@@ -138,8 +141,10 @@ internal sealed class Watch : IGossipObserver
 
     private void Restart()
     {
-        (chain, failed, riskChallenge, source) = (null, null, null, NewSource());
+        (chain, failed, riskChallenge, lastInputs, source) = (null, null, null, null, NewSource());
         @checked.Clear();
+        broken.Clear();
+        brokenNow.Clear();
         receipts?.Forget();
     }
 
@@ -193,9 +198,17 @@ internal sealed class Watch : IGossipObserver
             }
 
             metrics.Rebuilt(isKnown);
-            if (!isKnown) await TellInputsAsync(batch.Batch, report.Header.Open, RiskInputsOf(evidence), cancellation);
+            object[] submission = SubmissionOf(evidence);
+            var inputs = (byte[])submission[3];
+            foreach (BrokenRule rule in isKnown ? [] : await rules.FindAsync(batch.Batch, report.Header.Open, lastInputs, inputs, (object[])submission[0], cancellation))
+            {
+                await alerts.RaiseAsync(rule.Kind, $"{batch.Batch}", rule.Text, batch.Batch);
+                brokenNow.Add(rule);
+            }
+
+            lastInputs = inputs;
             @checked.Add(batch);
-            known.Add(RiskInputsOf(evidence));
+            known.Add(inputs);
             receipts?.Note(batch.Batch, parameters.CircuitAt(batch.Committed), evidence);
         }
 
@@ -203,21 +216,6 @@ internal sealed class Watch : IGossipObserver
     }
 
     private static bool IsSame(BatchEvents one, BatchEvents other) => one.Committed.BlockHash == other.Committed.BlockHash && one.Committed.TransactionHash == other.Committed.TransactionHash;
-
-    /// <summary>What is wrong with inputs that give their root, and no contract judges: people should know.</summary>
-    private async Task TellInputsAsync(uint batch, long open, byte[] bytes, CancellationToken cancellation)
-    {
-        if (!RiskInputs.TryDecode(bytes, out RiskInputs inputs, out _)) return;
-        long age = open - inputs.ObservedAt.Milliseconds;
-        if (age < 0 || age > config.MaxReportMilliseconds)
-            await alerts.RaiseAsync("stale", $"{batch}", $"its prices were observed {age} ms before it opened; up to {config.MaxReportMilliseconds} (maxReportMilliseconds) are expected", batch);
-        if (config.Parameters is not { } registry) return;
-        var used = new byte[RiskParameters.Size];
-        inputs.Parameters.Encode(used);
-        Bytes32 hash = Bytes32.FromBytes(SHA256.HashData(used));
-        if (!(bool)(await ethereum.CallAsync(registry, ParametersAbi.IsAccepted, [hash.ToBytes(), inputs.ObservedAt.Milliseconds / 1_000], default, cancellation))[0])
-            await alerts.RaiseAsync("parameters", $"{batch}", $"its risk parameters have the hash {hash}, which was not in force", batch);
-    }
 
     /// <summary>Whoever does not want the next circuit has to know of it while there is time to leave.</summary>
     private async Task TellUpgradesAsync(VaultSnapshot snapshot, VaultParameters parameters, CancellationToken cancellation)
@@ -243,6 +241,12 @@ internal sealed class Watch : IGossipObserver
                 if (await riskChallenge.StepAsync(known, cancellation)) return;
             }
         }
+
+        // The contract judges by what the batches were committed with, a look after it was found: L1 still has them.
+        foreach (BrokenRule rule in broken.Where(b => b.Batch > parameters.LastFinal))
+            if (config.Challenges is { } court && await actor.SendAsync(rule.Action, court, rule.Call, cancellation)) return;
+        broken.AddRange(brokenNow);
+        brokenNow.Clear();
 
         // What is overdue the vault knows best.
         byte[] freeze = VaultAbi.Freeze.Encode();

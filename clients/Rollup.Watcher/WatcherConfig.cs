@@ -39,7 +39,7 @@ public sealed record WatcherRowProof(string ProvingKey, string Sha256, string Ci
 /// <param name="UnprovenSeconds">A batch without proof for so long is challenged; 0 = only one that fails a check.</param>
 /// <param name="AlertCommand">Program and arguments; gets each alert as JSON on standard input.</param>
 /// <param name="RowProof">To refute a wrong risk root by one row, where its rows are known; absent = by working out the whole root, which costs some hundred times the gas.</param>
-/// <param name="Parameters">The registry that each batch's risk parameters are held against; absent = they are not.</param>
+/// <param name="Parameters">The registry that each batch's risk parameters are held against where there is no contract of challenges, which has one; absent = they are not.</param>
 /// <param name="MaxReportMilliseconds">Prices older than this at a batch's opening raise an alert.</param>
 /// <param name="Listen">Where /metrics and /health answer.</param>
 public sealed record WatcherConfig(

@@ -8,10 +8,12 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Protocol} from "./generated/Protocol.sol";
 import {IRiskRows} from "./interfaces/IRiskRows.sol";
+import {IRiskRules} from "./interfaces/IRiskRules.sol";
 import {IRiskTable} from "./interfaces/IRiskTable.sol";
 import {IRollupVault} from "./interfaces/IRollupVault.sol";
 import {IRowVerifier} from "./interfaces/IRowVerifier.sol";
 import {Field} from "./libraries/Field.sol";
+import {PublicData} from "./libraries/PublicData.sol";
 import {RiskInputs} from "./libraries/RiskInputs.sol";
 import {VerifierCall} from "./libraries/VerifierCall.sol";
 
@@ -25,6 +27,7 @@ contract Challenges is ReentrancyGuardTransient {
     struct Configuration {
         IRollupVault vault;
         IRiskTable riskTable;
+        IRiskRules riskRules;
         IRowVerifier rowVerifier;
         address guarantor; // gives and takes back the operator's bond, names the sequencer's keys
         address sequencer; // its first key
@@ -66,7 +69,9 @@ contract Challenges is ReentrancyGuardTransient {
         Row,
         RiskRoot,
         DoubleReceipt,
-        ContradictedReceipt
+        ContradictedReceipt,
+        Succession,
+        Stale
     }
 
     uint32 private constant CASH = 0;
@@ -77,6 +82,7 @@ contract Challenges is ReentrancyGuardTransient {
     IERC20 public immutable cash;
     IRiskTable public immutable riskTable;
     IRiskRows public immutable riskRows;
+    IRiskRules public immutable riskRules;
     IRowVerifier public immutable rowVerifier;
     address public immutable guarantor;
     uint256 public immutable challengeBond;
@@ -105,6 +111,7 @@ contract Challenges is ReentrancyGuardTransient {
     /// @param batch The batch that is wrong, or that the receipt contradicts; 0 for two receipts.
     event Upheld(Offence indexed offence, uint32 indexed batch, address indexed challenger, uint256 reward);
     event RowRefuted(uint32 indexed batch, uint256 indexed id, RiskInputs.Problem problem);
+    event RuleBroken(uint32 indexed batch, uint256 indexed id, IRiskRules.Rule rule);
     event BondForfeited(uint256 amount);
     event Claimed(address indexed owner, uint256 amount);
     event SurplusForwarded(uint256 amount);
@@ -129,6 +136,9 @@ contract Challenges is ReentrancyGuardTransient {
     error RootAsExpected(uint256 root);
     error RowAsExpected(uint256 id);
     error RowProofRejected(uint256 id);
+    error NoRuleBroken(uint256 id);
+    error WrongWords(uint256 challenge, uint256 expected);
+    error NotStale(uint256 open);
     error NoBond();
     error NotSequencer(address signer);
     error NoContradiction();
@@ -147,6 +157,7 @@ contract Challenges is ReentrancyGuardTransient {
     constructor(Configuration memory config) {
         require(address(config.vault).code.length != 0, InvalidConfiguration("vault"));
         require(address(config.riskTable).code.length != 0, InvalidConfiguration("riskTable"));
+        require(address(config.riskRules).code.length != 0, InvalidConfiguration("riskRules"));
         require(address(config.rowVerifier).code.length != 0, InvalidConfiguration("rowVerifier"));
         require(config.guarantor != address(0), InvalidConfiguration("guarantor"));
         require(config.sequencer != address(0), InvalidConfiguration("sequencer"));
@@ -162,6 +173,7 @@ contract Challenges is ReentrancyGuardTransient {
         cash = IERC20(config.vault.assets(CASH).token);
         riskTable = config.riskTable;
         riskRows = config.riskTable.riskRows();
+        riskRules = config.riskRules;
         rowVerifier = config.rowVerifier;
         guarantor = config.guarantor;
         challengeBond = config.challengeBond;
@@ -307,6 +319,41 @@ contract Challenges is ReentrancyGuardTransient {
         vault.freezeByChallenge();
     }
 
+    // ---- rules between batches ----
+
+    /// @notice Shows that the inputs of a batch that is not final break a rule of `IRiskRules`. Anyone. Then the vault freezes at its last
+    /// final root.
+    /// @param previousInputs The bytes that the batch before, final or not, was committed with; empty where they do not matter.
+    /// @param riskInputs The bytes that the batch was committed with.
+    /// @param id Instrument that is wrong; any where none is.
+    function challengeSuccession(uint32 batch, bytes calldata previousInputs, bytes calldata riskInputs, uint256 id)
+        external
+        nonReentrant
+    {
+        _challengeable(batch, riskInputs);
+        if (previousInputs.length != 0) _requireInputs(vault.batches(batch - 1), previousInputs);
+        IRiskRules.Rule rule = riskRules.brokenBy(previousInputs, riskInputs, id);
+        require(rule != IRiskRules.Rule.None, NoRuleBroken(id));
+
+        emit RuleBroken(batch, id, rule);
+        _uphold(Offence.Succession, batch, msg.sender);
+        vault.freezeByChallenge();
+    }
+
+    /// @notice Shows that a batch that is not final opened on prices that were observed after its opening, or too long before. Anyone.
+    /// Then the vault freezes at its last final root.
+    /// @param words The public data that the batch was committed with.
+    function challengeStale(uint32 batch, uint256[] calldata words, bytes calldata riskInputs) external nonReentrant {
+        IRollupVault.Batch memory record = _challengeable(batch, riskInputs);
+        uint256 z = PublicData.challenge(record.commitment, keccak256(abi.encodePacked(words)));
+        require(z == record.challenge, WrongWords(z, record.challenge));
+        uint256 open = PublicData.unpackHeader(words[PublicData.HEADER]).open;
+        require(riskRules.isStale(riskInputs, open), NotStale(open));
+
+        _uphold(Offence.Stale, batch, msg.sender);
+        vault.freezeByChallenge();
+    }
+
     // ---- receipts ----
 
     /// @notice Two receipts that cannot both be in one order: of one number, or the second does not name the first, whose number is one
@@ -420,6 +467,11 @@ contract Challenges is ReentrancyGuardTransient {
         bool isOpen =
             record.status == IRollupVault.BatchStatus.Committed || record.status == IRollupVault.BatchStatus.Proven;
         require(isOpen, NotChallengeable(batch, record.status));
+        _requireInputs(record, riskInputs);
+    }
+
+    /// @dev That a batch was committed with these inputs.
+    function _requireInputs(IRollupVault.Batch memory record, bytes calldata riskInputs) private pure {
         bytes32 hash = keccak256(riskInputs);
         require(hash == record.riskInputsHash, WrongRiskInputs(hash, record.riskInputsHash));
     }

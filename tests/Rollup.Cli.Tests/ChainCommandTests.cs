@@ -75,6 +75,11 @@ public sealed class ChainCommandTests : IDisposable
         Assert.Equal(79, await AskAsync<BigInteger>(challenges, "bond()(uint256)"));
         Assert.Equal(80, await AskAsync<BigInteger>(vault, "operationDeadline()(uint256)"));
         Assert.Equal(Of(whole["riskTable"]), await AskAsync<Address>(challenges, "riskTable()(address)")); // Its constructor holds Poseidon's tables against their hash.
+        Address rules = await AskAsync<Address>(challenges, "riskRules()(address)");
+        Assert.Equal(Of(whole["riskRules"]), rules);
+        Assert.Equal(Of(whole["parameters"]), await AskAsync<Address>(rules, "registry()(address)"));
+        Assert.Equal(10_000, await AskAsync<BigInteger>(rules, "maxReportAge()(uint256)"));
+        Assert.Equal(3_600, await AskAsync<BigInteger>(Of(whole["parameters"]), "grace()(uint256)"));
         Assert.Equal(RiskParameters.Default.Hash(), await AskAsync<byte[]>(Of(whole["parameters"]), "parametersHash()(bytes32)"));
         using EthereumKey receipts = Wallets.Load(cli.PathOf(Path.Combine("whole", "receipts.keystore.json")), cli.PathOf(Path.Combine("whole", "password")));
         Assert.True((bool)(await anvil.Client.CallAsync(challenges, ChallengesAbi.IsSequencer, [receipts.Address]))[0]);

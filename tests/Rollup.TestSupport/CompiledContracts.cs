@@ -9,7 +9,7 @@ namespace Rollup.TestSupport;
 /// <summary>The project's contracts, compiled and cached by content under .cache/contracts.</summary>
 public static class CompiledContracts
 {
-    private static readonly string[] Sources = ["src/RollupVault.sol", "src/Exits.sol", "src/Challenges.sol", "src/RiskRows.sol", "src/RiskTable.sol", "src/Upgrades.sol", "src/OracleCommittee.sol", "src/dev/TestToken.sol", "src/ParameterRegistry.sol", "test/support/MultiSignature.sol"];
+    private static readonly string[] Sources = ["src/RollupVault.sol", "src/Exits.sol", "src/Challenges.sol", "src/RiskRows.sol", "src/RiskTable.sol", "src/RiskRules.sol", "src/Upgrades.sol", "src/OracleCommittee.sol", "src/dev/TestToken.sol", "src/ParameterRegistry.sol", "test/support/MultiSignature.sol"];
 
     public static CompiledContract Vault => Compile("project", Project, "RollupVault");
 
@@ -19,6 +19,7 @@ public static class CompiledContracts
 
     public static CompiledContract RiskRows => Compile("project", Project, "RiskRows");
 
+    public static CompiledContract RiskRules => Compile("project", Project, "RiskRules");
     public static CompiledContract RiskTable => Compile("project", Project, "RiskTable");
 
     public static CompiledContract OracleCommittee => Compile("project", Project, "OracleCommittee");

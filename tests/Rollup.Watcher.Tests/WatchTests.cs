@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Numerics;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
@@ -80,16 +81,16 @@ public sealed class WatchTests : IDisposable
         Assert.Equal(0, await world.AskAsync(world.Challenges, ChallengesAbi.Bond));
     }
 
-    /// <summary>No contract judges these; people do. A contract with one answer, whatever it is asked, stands for the registry.</summary>
+    /// <summary>Without a contract of challenges people do. A contract with one answer, whatever it is asked, stands for the registry.</summary>
     [AnvilFact]
     public async Task Old_prices_and_parameters_that_were_not_in_force_are_told()
     {
         await using World world = await World.StartAsync(sequencer.Address);
         await world.CommitAsync(world.Drafts[0]);
         Address registry = await RegistryAsync(1), other = await RegistryAsync(0);
-        await Watch(world, name: "well", change: c => c with { Parameters = registry }).LookAsync(1);
+        await Watch(world, challenges: false, name: "well", change: c => c with { Parameters = registry }).LookAsync(1);
         Assert.Empty(Kinds());
-        await Watch(world, name: "told", change: c => c with { Parameters = other, MaxReportMilliseconds = 0 }).LookAsync(2);
+        await Watch(world, challenges: false, name: "told", change: c => c with { Parameters = other, MaxReportMilliseconds = 0 }).LookAsync(2);
         Assert.Equal(["stale", "parameters"], Kinds());
         Assert.Contains("before it opened", Alerts()[0], StringComparison.Ordinal);
 
@@ -99,6 +100,112 @@ public sealed class WatchTests : IDisposable
             // PUSH1 answer, PUSH0, MSTORE, PUSH1 32, PUSH0, RETURN.
             return (await deployer.DeployAsync([.. Convert.FromHexString("60088060093d393df3"), 0x60, answer, .. Convert.FromHexString("5f5260205ff3")])).Contract;
         }
+    }
+
+    /// <summary>The root follows from the inputs, and the perpetual's holders could not leave by it.</summary>
+    [AnvilFact]
+    public async Task An_instrument_left_out_is_refuted()
+    {
+        await using World world = await World.StartAsync(sequencer.Address);
+        await world.CommitAsync(world.Drafts[0]);
+        await world.ProveAsync(1, world.Drafts[0]);
+        await world.FinalizeAsync(1, world.Drafts[0]);
+        await Watch(world).LookAsync(2);
+        await world.CommitAsync(WithInputs(world.Drafts[1], Honest.RiskInputsOf(2) with { Instruments = [.. Honest.RiskInputsOf(2).Instruments.Where(t => t.Id != BatchFactory.BtcPerpetual)] }));
+        Watched watched = Watch(world); // After a restart: the batch before was judged and is final, so it is read for its inputs and leaves alone.
+        await watched.LookAsync(1);
+        Assert.Equal(["succession"], Kinds());
+        Assert.Contains($"instrument {BatchFactory.BtcPerpetual} is no longer listed", Alerts()[0], StringComparison.Ordinal);
+        Assert.False(await world.IsFrozenAsync());
+        await watched.LookAsync(1);
+        await RefutedAsync(world, watched, "challengeSuccession", 2);
+    }
+
+    [AnvilFact]
+    public async Task Parameters_that_were_not_in_force_are_refuted()
+    {
+        await using World world = await World.StartAsync(sequencer.Address, registryAge: 1_000);
+        await world.CommitAsync(world.Drafts[0]); // The control: those of the registry.
+        Watched watched = Watch(world);
+        await watched.LookAsync(2);
+        Assert.Empty(Kinds());
+        RiskInputs inputs = Honest.RiskInputsOf(2);
+        await world.CommitAsync(WithInputs(world.Drafts[1], inputs with { Parameters = inputs.Parameters with { PerpContingency = inputs.Parameters.PerpContingency + 1 } }));
+        await watched.LookAsync(2);
+        Assert.Equal(["parameters", "action"], Kinds());
+        Assert.Contains("which was not in force", Alerts()[0], StringComparison.Ordinal);
+        await RefutedAsync(world, watched, "challengeSuccession", 2);
+    }
+
+    [AnvilFact]
+    public async Task A_scan_range_outside_the_registrys_bounds_is_refuted()
+    {
+        await using World world = await World.StartAsync(sequencer.Address, registryAge: 1_000);
+        RiskInputs inputs = Honest.RiskInputsOf(1);
+        await world.CommitAsync(WithInputs(world.Drafts[0], inputs with { Groups = [new GroupRange(1, 200_001), new GroupRange(2, 200_000)] }));
+        Watched watched = Watch(world);
+        await watched.LookAsync(2);
+        Assert.Contains("a scan range is outside", Alerts()[0], StringComparison.Ordinal);
+        await RefutedAsync(world, watched, "challengeSuccession", 1);
+    }
+
+    /// <summary>A stricter watcher tells; it sends nothing that the contract would refuse.</summary>
+    [AnvilFact]
+    public async Task Prices_observed_after_the_opening_are_refuted_and_old_ones_within_the_contracts_age_only_told()
+    {
+        await using World world = await World.StartAsync(sequencer.Address);
+        await world.CommitAsync(world.Drafts[0]);
+        Watched strict = Watch(world, name: "strict", change: c => c with { MaxReportMilliseconds = 0 });
+        await strict.LookAsync(3);
+        Assert.Equal(["stale"], Kinds());
+        Assert.Equal(0, strict.State.Spent);
+        RiskInputs inputs = Honest.RiskInputsOf(2);
+        await world.CommitAsync(WithInputs(world.Drafts[1], inputs with { ObservedAt = Timestamp.FromMilliseconds(world.Drafts[1].Header.Open + 1) }));
+        Watched watched = Watch(world);
+        await watched.LookAsync(2);
+        Assert.Contains("were observed -1 ms before it opened", Alerts()[1], StringComparison.Ordinal);
+        await RefutedAsync(world, watched, "challengeStale", 2);
+    }
+
+    [AnvilFact]
+    public async Task What_breaks_a_rule_and_is_final_is_told_alone_and_no_challenge_exceeds_the_limit()
+    {
+        await using World world = await World.StartAsync(sequencer.Address);
+        await world.CommitAsync(world.Drafts[0]);
+        RiskInputs inputs = Honest.RiskInputsOf(2);
+        CommitDraft draft = WithInputs(world.Drafts[1], inputs with { ObservedAt = Honest.RiskInputsOf(1).ObservedAt });
+        await world.CommitAsync(draft);
+        Watched poor = Watch(world, spending: new SpendingConfig(1), name: "poor");
+        await poor.LookAsync(3);
+        Assert.Equal(["succession", "spending"], Kinds());
+        Assert.False(await world.IsFrozenAsync());
+        await world.ProveAsync(1, world.Drafts[0]);
+        await world.ProveAsync(2, draft);
+        await world.FinalizeAsync(1, world.Drafts[0]);
+        await world.FinalizeAsync(2, draft);
+        Watched watched = Watch(world, name: "late");
+        await watched.LookAsync(3);
+        Assert.Equal(["succession", "spending", "succession"], Kinds());
+        Assert.Contains("its prices were not observed later", Alerts()[2], StringComparison.Ordinal);
+        Assert.Equal(0, watched.State.Spent);
+        Assert.False(await world.IsFrozenAsync());
+    }
+
+    /// <summary>Inputs, and the root that follows from them.</summary>
+    private static CommitDraft WithInputs(CommitDraft draft, RiskInputs inputs)
+    {
+        CommitDraft changed = draft.Clone();
+        (changed.RiskInputs, changed.RiskRoot) = (inputs.Encode(), new RiskTree(RiskRows.From(inputs)).Root);
+        return changed;
+    }
+
+    private async Task RefutedAsync(World world, Watched watched, string action, uint batch)
+    {
+        Assert.True(await world.IsFrozenAsync());
+        Assert.Contains($"{action} was sent", Alerts()[^1], StringComparison.Ordinal);
+        Assert.Equal(0, await world.AskAsync(world.Challenges, ChallengesAbi.Bond));
+        Assert.True(watched.State.Spent > 0);
+        Assert.Equal(batch, watched.Metrics.CheckedBatches);
     }
 
     [AnvilFact]
@@ -517,7 +624,7 @@ public sealed class WatchTests : IDisposable
         var config = new WatcherConfig(
             world.Anvil.Endpoint, AnvilProcess.ChainId, world.Vault.Address, 0, Path.Combine(folder.FullName, name), "", spending ?? new SpendingConfig(1_000_000_000, Stake),
             challenges ? world.Challenges : null, UnprovenSeconds: unprovenSeconds, AlertCommand: ["/bin/sh", "-c", $"cat >> {AlertFile}"],
-            Gossip: new WatcherGossip("", ["/ip4/127.0.0.1/tcp/0"], sequencer.Address), RowProof: rowProof, MaxReportMilliseconds: 600_000);
+            Gossip: new WatcherGossip("", ["/ip4/127.0.0.1/tcp/0"], sequencer.Address), RowProof: rowProof, MaxReportMilliseconds: World.MaxReportAge);
         config = change?.Invoke(config) ?? config;
         Assert.Null(config.Validate());
         return new Watched(world, config, ask);
@@ -559,7 +666,7 @@ public sealed class WatchTests : IDisposable
     /// <summary>A chain with vault, bond and challenges; accounts 2 to 5 have asked to register.</summary>
     private sealed class World : IAsyncDisposable
     {
-        internal const int UrgentDeadline = 600;
+        internal const int UrgentDeadline = 600, MaxReportAge = 600_000;
 
         private World(AnvilProcess anvil, LocalVault vault, Address challenges, Address riskTable, LocalUpgrade? upgrade) =>
             (Anvil, Vault, Challenges, RiskTable, Drafts, Upgrade) = (anvil, vault, challenges, riskTable, Honest.Make(vault.DomainOf, upgrade is not null).Drafts, upgrade);
@@ -574,10 +681,11 @@ public sealed class WatchTests : IDisposable
         internal IReadOnlyList<CommitDraft> Drafts { get; }
 
         /// <param name="row">Key of the verifier of rows; null = any contract stands for it.</param>
+        /// <param name="registryAge">Seconds that the registry of parameters is older than the rest: what was observed before it is not judged.</param>
         /// <param name="isTableReal">Else a contract stands for the risk table that gives the contract of rows, whatever it is asked.</param>
-        internal static async Task<World> StartAsync(Address sequencer, VerifyingKey? row = null, bool isTableReal = false, bool upgrade = false)
+        internal static async Task<World> StartAsync(Address sequencer, VerifyingKey? row = null, bool isTableReal = false, bool upgrade = false, int registryAge = 0)
         {
-            AnvilProcess anvil = await LocalVault.StartChainAsync(upgrade ? LocalVault.UpgradeWindow : 0);
+            AnvilProcess anvil = await LocalVault.StartChainAsync(upgrade ? LocalVault.UpgradeWindow : registryAge);
             LocalVault vault = await LocalVault.DeployAsync(anvil, Honest.Profile, KnownKey.Key);
             LocalUpgrade? proposed = upgrade ? await vault.ProposeAsync(Honest.NextProfile, Honest.NextKey, Honest.NextVersion) : null;
             if (upgrade) await anvil.AdvanceAsync(TimeSpan.FromSeconds(LocalVault.UpgradeWindow));
@@ -588,9 +696,11 @@ public sealed class WatchTests : IDisposable
             Address verifier = row is null ? vault.Cash : await DeployAsync(CompiledContracts.VerifierOf(row).Code);
             Address table = isTableReal ? await RiskTableDeployment.DeployAsync(deployer, CompiledContracts.RiskTable.Code, rows)
                 : await DeployAsync([.. Convert.FromHexString("601d8060093d393df3"), 0x73, .. rows.ToBytes(), .. Convert.FromHexString("60005260206000f3")]);
-            object[] configuration = [vault.Address, table, verifier, guarantor.Address, sequencer, Stake, UrgentDeadline, 100, 700_000];
-            AbiFunction constructor = AbiFunction.Parse("constructor((address,address,address,address,address,uint256,uint64,uint64,uint64) configuration)");
-            Address challenges = await DeployAsync([.. CompiledContracts.Challenges.Code, .. constructor.EncodeArguments([configuration])]);
+            Address parameters = await DeployAsync([.. CompiledContracts.ParameterRegistry.Code, .. Parameters()]);
+            Address rules = await DeployAsync([.. CompiledContracts.RiskRules.Code, .. RiskRulesAbi.Constructor.EncodeArguments(parameters, MaxReportAge)]);
+            if (registryAge > 0) await anvil.AdvanceAsync(TimeSpan.FromSeconds(registryAge));
+            object[] configuration = [vault.Address, table, rules, verifier, guarantor.Address, sequencer, Stake, UrgentDeadline, 100, 700_000];
+            Address challenges = await DeployAsync([.. CompiledContracts.Challenges.Code, .. ChallengesAbi.Constructor.EncodeArguments([configuration])]);
             await deployer.SendAsync(vault.Address, SetChallenges, [challenges]);
             foreach ((Wallet owner, long amount) in ((Wallet, long)[])[(guarantor, Bond), (watcher, 10 * Stake)]) await deployer.SendAsync(vault.Cash, TokenAbi.Mint, [owner.Address, amount]);
             await guarantor.SendAsync(vault.Cash, TokenAbi.Approve, [challenges, Bond]);
@@ -599,6 +709,16 @@ public sealed class WatchTests : IDisposable
             return new World(anvil, vault, challenges, table, proposed);
 
             async Task<Address> DeployAsync(byte[] code) => (await deployer.DeployAsync(code)).Contract;
+        }
+
+        // Free to move; scan ranges from 10% to 20%.
+        private static byte[] Parameters()
+        {
+            var bytes = new byte[RiskParameters.Size];
+            RiskParameters.Default.Encode(bytes);
+            object[] values = [.. bytes.Skip(1).Chunk(4).Select(chunk => (object)BinaryPrimitives.ReadInt32BigEndian(chunk))];
+            object[] free = [.. values.Select(_ => (object)new object[] { -1_000_000, 1_000_000, 1_000_000, 0, 0, true })], ranges = [.. Enumerable.Repeat((object)new object[] { 100_000, 200_000 }, 1 << Width.Group)];
+            return ParametersAbi.Constructor.EncodeArguments(values, free, 0, 60, ranges);
         }
 
         internal async Task<int> ProgressAsync(byte[] inputs, int bucket) => (int)(BigInteger)(await Anvil.Client.CallAsync(RiskTable, RiskTableAbi.Progress, [Keccak.Hash256(inputs), bucket]))[0];

@@ -120,7 +120,7 @@ library RiskInputs {
     uint256 private constant RATES = 20;
     uint256 private constant EXTREMES = 5;
     uint256 private constant PARAMETERS_AT = 13;
-    uint256 private constant GROUPS_AT = PARAMETERS_AT + 1 + 4 * RATES + 8 * EXTREMES;
+    uint256 private constant GROUPS_AT = PARAMETERS_AT + 1 + 4 * RATES + 8 * EXTREMES; // behind the parameters
     uint256 private constant GROUP_SIZE = 5;
     uint256 private constant EXPIRY_SIZE = 69;
     uint256 private constant LINEAR_SIZE = 39;
@@ -182,6 +182,20 @@ library RiskInputs {
         }
         assembly ("memory-safe") {
             mstore(indices, count)
+        }
+    }
+
+    /// @notice The bytes of the parameters, which have a hash of their own. Only of bytes that `read` has no problem with, as the next one.
+    function parametersOf(bytes calldata data) internal pure returns (bytes calldata) {
+        return data[PARAMETERS_AT:GROUPS_AT];
+    }
+
+    /// @notice The scan range of each group, 10^-6; 0 if it has none.
+    function rangesOf(bytes calldata data) internal pure returns (uint256[16] memory ranges) {
+        int256[16] memory found;
+        _readGroups(data, found);
+        for (uint256 i = 0; i < ranges.length; i++) {
+            ranges[i] = uint256(found[i]);
         }
     }
 

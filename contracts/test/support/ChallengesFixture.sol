@@ -2,12 +2,15 @@
 pragma solidity ^0.8.28;
 
 import {Challenges} from "../../src/Challenges.sol";
+import {ParameterRegistry} from "../../src/ParameterRegistry.sol";
 import {RiskRows} from "../../src/RiskRows.sol";
+import {RiskRules} from "../../src/RiskRules.sol";
 import {RiskTable} from "../../src/RiskTable.sol";
 import {Protocol} from "../../src/generated/Protocol.sol";
 import {IRollupVault} from "../../src/interfaces/IRollupVault.sol";
 import {IRowVerifier} from "../../src/interfaces/IRowVerifier.sol";
 import {MockRowVerifier} from "./MockRowVerifier.sol";
+import {Registries} from "./Registries.sol";
 import {RiskTables} from "../../script/RiskTables.sol";
 import {VaultFixture} from "./VaultFixture.sol";
 
@@ -18,6 +21,7 @@ abstract contract ChallengesFixture is VaultFixture {
     uint256 internal constant STAKE = 700;
     uint64 internal constant URGENT = 20 minutes;
     uint64 internal constant WITHDRAWAL_DELAY = 3 days;
+    uint256 internal constant MAX_REPORT_AGE = 10_001; // milliseconds
     uint256 internal constant SEQUENCER = 0x5e9; // its secret
 
     address internal immutable guarantor = address(0x6a4a);
@@ -26,6 +30,8 @@ abstract contract ChallengesFixture is VaultFixture {
     MockRowVerifier internal rowVerifier;
     RiskRows internal riskRows;
     RiskTable internal riskTable;
+    ParameterRegistry internal registry;
+    RiskRules internal riskRules;
     Challenges internal challenges;
     bytes internal inputs; // of batch 1
 
@@ -34,6 +40,9 @@ abstract contract ChallengesFixture is VaultFixture {
         rowVerifier = new MockRowVerifier();
         riskRows = new RiskRows();
         riskTable = RiskTables.deploy(riskRows);
+        inputs = vm.parseJsonBytesArray(vm.readFile("../spec/vectors/risk-rows.json"), ".inputs")[0];
+        registry = Registries.deploy(inputs);
+        riskRules = new RiskRules(registry, MAX_REPORT_AGE);
         challenges = new Challenges(challengesConfiguration());
         vault.setChallenges(address(challenges));
         address[3] memory users = [guarantor, challenger, anyone];
@@ -44,7 +53,6 @@ abstract contract ChallengesFixture is VaultFixture {
         }
         vm.prank(guarantor);
         challenges.depositBond(BOND);
-        inputs = vm.parseJsonBytesArray(vm.readFile("../spec/vectors/risk-rows.json"), ".inputs")[0];
         _setBatch(1);
     }
 
@@ -52,6 +60,7 @@ abstract contract ChallengesFixture is VaultFixture {
         return Challenges.Configuration({
             vault: vault,
             riskTable: riskTable,
+            riskRules: riskRules,
             rowVerifier: IRowVerifier(address(rowVerifier)),
             guarantor: guarantor,
             sequencer: vm.addr(SEQUENCER),

@@ -7,14 +7,18 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {Challenges} from "../../src/Challenges.sol";
 import {RollupVault} from "../../src/RollupVault.sol";
+import {IRiskRules} from "../../src/interfaces/IRiskRules.sol";
 import {IRiskTable} from "../../src/interfaces/IRiskTable.sol";
 import {IRollupVault} from "../../src/interfaces/IRollupVault.sol";
 import {IRowVerifier} from "../../src/interfaces/IRowVerifier.sol";
+import {PublicData} from "../../src/libraries/PublicData.sol";
 import {RiskInputs} from "../../src/libraries/RiskInputs.sol";
 import {ChallengesFixture} from "../support/ChallengesFixture.sol";
 import {GasSnapshots} from "../support/GasSnapshots.sol";
 import {FeeToken, ReentrantToken} from "../support/HostileTokens.sol";
+import {InputBytes} from "../support/InputBytes.sol";
 import {MockRowVerifier} from "../support/MockRowVerifier.sol";
+import {Registries} from "../support/Registries.sol";
 
 /// @dev spec 10.1.
 contract ChallengesBondTest is ChallengesFixture {
@@ -241,6 +245,9 @@ contract ChallengesBondTest is ChallengesFixture {
         c = challengesConfiguration();
         c.riskTable = IRiskTable(address(0xdead));
         _expectInvalid(c, "riskTable");
+        c = challengesConfiguration();
+        c.riskRules = IRiskRules(address(0xdead));
+        _expectInvalid(c, "riskRules");
         c = challengesConfiguration();
         c.rowVerifier = IRowVerifier(address(0xdead));
         _expectInvalid(c, "rowVerifier");
@@ -812,6 +819,258 @@ contract ChallengeRiskRootTest is ChallengesFixture {
     }
 }
 
+/// @dev spec 10.7. What breaks a rule is held by `RiskRulesTest`; here, what becomes of it.
+contract ChallengeSuccessionTest is ChallengesFixture {
+    using InputBytes for bytes;
+
+    uint256 private constant OBSERVED = (START + 5000) * 1000;
+
+    function setUp() public override {
+        super.setUp();
+        inputs = inputs.observed(OBSERVED);
+    }
+
+    function test_anInstrumentLeftOutFreezesAndPays() public {
+        (uint32 batch, bytes memory previous) = _commitTwo(inputs.without(21), OBSERVED + 1);
+        vm.expectEmit();
+        emit Challenges.RuleBroken(batch, 21, IRiskRules.Rule.Listing);
+        vm.expectEmit();
+        emit Challenges.Upheld(Challenges.Offence.Succession, batch, challenger, BOND / 2);
+        vm.expectEmit();
+        emit IRollupVault.Frozen(IRollupVault.FreezeReason.Challenge, 0, 0);
+        _challenge(batch, previous, 21);
+        vm.assertEq(vault.frozen(), true, "frozen");
+        vm.assertEq(challenges.credits(challenger), BOND / 2, "reward");
+        vm.assertEq(challenges.bond(), 0, "bond");
+        vm.expectRevert(abi.encodeWithSelector(Challenges.VaultFrozen.selector)); // and once is all
+        challenges.challengeSuccession(batch, previous, inputs, 21);
+    }
+
+    function test_theRefutedRuleIsSaid() public {
+        bytes memory other = inputs.put(InputBytes.at(21) + InputBytes.STRIKE, hex"0000000000000001");
+        _expectRule(IRiskRules.Rule.Terms, other, OBSERVED + 1, 21);
+        _expectRule(IRiskRules.Rule.ObservationTime, inputs, OBSERVED, 0);
+        _expectRule(IRiskRules.Rule.Parameters, inputs.put(14, hex"00000001"), OBSERVED + 1, 0);
+        _expectRule(IRiskRules.Rule.ScanRange, inputs.put(136, hex"000dbba0"), OBSERVED + 1, 0);
+    }
+
+    /// @dev The control: what should be is refused, with any instrument, with and without the inputs before.
+    function test_whatBreaksNoRuleIsNoReason() public {
+        (uint32 batch, bytes memory previous) = _commitTwo(inputs, OBSERVED + 1);
+        uint256[5] memory ids = [uint256(0), 3, 4, 21, 40];
+        for (uint256 i = 0; i < ids.length; i++) {
+            _expectNone(batch, previous, ids[i]);
+            _expectNone(batch, "", ids[i]);
+        }
+        vm.assertEq(vault.frozen(), false, "not frozen");
+        vm.assertEq(challenges.bond(), BOND, "bond");
+    }
+
+    function test_theFirstBatchHasNoneBefore() public {
+        inputs = inputs.put(14, hex"00000001");
+        uint32 batch = _commitInputs();
+        vm.expectRevert(abi.encodeWithSelector(Challenges.WrongRiskInputs.selector, keccak256(inputs), bytes32(0)));
+        challenges.challengeSuccession(batch, inputs, inputs, 0);
+        _challenge(batch, "", 0);
+        vm.assertEq(vault.frozen(), true, "frozen");
+    }
+
+    function test_theInputsAreThoseOfBothBatches() public {
+        (uint32 batch, bytes memory previous) = _commitTwo(inputs.without(21), OBSERVED + 1);
+        bytes memory other = previous.put(InputBytes.at(3) + 14, hex"77");
+        vm.expectRevert(
+            abi.encodeWithSelector(Challenges.WrongRiskInputs.selector, keccak256(other), keccak256(previous))
+        );
+        challenges.challengeSuccession(batch, other, inputs, 21);
+        other = inputs.put(InputBytes.at(3) + 14, hex"77");
+        vm.expectRevert(
+            abi.encodeWithSelector(Challenges.WrongRiskInputs.selector, keccak256(other), keccak256(inputs))
+        );
+        challenges.challengeSuccession(batch, previous, other, 21);
+        vm.expectRevert(
+            abi.encodeWithSelector(Challenges.WrongRiskInputs.selector, keccak256(inputs), keccak256(previous))
+        );
+        challenges.challengeSuccession(batch, inputs, inputs, 21);
+        _challenge(batch, previous, 21);
+    }
+
+    /// @dev The batch before may be final; the one that is challenged may not.
+    function test_onlyABatchThatIsNotFinal() public {
+        (uint32 batch, bytes memory previous) = _commitTwo(inputs.without(21), OBSERVED + 1);
+        _prove(batch - 1);
+        _prove(batch);
+        vm.warp(START + CHALLENGE_WINDOW);
+        vault.finalizeBatch(batch - 1, new uint256[](0));
+        uint256 state = vm.snapshotState();
+        _challenge(batch, previous, 21);
+        vm.assertEq(vault.frozen(), true, "proven, and frozen");
+        vm.assertEq(vault.lastFinal(), batch - 1, "at the one before");
+        vm.revertToState(state);
+        vault.finalizeBatch(batch, new uint256[](0));
+        _expectNotChallengeable(batch, IRollupVault.BatchStatus.Final, previous);
+        _expectNotChallengeable(0, IRollupVault.BatchStatus.Final, "");
+        _expectNotChallengeable(3, IRollupVault.BatchStatus.None, "");
+        _expectNotChallengeable(type(uint32).max, IRollupVault.BatchStatus.None, "");
+    }
+
+    /// @dev They are for `challengeRow`, which takes them by themselves.
+    function test_malformedInputsAreNoReasonHere() public {
+        (uint32 batch, bytes memory previous) = _commitTwo(inputs.without(21).put(0, hex"03"), OBSERVED + 1);
+        _expectNone(batch, previous, 21);
+        uint256[18] memory row;
+        IRollupVault.Proof memory proof;
+        challenges.challengeRow(batch, inputs, 21, row, proof);
+        vm.assertEq(vault.frozen(), true, "frozen");
+    }
+
+    /// @dev A tightening at once, with batches on their way: for the grace, those of before are accepted.
+    function test_parametersInFlightAreNoReason() public {
+        uint256 changed = OBSERVED / 1000 - 60;
+        vm.warp(changed);
+        registry.tighten(1, registry.valueOf(1) + 500);
+        (uint32 batch, bytes memory previous) = _commitTwo(inputs, OBSERVED + 1);
+        vm.warp(changed + 20 minutes); // challenged later, judged by the time of observation
+        _expectNone(batch, previous, 0);
+        inputs = inputs.ofBatch(3).observed((changed + Registries.GRACE) * 1000);
+        _challenge(_commitInputs(), "", 0);
+        vm.assertEq(vault.frozen(), true, "after the grace they are");
+    }
+
+    function _commitTwo(bytes memory second, uint256 observedAt) private returns (uint32 batch, bytes memory previous) {
+        previous = inputs;
+        _commitInputs();
+        inputs = second.ofBatch(2).observed(observedAt);
+        batch = _commitInputs();
+    }
+
+    function _expectRule(IRiskRules.Rule rule, bytes memory second, uint256 observedAt, uint256 id) private {
+        uint256 state = vm.snapshotState();
+        (uint32 batch, bytes memory previous) = _commitTwo(second, observedAt);
+        vm.expectEmit();
+        emit Challenges.RuleBroken(batch, id, rule);
+        _challenge(batch, previous, id);
+        vm.assertEq(vault.frozen(), true, "frozen");
+        vm.revertToState(state);
+    }
+
+    function _challenge(uint32 batch, bytes memory previous, uint256 id) private {
+        vm.prank(challenger);
+        challenges.challengeSuccession(batch, previous, inputs, id);
+    }
+
+    function _expectNone(uint32 batch, bytes memory previous, uint256 id) private {
+        vm.expectRevert(abi.encodeWithSelector(Challenges.NoRuleBroken.selector, id));
+        challenges.challengeSuccession(batch, previous, inputs, id);
+    }
+
+    function _expectNotChallengeable(uint32 batch, IRollupVault.BatchStatus status, bytes memory previous) private {
+        vm.expectRevert(abi.encodeWithSelector(Challenges.NotChallengeable.selector, batch, status));
+        challenges.challengeSuccession(batch, previous, inputs, 21);
+    }
+}
+
+/// @dev spec 10.8. A draft opens one second before it is committed.
+contract ChallengeStaleTest is ChallengesFixture {
+    using InputBytes for bytes;
+
+    uint256 private constant OPEN = START * 1000 - 1000;
+
+    function test_pricesOfAfterTheOpeningOrLongBefore() public {
+        _expectStale(OPEN + 1);
+        _expectStale(OPEN - MAX_REPORT_AGE - 1);
+        _expectStale(OPEN - 365 days * 1000);
+    }
+
+    function test_pricesInTimeAreNoReason() public {
+        uint256[3] memory times = [OPEN, OPEN - 1, OPEN - MAX_REPORT_AGE];
+        for (uint256 i = 0; i < times.length; i++) {
+            uint256 state = vm.snapshotState();
+            (uint32 batch, uint256[] memory words) = _commitObserved(times[i]);
+            vm.expectRevert(abi.encodeWithSelector(Challenges.NotStale.selector, OPEN));
+            challenges.challengeStale(batch, words, inputs);
+            vm.revertToState(state);
+        }
+    }
+
+    /// @dev So the opening is the batch's own.
+    function test_theWordsAreThoseOfTheBatch() public {
+        (uint32 batch, uint256[] memory words) = _commitObserved(OPEN + 1);
+        uint256[] memory others = new uint256[](words.length);
+        for (uint256 i = 0; i < words.length; i++) {
+            others[i] = words[i];
+        }
+        others[1] ^= 1 << 32; // another opening
+        _expectWrongWords(batch, others);
+        others[1] ^= 1 << 32;
+        others[words.length - 1] ^= 1;
+        _expectWrongWords(batch, others);
+        _expectWrongWords(batch, new uint256[](0));
+        _expectWrongWords(batch, new uint256[](words.length));
+        inputs = inputs.observed(OPEN + 2);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                Challenges.WrongRiskInputs.selector, keccak256(inputs), keccak256(inputs.observed(OPEN + 1))
+            )
+        );
+        challenges.challengeStale(batch, words, inputs);
+        inputs = inputs.observed(OPEN + 1);
+        vm.prank(challenger);
+        challenges.challengeStale(batch, words, inputs);
+    }
+
+    function test_malformedInputsAreNoReasonHere() public {
+        inputs = inputs.put(0, hex"03");
+        (uint32 batch, uint256[] memory words) = _commitObserved(OPEN + 1);
+        vm.expectRevert(abi.encodeWithSelector(Challenges.NotStale.selector, OPEN));
+        challenges.challengeStale(batch, words, inputs);
+    }
+
+    function test_onlyABatchThatIsNotFinal() public {
+        (uint32 batch, uint256[] memory words) = _commitObserved(OPEN + 1);
+        _expectNotChallengeable(0, IRollupVault.BatchStatus.Final, words);
+        _expectNotChallengeable(2, IRollupVault.BatchStatus.None, words);
+        _prove(batch);
+        vm.warp(START + CHALLENGE_WINDOW);
+        vault.finalizeBatch(batch, new uint256[](0));
+        _expectNotChallengeable(batch, IRollupVault.BatchStatus.Final, words);
+    }
+
+    function _commitObserved(uint256 time) private returns (uint32 batch, uint256[] memory words) {
+        inputs = inputs.observed(time);
+        words = _draft().words;
+        batch = _commitInputs();
+    }
+
+    function _expectStale(uint256 time) private {
+        uint256 state = vm.snapshotState();
+        (uint32 batch, uint256[] memory words) = _commitObserved(time);
+        vm.expectEmit();
+        emit Challenges.Upheld(Challenges.Offence.Stale, batch, challenger, BOND / 2);
+        vm.expectEmit();
+        emit IRollupVault.Frozen(IRollupVault.FreezeReason.Challenge, 0, 0);
+        vm.prank(challenger);
+        challenges.challengeStale(batch, words, inputs);
+        vm.assertEq(vault.frozen(), true, "frozen");
+        vm.assertEq(challenges.credits(challenger), BOND / 2, "reward");
+        vm.expectRevert(abi.encodeWithSelector(Challenges.VaultFrozen.selector));
+        challenges.challengeStale(batch, words, inputs);
+        vm.revertToState(state);
+    }
+
+    function _expectWrongWords(uint32 batch, uint256[] memory words) private {
+        IRollupVault.Batch memory record = vault.batches(batch);
+        uint256 z = PublicData.challenge(record.commitment, keccak256(abi.encodePacked(words)));
+        vm.assertNotEq(z, record.challenge, "others");
+        vm.expectRevert(abi.encodeWithSelector(Challenges.WrongWords.selector, z, record.challenge));
+        challenges.challengeStale(batch, words, inputs);
+    }
+
+    function _expectNotChallengeable(uint32 batch, IRollupVault.BatchStatus status, uint256[] memory words) private {
+        vm.expectRevert(abi.encodeWithSelector(Challenges.NotChallengeable.selector, batch, status));
+        challenges.challengeStale(batch, words, inputs);
+    }
+}
+
 /// @dev spec 10.5.
 contract ChallengeReceiptsTest is ChallengesFixture {
     uint256 private constant OTHER = 0x07e4;
@@ -1149,6 +1408,8 @@ contract ChallengeReceiptsTest is ChallengesFixture {
 /// forge-config: ci.isolate = true
 /// forge-config: long.isolate = true
 contract ChallengesGasTest is ChallengesFixture, GasSnapshots {
+    using InputBytes for bytes;
+
     function test_gas_challengeUnproven() public {
         _commit(_draft());
         vm.prank(challenger);
@@ -1207,6 +1468,23 @@ contract ChallengesGasTest is ChallengesFixture, GasSnapshots {
         _snapshot("challengeRiskRoot");
     }
 
+    function test_gas_challengeSuccession() public {
+        _measureSuccession(200, "challengeSuccessionOf200");
+    }
+
+    function test_gas_challengeSuccessionOfAsManyAsThereMayBe() public {
+        _measureSuccession(4096, "challengeSuccessionOf4096");
+    }
+
+    function test_gas_challengeStale() public {
+        inputs = inputs.options(200);
+        uint256[] memory words = _draft().words;
+        uint32 batch = _commitInputs();
+        vm.prank(challenger);
+        challenges.challengeStale(batch, words, inputs);
+        _snapshot("challengeStaleOf200");
+    }
+
     function test_gas_challengeDoubleReceipt() public {
         Challenges.Receipt memory first = Challenges.Receipt(VERSION, 7, keccak256("order"), 1, keccak256("before"));
         Challenges.Receipt memory second = Challenges.Receipt(VERSION, 7, keccak256("another"), 1, keccak256("before"));
@@ -1231,6 +1509,19 @@ contract ChallengesGasTest is ChallengesFixture, GasSnapshots {
         vm.prank(challenger);
         challenges.challengeContradictedReceipt(left, signature, batch, keccak256("before"), links);
         _snapshot("challengeContradictedReceipt1000");
+    }
+
+    /// @dev All options, and the last one left out.
+    function _measureSuccession(uint16 count, string memory name) private {
+        bytes memory sample = inputs;
+        bytes memory previous = sample.observed(START * 1000).options(count);
+        inputs = previous;
+        _commitInputs();
+        inputs = sample.ofBatch(2).observed(START * 1000 + 1).options(count - 1);
+        uint32 batch = _commitInputs();
+        vm.prank(challenger);
+        challenges.challengeSuccession(batch, previous, inputs, count);
+        _snapshot(name);
     }
 
     function _measureRow(uint256 id, string memory name) private {
