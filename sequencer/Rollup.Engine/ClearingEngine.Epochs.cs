@@ -23,7 +23,8 @@ public sealed partial class ClearingEngine
         if (_isOpen && !_ledger.IsEmpty) return RejectCode.EpochAlreadyOpen;
         if (!RiskInputs.TryDecode(riskInputs, out RiskInputs inputs, out _)) return RejectCode.BadRiskInput;
         long observed = inputs.ObservedAt.Milliseconds;
-        if (inputs.Batch != (_isOpen ? _batch : _batch + 1L) || !IsFresh(observed, time) || observed <= _observedAt || observed < _liveAt) return RejectCode.StaleEpoch;
+        // Newer prices may have been shown while the committee signed these; the host shows them again.
+        if (inputs.Batch != (_isOpen ? _batch : _batch + 1L) || !IsFresh(observed, time) || observed <= _observedAt) return RejectCode.StaleEpoch;
         if (!FitsConfiguration(inputs)) return RejectCode.BadRiskInput;
         ImmutableArray<RiskRow> rows = RiskRows.From(inputs);
         if (!KeepsSettlements(rows, time) || !AreExposuresInRange(rows)) return RejectCode.BadRiskInput;

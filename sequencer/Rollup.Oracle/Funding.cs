@@ -15,7 +15,7 @@ public sealed record FundingRates(int InterestPpm, int PremiumBoundPpm = 3_000, 
 /// A value. Bit budget: index &lt; 2^35, rates &lt; 2^20, elapsed &lt; 2^16: 2^71 a step.
 /// </summary>
 /// <param name="Cumulative">F, atoms per lot: whole, as rows have it.</param>
-/// <param name="Owed">What is owed beyond it, 0 or more after <see cref="Take"/>, in atoms / <see cref="Denominator"/>.</param>
+/// <param name="Owed">What is owed beyond it, 0 or more after <see cref="Take()"/>, in atoms / <see cref="Denominator"/>.</param>
 /// <param name="Elapsed">Milliseconds counted since F was taken last.</param>
 public readonly record struct Funding(long Cumulative, Int128 Owed = default, long Elapsed = 0)
 {
@@ -46,10 +46,14 @@ public readonly record struct Funding(long Cumulative, Int128 Owed = default, lo
     }
 
     /// <summary>Moves the whole atoms owed into F, for a new epoch; the remainder stays owed (rounded down, so it is never negative).</summary>
-    public Funding Take()
+    public Funding Take() => Take(this);
+
+    /// <summary>The same with what was owed at an earlier time, when F was proposed for the epoch that opens now; what came since stays owed and counted.</summary>
+    /// <param name="proposed">This funding at that time; nothing was taken since.</param>
+    public Funding Take(in Funding proposed)
     {
-        Int128 whole = Rounding.FloorDiv(Owed, Denominator);
-        return new Funding(Cumulative + (long)whole, Owed - whole * Denominator);
+        Int128 whole = Rounding.FloorDiv(proposed.Owed, Denominator);
+        return new Funding(Cumulative + (long)whole, Owed - whole * Denominator, Elapsed - proposed.Elapsed);
     }
 }
 

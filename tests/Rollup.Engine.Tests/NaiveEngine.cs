@@ -487,7 +487,7 @@ internal sealed class NaiveEngine(EngineConfig config)
         if (!RiskInputs.TryDecode(bytes, out RiskInputs inputs, out _)) return RejectCode.BadRiskInput;
         long observed = inputs.ObservedAt.Milliseconds;
         uint batch = s.IsOpen ? s.Batch : s.Batch + 1;
-        if (inputs.Batch != batch || observed > time || observed < time - config.MaxReportAge || observed <= s.Observed || observed < s.LiveAt) return RejectCode.StaleEpoch;
+        if (inputs.Batch != batch || observed > time || observed < time - config.MaxReportAge || observed <= s.Observed) return RejectCode.StaleEpoch;
         if (BreaksSettlement(inputs)) return RejectCode.BadRiskInput;
         (s.IsOpen, s.Open, s.Observed, s.Batch) = (true, time, observed, batch);
         s.Risk = RiskRows.From(inputs).ToDictionary(x => x.Id);

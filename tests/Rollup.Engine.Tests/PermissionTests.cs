@@ -196,10 +196,14 @@ public class PermissionTests
         Accept(w.Buy(2, BtcPerp, 8, 1_000_000));
         Accept(w.Seal());
         Assert.Equal(RejectCode.EpochClosed, w.Live().Code);
-        // The next epoch may open with the very same observation, not with an older one.
+        // The next epoch may open with an observation older than that, which its signatures were waited for, not with one as old as the last epoch's.
         w.Marks[BtcPerp] = 1_000_000;
-        Assert.Equal(RejectCode.StaleEpoch, w.Open(i => i with { ObservedAt = Timestamp.FromMilliseconds(w.Now - 1) }).Code);
-        Accept(w.Open());
+        Assert.Equal(RejectCode.StaleEpoch, w.Open(i => i with { ObservedAt = Timestamp.FromMilliseconds(Start) }).Code);
+        Accept(w.Open(i => i with { ObservedAt = Timestamp.FromMilliseconds(w.Now - 1) }));
+        // Newest prices go on from what was shown before.
+        Assert.Equal(RejectCode.StaleEpoch, w.Live().Code);
+        w.Now++;
+        Accept(w.Live());
         Accept(w.Sell(3, BtcPerp, 8, 1_000_000)).Single(EventKind.Filled);
     }
 }

@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
 using Rollup.Api;
 using Rollup.Crypto.Settlement;
 using Rollup.Engine;
@@ -11,6 +13,7 @@ using Rollup.Risk;
 using Rollup.Sequencer.Configuration;
 using Rollup.Sequencer.Core;
 using Rollup.Sequencer.Oracle;
+using Rollup.Sequencer.Receipts;
 
 namespace Rollup.Sequencer.Tests;
 
@@ -194,11 +197,11 @@ public sealed class CommitteeTests : IDisposable
             Assert.Contains(problem, Node(bad).Validate(), StringComparison.Ordinal);
     }
 
-    /// <summary>Four nodes, two signatures: a liar and a dead one keep nothing from being signed; with three liars nothing is, and health says who refuses.</summary>
+    /// <summary>Four nodes, two signatures: with a liar epochs open and batches have what the vault wants; with three nothing opens, and health says who refuses.</summary>
     [Theory]
     [InlineData(1, true)]
     [InlineData(3, false)]
-    public async Task The_sequencer_collects_the_signatures_of_the_nodes_that_agree(int liars, bool isSigned)
+    public async Task The_sequencer_opens_with_the_signatures_of_the_nodes_that_agree(int liars, bool isSigned)
     {
         using EthereumKey key = EthereumKey.Generate();
         var nodes = new List<Node>();
@@ -210,28 +213,87 @@ public sealed class CommitteeTests : IDisposable
             await using HostHarness host = await HostHarness.StartAsync(epoch: new EpochConfig(Length: 300, Refresh: 200), receipts: key,
                 feed: new StaticFeed(new Dictionary<string, MarketPrice> { ["BTCUSDT"] = new(61_700_000_000, 61_700_000_000), ["ETHUSDT"] = new(2_680_000_000, 2_680_000_000) }),
                 change: c => c with { Oracle = c.Oracle with { Committee = committee } });
-            await host.RegisterAsync(1_000_000_000_000, new Trader(2));
-            string file = Path.Combine(host.Spool, RiskAttestation.NameOf(1));
             if (!isSigned)
             {
-                await HostHarness.UntilAsync(() => Task.FromResult(host.Status.View().Problems.Any(p => p.Contains("batch 1 has 1 of 2 signatures", StringComparison.Ordinal) && p.Contains("node 2: 409 a value of instrument 1 is", StringComparison.Ordinal))));
-                Assert.False(File.Exists(file));
+                await HostHarness.UntilAsync(() => Task.FromResult(host.Status.View().Problems.Any(p =>
+                    p.StartsWith("oracle: no epoch can open: of the committee's 4 nodes 2 must sign the risk inputs of batch 1: node ", StringComparison.Ordinal) && p.Contains(": 409 a value of instrument 1 is", StringComparison.Ordinal))));
+                Assert.False(await host.Core.ReadAsync(m => m.Engine.Status.IsOpen));
+                Assert.Empty(Directory.GetFiles(host.Spool));
                 return;
             }
 
-            await HostHarness.UntilAsync(() => Task.FromResult(File.Exists(file)));
-            Assert.True(RiskAttestation.TryParse(File.ReadAllBytes(file), out RiskAttestation attestation));
+            await host.RegisterAsync(1_000_000_000_000, new Trader(2));
+            await HostHarness.UntilAsync(() => Task.FromResult(File.Exists(Path.Combine(host.Spool, SealedBatchFile.NameOf(1)))));
             SealedBatch batch = SealedBatchFile.Read(File.ReadAllBytes(Path.Combine(host.Spool, SealedBatchFile.NameOf(1))));
-            Assert.Equal((1u, new RiskTree(batch.RiskRows).Root, Bytes32.FromBytes(Rollup.Crypto.Keccak.Hash256(batch.RiskInputs.AsSpan()))), (attestation.Batch, attestation.RiskRoot, attestation.InputsHash));
+            RiskAttestation attestation = new Spool(host.Spool).Attestation(1)!;
+            Assert.Equal((1u, new RiskTree(batch.RiskRows).Root, HashOf(batch.RiskInputs.AsSpan())), (attestation.Batch, attestation.RiskRoot, attestation.InputsHash));
             Assert.InRange(attestation.ReportTime, batch.Header.Open - 5_000, batch.Header.Open);
-            byte[] digest = RiskAttestation.Digest(batch.Domain, 1, attestation.InputsHash, attestation.RiskRoot, attestation.ReportTime);
-            Address[] signers = [.. attestation.Signatures.Chunk(EcdsaSignature.Size).Select(s => Secp256k1.TryRecover(digest, EcdsaSignature.FromBytes(s), out Address signer) ? signer : default)];
-            Assert.Equal(nodes.Skip(liars).Select(n => n.Address.ToString()).Order(StringComparer.Ordinal), signers.Select(s => s.ToString()));
+            Address[] signers = SignersOf(attestation);
+            Assert.Equal(2, signers.Length);
+            Assert.All(signers, s => Assert.Contains(nodes.Skip(liars), n => n.Address == s));
+            Assert.Equal(signers.Select(s => s.ToString()).Order(StringComparer.Ordinal), signers.Select(s => s.ToString()));
         }
         finally
         {
             foreach (Node node in nodes) await node.DisposeAsync();
         }
+    }
+
+    [Fact]
+    public async Task The_desk_waits_for_nobody_once_enough_have_signed_or_cannot_any_more()
+    {
+        using EthereumKey key = EthereumKey.Generate();
+        await using Node one = await Node.StartAsync(0, 61_700_000_000, clock, key.Address), two = await Node.StartAsync(1, 61_700_000_000, clock, key.Address), liar = await Node.StartAsync(2, 90_000_000_000, clock, key.Address);
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        await using WebApplication silent = builder.Build();
+        var asked = new TaskCompletionSource();
+        int given = 0;
+        silent.MapPost("/v1/attestation", async (CancellationToken aborted) =>
+        {
+            asked.TrySetResult();
+            await Task.Delay(Timeout.Infinite, aborted).ContinueWith(_ => Interlocked.Increment(ref given), TaskScheduler.Default);
+        });
+        await silent.StartAsync();
+        CommitteeConfig committee = Committee([one, two, liar], 3) with { Signatures = 2 };
+        committee = committee with { Nodes = committee.Nodes.Insert(0, new CommitteeNode(TestConfig.Vault, new Uri(silent.Urls.Single() + "/v1/report"))) };
+        foreach (Node node in (Node[])[one, two, liar]) await HostHarness.UntilAsync(node.IsWellAsync);
+        using AttestationDesk suffices = Desk(committee, key, []), all = Desk(committee with { Nodes = [committee.Nodes[0], committee.Nodes[1], committee.Nodes[3]], Signatures = 3 }, key, []);
+        CommitteeAnswer enough = await suffices.AskAsync(InputsOf(7));
+        await asked.Task;
+        Assert.Equal((2, 0), (SignersOf(enough.Signed!).Length, given)); // Nor was it given up.
+        CommitteeAnswer few = await all.AskAsync(InputsOf(7));
+        Assert.Null(few.Signed);
+        Assert.StartsWith("of the committee's 3 nodes 3 must sign the risk inputs of batch 7: node 2: 409 a value of instrument 1 is", few.Problem, StringComparison.Ordinal);
+        Assert.Equal(0, given);
+    }
+
+    /// <summary>Of seven batches one has all that it needs; of the others it is collected anew, also where the signatures are of another committee or another opening.</summary>
+    [Fact]
+    public async Task Signatures_that_are_lost_are_collected_again_and_those_of_a_newer_opening_stay()
+    {
+        using EthereumKey key = EthereumKey.Generate(), stranger = EthereumKey.Generate();
+        await using Node one = await Node.StartAsync(0, 61_700_000_000, clock, key.Address), two = await Node.StartAsync(1, 61_700_000_000, clock, key.Address);
+        await HostHarness.UntilAsync(async () => await one.IsWellAsync() && await two.IsWellAsync());
+        var spool = new Spool(Path.Combine(folder.Path, "spool"));
+        spool.Prepare();
+        spool.Put(Signed(InputsOf(2), one.Key, two.Key));
+        spool.Put(Signed(InputsOf(3), one.Key, stranger)); // Was a member.
+        spool.Put(Signed(InputsOf(4, later: 1), one.Key, two.Key)); // Of prices that were replaced.
+        spool.Put(Signed(InputsOf(5), one.Key));
+        spool.Put(Signed(InputsOf(6, later: 1), one.Key)); // Opened anew meanwhile.
+        byte[] whole = spool.Attestation(2)!.ToBytes(), newer = spool.Attestation(6)!.ToBytes();
+        // The first is missing altogether.
+        using AttestationDesk desk = Desk(Committee([one, two], 2) with { Signatures = 2 }, key, [.. Enumerable.Range(1, 6).Select(i => InputsOf((uint)i).Encode())]);
+        ((IEventSink)desk).RiskInputs(InputsOf(6, later: 1).Encode());
+        await desk.StartAsync(default);
+        await HostHarness.UntilAsync(() => Task.FromResult(spool.Attestation(5)!.Signatures.Length == 2 * EcdsaSignature.Size));
+        desk.Sealed(SealedBatchOf(InputsOf(7)));
+        await HostHarness.UntilAsync(() => Task.FromResult(spool.Attestation(7) is not null));
+        await desk.StopAsync(default);
+        foreach (uint batch in (uint[])[1, 3, 4, 5, 7]) Assert.Equal(Signed(InputsOf(batch), one.Key, two.Key).ToBytes(), spool.Attestation(batch)!.ToBytes());
+        Assert.Equal(whole, spool.Attestation(2)!.ToBytes());
+        Assert.Equal(newer, spool.Attestation(6)!.ToBytes());
     }
 
     [Fact]
@@ -344,6 +406,32 @@ public sealed class CommitteeTests : IDisposable
         else Assert.Contains(problem, found, StringComparison.Ordinal);
     }
 
+    private static Fr Domain => SettlementDomain.Of(ChainId, TestConfig.Vault);
+
+    private static Bytes32 HashOf(ReadOnlySpan<byte> inputs) => Bytes32.FromBytes(Rollup.Crypto.Keccak.Hash256(inputs));
+
+    private static byte[] DigestOf(RiskAttestation a) => RiskAttestation.Digest(Domain, a.Batch, a.InputsHash, a.RiskRoot, a.ReportTime);
+
+    private static Address[] SignersOf(RiskAttestation a) => [.. a.Signatures.Chunk(EcdsaSignature.Size).Select(s => Secp256k1.TryRecover(DigestOf(a), EcdsaSignature.FromBytes(s), out Address signer) ? signer : default)];
+
+    private static RiskAttestation Signed(RiskInputs inputs, params EthereumKey[] keys)
+    {
+        RiskAttestation a = RiskAttestation.Of(inputs.Batch, HashOf(inputs.Encode()), new RiskTree(RiskRows.From(inputs)).Root, inputs.ObservedAt.Milliseconds, []);
+        return RiskAttestation.Of(a.Batch, a.InputsHash, a.RiskRoot, a.ReportTime, keys.Select(k => KeyValuePair.Create(k.Address, k.Sign(DigestOf(a)))));
+    }
+
+    private RiskInputs InputsOf(uint batch, int later = 0)
+    {
+        SequencerConfig config = TestConfig.Make("/nowhere");
+        var prices = new Observation(clock.Now, new Dictionary<string, MarketPrice> { ["BTCUSDT"] = new(61_700_000_000, 61_700_000_000), ["ETHUSDT"] = new(2_680_000_000, 2_680_000_000) });
+        return new RiskInputsMaker(config, new MarketWatch(config)).Make(batch, clock.Now + later, prices, null, out _)!;
+    }
+
+    private static SealedBatch SealedBatchOf(RiskInputs inputs) => new("demo", Domain, new BatchHeader(inputs.Batch, inputs.ObservedAt.Milliseconds, 1, 0, 0), default, default, [.. inputs.Encode()], RiskRows.From(inputs), [], [], [], null, [], null, default);
+
+    private AttestationDesk Desk(CommitteeConfig committee, EthereumKey key, IEnumerable<byte[]> unsettled) => new(committee, new Spool(Path.Combine(folder.Path, "spool")), unsettled,
+        new ReceiptSigner(Domain, key, new ReceiptFile(Path.Combine(folder.Path, $"receipts-{Guid.NewGuid()}"))), new HostStatus(), TimeProvider.System, NullLogger<AttestationDesk>.Instance);
+
     private static long IndexOf(Machine machine) => RiskInputs.TryDecode(machine.RiskInputs, out RiskInputs inputs, out _) ? inputs.Instruments[0].Index : 0;
 
     private static CommitteeConfig Committee(IEnumerable<Node> nodes, int threshold) => new([.. nodes.Select(n => new CommitteeNode(n.Address, n.Url))], threshold, PollMilliseconds: 20);
@@ -356,6 +444,7 @@ public sealed class CommitteeTests : IDisposable
         private Node(WebApplication app, EthereumKey key) => (this.app, this.key) = (app, key);
 
         internal Address Address => key.Address;
+        internal EthereumKey Key => key;
         internal Uri Url { get; private set; } = null!;
 
         internal static async Task<Node> StartAsync(int node, long bitcoin, TimeProvider clock, Address? attestsTo = null)
@@ -373,6 +462,12 @@ public sealed class CommitteeTests : IDisposable
         }
 
         internal Task StopAsync() => app.StopAsync();
+
+        internal async Task<bool> IsWellAsync()
+        {
+            using var http = new HttpClient();
+            return (await http.GetAsync(new Uri(Url, "/health"))).IsSuccessStatusCode;
+        }
 
         public async ValueTask DisposeAsync()
         {

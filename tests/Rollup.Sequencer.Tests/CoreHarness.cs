@@ -14,7 +14,7 @@ internal sealed class CoreHarness : IDisposable
     private readonly CancellationTokenSource stop = new();
     private readonly Thread thread;
 
-    internal CoreHarness(SequencerConfig config, ManualClock clock, IPriceFeed? feed = null)
+    internal CoreHarness(SequencerConfig config, ManualClock clock, IPriceFeed? feed = null, ICommittee? committee = null)
     {
         DurableFile.CreateDirectory(config.Data);
         (Config, Clock) = (config, clock);
@@ -24,7 +24,7 @@ internal sealed class CoreHarness : IDisposable
         RestoredDigest = DigestOf(Recovered.Machine);
         Core = new SequencerCore(config, Recovered, new SnapshotStore(Path.Combine(config.Data, Recovery.SnapshotFolder)), spool,
             feed ?? new StaticFeed(new Dictionary<string, MarketPrice> { ["BTCUSDT"] = new(61_700_000_000, 61_700_000_000), ["ETHUSDT"] = new(2_680_000_000, 2_680_000_000) }),
-            Events, clock, Metrics, Status, NullLogger<SequencerCore>.Instance);
+            Events, clock, Metrics, Status, NullLogger<SequencerCore>.Instance, committee);
         thread = new Thread(() => Core.Run(stop.Token));
         thread.Start();
     }

@@ -70,14 +70,46 @@ public sealed class MarketWatchTests : IDisposable
         static IEnumerable<(long, long)> Book(int instrument, bool asks) => instrument == TestConfig.Btc && !asks ? [(61_761_700, 1_000)] : [];
         for (int second = 0; second <= 40; second++) watch.Update(Now + second * 1_000, Prices(Now + second * 1_000), Book);
         // 40 s of 0.1% + 0.01% of 61.7 USD in 8 h: 94.26 atoms; ETH has interest alone: 0.37 atoms.
-        Assert.Equal((94L, 0L, 0L), (watch.TakeFunding(TestConfig.Btc), watch.TakeFunding(TestConfig.Eth), watch.TakeFunding(TestConfig.EthSpot)));
+        Assert.Equal((94L, 0L, 0L), (watch.ProposeFunding(TestConfig.Btc), watch.ProposeFunding(TestConfig.Eth), watch.ProposeFunding(TestConfig.EthSpot)));
+        watch.TakeFunding();
         watch.Update(Now + 41_000, Prices(Now + 41_000, OracleState.Divergent), Book);
         watch.Update(Now + 71_000, Prices(Now + 71_000, OracleState.Divergent), Book);
         watch.Update(Now + 72_000, Prices(Now + 72_000), Book);
-        Assert.Equal(94, watch.TakeFunding(TestConfig.Btc));
+        Assert.Equal(94, watch.ProposeFunding(TestConfig.Btc));
         watch.Update(Now + 82_000, Prices(Now + 82_000), Book);
         // 50 s: 117.8 atoms, the remainder of the first 40 included.
-        Assert.Equal(117, watch.TakeFunding(TestConfig.Btc));
+        Assert.Equal(117, watch.ProposeFunding(TestConfig.Btc));
+    }
+
+    /// <summary>What is proposed and dropped changes nothing; what opens late leaves what came since to the next; and no epoch is charged more than its length, however often one was proposed.</summary>
+    [Fact]
+    public void Funding_is_taken_when_an_epoch_opens_with_what_was_proposed_last()
+    {
+        SequencerConfig config = TestConfig.Make("/nowhere");
+        MarketWatch proposed = new(config), straight = new(config);
+        static IEnumerable<(long, long)> Book(int instrument, bool asks) => instrument == TestConfig.Btc && !asks ? [(61_761_700, 1_000)] : [];
+        void Pass(int from, int to)
+        {
+            for (int second = from; second <= to; second++)
+                foreach (MarketWatch watch in (MarketWatch[])[proposed, straight]) watch.Update(Now + second * 1_000, Prices(Now + second * 1_000), Book);
+        }
+
+        Pass(0, 10);
+        Assert.Equal(23, proposed.ProposeFunding(TestConfig.Btc)); // Dropped.
+        Pass(11, 20);
+        Assert.Equal(47, proposed.ProposeFunding(TestConfig.Btc));
+        Pass(21, 23);
+        proposed.TakeFunding();
+        Assert.Equal(54, proposed.ProposeFunding(TestConfig.Btc)); // 23 s, none lost and none twice.
+        Assert.Equal(54, straight.ProposeFunding(TestConfig.Btc));
+        Pass(24, 200);
+        for (int i = 0; i < 3; i++) proposed.ProposeFunding(TestConfig.Btc);
+        // The first epoch took 20 s, the second takes 60: 188.5 atoms. The other one's first takes 60 alone.
+        Assert.Equal((188L, 141L), (proposed.ProposeFunding(TestConfig.Btc), straight.ProposeFunding(TestConfig.Btc)));
+        proposed.TakeFunding();
+        Assert.Equal(188, proposed.ProposeFunding(TestConfig.Btc));
+        Pass(201, 210);
+        Assert.Equal(212, proposed.ProposeFunding(TestConfig.Btc));
     }
 
     [Fact]
@@ -89,7 +121,7 @@ public sealed class MarketWatchTests : IDisposable
         RiskInputs inputs = Inputs(config, watch, Now);
         inputs = inputs with { Groups = [new GroupRange(1, 222_000), .. inputs.Groups.Skip(1)], Instruments = [inputs.Instruments[0] with { Funding = funding }, .. inputs.Instruments.Skip(1)] };
         watch.Restore(RiskRows.From(inputs), inputs);
-        Assert.Equal((funding, 0L), (watch.TakeFunding(TestConfig.Btc), watch.TakeFunding(TestConfig.Eth)));
+        Assert.Equal((funding, 0L), (watch.ProposeFunding(TestConfig.Btc), watch.ProposeFunding(TestConfig.Eth)));
         Assert.Equal((222_000, 180_000), (watch.RangesOf(1).MaintenanceRange, watch.RangesOf(2).MaintenanceRange));
     }
 

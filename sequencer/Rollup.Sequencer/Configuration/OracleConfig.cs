@@ -100,7 +100,7 @@ public sealed record CommitteeNode([property: JsonConverter(typeof(AddressConver
 
 /// <summary>The oracle committee; ages in milliseconds, distances in millionths of the index (<see cref="CommitteeRules"/>).</summary>
 /// <param name="Threshold">k: fewer fresh reports give no prices. 2 f + 1 of them tolerate f liars; n - k nodes may be silent at the same time.</param>
-/// <param name="Signatures">Signatures that the vault's committee asks of each batch's risk inputs; 0 = the vault has none. The nodes need `attests`.</param>
+/// <param name="Signatures">Signatures that the vault's committee asks of each batch's risk inputs, which open no epoch without them; 0 = the vault has none. The nodes need `attests`.</param>
 public sealed record CommitteeConfig(
     ImmutableArray<CommitteeNode> Nodes, int Threshold, int PollMilliseconds = 500, int MaxAge = 5_000, int MaxAhead = 1_000, int DivergencePpm = 5_000, int LowConfidencePpm = 2_500,
     int Signatures = 0)
@@ -128,7 +128,7 @@ public sealed record NodeMarket(int Group, string Market);
 /// <param name="Sequencer">Address of the key of the sequencer's receipts, with which it signs what it asks; nobody else is answered.</param>
 /// <param name="Instruments">As the sequencer's configuration lists them.</param>
 /// <param name="TolerancePpm">How far any value of a row may be from what the node's own observation gives, millionths of the lot's index.</param>
-/// <param name="KeepMilliseconds">How long an observation is remembered: a batch is signed when it is sealed, or when the sequencer is back.</param>
+/// <param name="KeepMilliseconds">How long an observation is remembered: signatures that the sequencer lost are given again for so long.</param>
 /// <param name="CircuitVersion">Of the vault's circuit; an upgrade of the vault raises it.</param>
 /// <param name="Memory">A file that keeps it over a restart; absent = what was observed before is not signed.</param>
 public sealed record AttestConfig(

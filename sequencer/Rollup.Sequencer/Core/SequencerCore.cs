@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Rollup.Api;
 using Rollup.Crypto.Settlement;
 using Rollup.Engine;
+using Rollup.Ethereum;
 using Rollup.Oracle;
 using Rollup.Protocol;
 using Rollup.Risk;
@@ -27,6 +28,9 @@ internal sealed class SequencerCore : IDisposable
     private const int WatchInterval = 100;
     private const int DistressInterval = 1000;
 
+    /// <summary>How long a full batch waits for the committee before what has no room in it is refused.</summary>
+    private const int SigningPatience = 2000;
+
     /// <summary>Levels of a book that the premium is measured over.</summary>
     private const int ImpactDepth = 100;
 
@@ -41,6 +45,7 @@ internal sealed class SequencerCore : IDisposable
     private readonly IEventSink sink;
     private readonly MarketWatch watch;
     private readonly RiskInputsMaker riskInputs;
+    private readonly ICommittee? committee;
     private readonly TimeProvider clock;
     private readonly HostMetrics metrics;
     private readonly HostStatus status;
@@ -66,15 +71,21 @@ internal sealed class SequencerCore : IDisposable
     private long lastSealed;
     private bool isDistressed;
     private long nextOpenAttempt;
+
+    // Inputs that the committee was asked to sign; whether the open batch is to be sealed as soon as the next epoch can open; and whether the committee has signed what it was asked last, without much delay.
+    private (RiskInputs Inputs, Task<CommitteeAnswer> Answer)? proposal;
+    private bool isSealDue;
+    private bool isSigning = true;
     private readonly ProofTimes proofs = new();
     private long? proofDeadline;
     private ulong lastSnapshot;
 
+    /// <param name="committee">Signs the inputs of every epoch before it opens; null: nobody does.</param>
     internal SequencerCore(
         SequencerConfig config, Recovered recovered, SnapshotStore snapshots, Spool spool, IPriceFeed feed, IEventSink sink, TimeProvider clock,
-        HostMetrics metrics, HostStatus status, ILogger<SequencerCore> log)
+        HostMetrics metrics, HostStatus status, ILogger<SequencerCore> log, ICommittee? committee = null)
     {
-        (this.config, machine, journal, executed) = (config, recovered.Machine, recovered.Journal, recovered.Operations);
+        (this.config, machine, journal, executed, this.committee) = (config, recovered.Machine, recovered.Journal, recovered.Operations, committee);
         (this.snapshots, this.spool, this.feed, this.clock, this.metrics, this.status, this.log) = (snapshots, spool, feed, clock, metrics, status, log);
         watch = new MarketWatch(config);
         this.sink = new AllSinks([new DepthSink(watch, machine.Keys), sink]);
@@ -82,6 +93,9 @@ internal sealed class SequencerCore : IDisposable
         shown = RiskInputs.TryDecode(machine.Engine.LiveInputs.Span, out RiskInputs live, out _) ? live : epoch;
         watch.Restore(machine.Engine.RiskTable, epoch);
         riskInputs = new RiskInputsMaker(config, watch) { Parameters = config.Chain.Parameters is null ? RiskParameters.Default : epoch?.Parameters };
+        // What was kept for an opening that is, or is not, in the journal.
+        spool.Opened(machine.RiskInputs);
+        lastObserved = shown?.ObservedAt.Milliseconds ?? 0;
         lastTime = machine.Engine.Status.Now.Milliseconds;
         lastSnapshot = recovered.SnapshotSequence;
         channel = Channel.CreateBounded<Work>(new BoundedChannelOptions(config.Limits.Queue) { SingleReader = true });
@@ -366,41 +380,62 @@ internal sealed class SequencerCore : IDisposable
         if (work.Position is { } position && waiting.Count == 0) machine.Chain = position;
     }
 
-    /// <summary>Opens, renews or seals the epoch as is due.</summary>
+    /// <summary>Opens, renews or seals the epoch as is due. Where a committee signs, only what it has signed opens, and the present epoch goes on until then.</summary>
+    /// <param name="mustSeal">The batch has no room for what waits, or sealing was asked for.</param>
+    /// <param name="mayClose">Seals also if no epoch can open afterwards.</param>
     /// <returns>Whether a new batch is open afterwards; only of interest with <paramref name="mustSeal"/>.</returns>
-    private bool Advance(bool mustSeal)
+    private bool Advance(bool mustSeal, bool mayClose = false)
     {
         EngineStatus engine = machine.Engine.Status;
         bool isEmpty = engine.Blocks == 0 && engine.Operations == 0;
         long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-        EpochStep step = EpochPolicy.Decide(config.Epoch, engine, isEmpty, now, isDistressed, mustSeal, watch.OpensEpoch);
-        if (step == EpochStep.None) return false;
-        // A quiet epoch converts too, one batch a length.
-        if (step == EpochStep.Open && engine.IsOpen && !isDistressed && now - lastSealed >= config.Epoch.Length && Convert()) step = EpochStep.SealAndOpen;
-        if (step == EpochStep.SealAndOpen)
+        EpochStep step = EpochPolicy.Decide(config.Epoch, engine, isEmpty, now, isDistressed, mustSeal || isSealDue, watch.OpensEpoch);
+        if (step == EpochStep.None)
         {
-            if (Proving == RiskActions.None) return false;
-            // At the batch's end, from the room that liquidations left.
-            Convert();
-            Applied applied = ExecuteAlone(new SealCommand(Now()));
-            lastSealed = now;
-            if (applied.Batch is not { } batch) throw new SafeStopException($"The engine refuses to seal batch {engine.Batch} with {Name.Of(applied.Code)}.");
-            spool.Put(batch);
-            proofs.Sealed(batch.Header.Batch, now);
-            metrics.Sealed();
-            log.LogInformation("Batch {Batch} sealed: {Blocks} blocks, {Rows} rows, {Operations} operations, root {Root}",
-                batch.Header.Batch, batch.Blocks.Length, batch.Rows.Length, batch.Operations.Length, batch.NewRoot.ToHex());
+            proposal = null;
+            return false;
         }
 
-        return Open();
+        // A quiet epoch converts too, one batch a length.
+        bool isTrying = proposal is null && now >= nextOpenAttempt;
+        if (step == EpochStep.Open && engine.IsOpen && !isDistressed && isTrying && now - lastSealed >= config.Epoch.Length && Convert()) step = EpochStep.SealAndOpen;
+        bool seals = step == EpochStep.SealAndOpen;
+        if (seals && Proving == RiskActions.None) return false;
+        uint next = engine.IsOpen && !seals ? engine.Batch : engine.Batch + 1;
+        if (committee is null)
+        {
+            if (seals) Seal(now);
+            return Propose(next, now) is { } inputs && Open(inputs, null);
+        }
+
+        isSealDue = seals;
+        (RiskInputs Inputs, RiskAttestation Signed)? attested = Attested(committee, next, mustSeal);
+        // Nothing executes any more: what has need not wait.
+        bool isOver = now > engine.Opened.Milliseconds + config.Epoch.Max;
+        if (attested is null && !(seals && (isOver || mayClose))) return false;
+        if (seals) Seal(now);
+        return attested is { } a && Open(a.Inputs, a.Signed);
     }
 
-    private bool Open()
+    private void Seal(long now)
     {
-        EngineStatus engine = machine.Engine.Status;
+        // At the batch's end, from the room that liquidations left.
+        Convert();
+        Applied applied = ExecuteAlone(new SealCommand(Now()));
+        (lastSealed, isSealDue) = (now, false);
+        if (applied.Batch is not { } batch) throw new SafeStopException($"The engine refuses to seal batch {machine.Engine.Status.Batch} with {Name.Of(applied.Code)}.");
+        spool.Put(batch);
+        proofs.Sealed(batch.Header.Batch, now);
+        metrics.Sealed();
+        log.LogInformation("Batch {Batch} sealed: {Blocks} blocks, {Rows} rows, {Operations} operations, root {Root}",
+            batch.Header.Batch, batch.Blocks.Length, batch.Rows.Length, batch.Operations.Length, batch.NewRoot.ToHex());
+    }
+
+    /// <summary>What the next epoch is to open with; null if prices do not allow one.</summary>
+    private RiskInputs? Propose(uint batch, long now)
+    {
         // Refused openings are not repeated at once.
-        long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
-        if (now < nextOpenAttempt) return false;
+        if (now < nextOpenAttempt) return null;
         string problem = feed.Problem;
         // Two openings never have prices of the same millisecond: of two that share an observation, the later one's counts as later.
         Observation? prices = feed.Observe(now);
@@ -409,27 +444,69 @@ internal sealed class SequencerCore : IDisposable
         {
             IReadOnlyDictionary<int, Lots> held = machine.Engine.OpenInterests();
             if (watch.IsControlled) watch.OpenInterest(ByOwner(held));
-            inputs = riskInputs.Make(engine.IsOpen ? engine.Batch : engine.Batch + 1, Math.Max(prices.At, lastObserved + 1), prices, held, out problem);
+            inputs = riskInputs.Make(batch, Math.Max(prices.At, lastObserved + 1), prices, held, out problem);
         }
 
-        if (inputs is not null)
+        if (inputs is null) CannotOpen(problem);
+        else lastObserved = inputs.ObservedAt.Milliseconds;
+        return inputs;
+    }
+
+    /// <summary>
+    /// Inputs that the committee has signed; null as long as it has not. Asks it if nothing is under way. What is dropped on the way has changed nothing: funding is taken when an epoch opens, and a later proposal is of later prices.
+    /// </summary>
+    /// <param name="mayWait">Whether to wait a little for the answer; not for a committee that did not sign the last time.</param>
+    private (RiskInputs, RiskAttestation)? Attested(ICommittee committee, uint batch, bool mayWait)
+    {
+        if (proposal?.Inputs.Batch != batch) proposal = null;
+        if (proposal is null && Propose(batch, clock.GetUtcNow().ToUnixTimeMilliseconds()) is { } proposed)
         {
-            isDistressed = false;
-            lastObserved = inputs.ObservedAt.Milliseconds;
-            lastTime = Math.Max(lastTime, lastObserved);
-            RejectCode code = ExecuteAlone(new OpenEpochCommand(Now(), inputs.Encode())).Code;
-            problem = code == RejectCode.None ? "" : Explanations.Of(code);
-            if (code == RejectCode.None)
-            {
-                epoch = shown = inputs;
-                // The range for opening risk holds from the start.
-                ShowLive(now, prices!);
-            }
+            Task<CommitteeAnswer> asked = committee.AskAsync(proposed);
+            // The core looks at once, not when its clock ticks.
+            asked.ContinueWith(_ => channel.Writer.TryWrite(new ClockWork()), TaskScheduler.Default);
+            proposal = (proposed, asked);
         }
 
-        nextOpenAttempt = problem.Length == 0 ? 0 : now + OpenRetryInterval;
-        status.Set("oracle", problem.Length == 0 ? null : $"no epoch can open: {problem}");
-        return problem.Length == 0;
+        if (proposal is not { } p) return null;
+        if (mayWait && isSigning && Task.WaitAny([p.Answer], SigningPatience) < 0) isSigning = false;
+        if (!p.Answer.IsCompleted) return null;
+        proposal = null;
+        CommitteeAnswer answer = p.Answer.IsCompletedSuccessfully ? p.Answer.Result : new CommitteeAnswer(null, $"the committee cannot be asked: {p.Answer.Exception?.GetBaseException().Message}");
+        isSigning = answer.Signed is not null;
+        if (answer.Signed is { } signed && Now().Milliseconds - p.Inputs.ObservedAt.Milliseconds <= config.Epoch.MaxReportAge) return (p.Inputs, signed);
+        CannotOpen(answer.Signed is null ? answer.Problem : "when the committee had signed the prices they were too old");
+        return null;
+    }
+
+    private bool Open(RiskInputs inputs, RiskAttestation? signed)
+    {
+        isDistressed = false;
+        lastTime = Math.Max(lastTime, inputs.ObservedAt.Milliseconds);
+        byte[] bytes = inputs.Encode();
+        // Signatures are on the disk before anything can execute under what they sign.
+        if (signed is not null) spool.PutNext(signed);
+        RejectCode code = ExecuteAlone(new OpenEpochCommand(Now(), bytes)).Code;
+        if (code != RejectCode.None)
+        {
+            CannotOpen(Explanations.Of(code));
+            return false;
+        }
+
+        if (signed is not null) spool.Opened(bytes);
+        watch.TakeFunding();
+        epoch = shown = inputs;
+        nextOpenAttempt = 0;
+        status.Set("oracle", null);
+        // The range for opening risk holds from the start, and so do prices that are newer than those that were signed.
+        long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
+        if (feed.Observe(now) is { } prices) ShowLive(now, prices);
+        return true;
+    }
+
+    private void CannotOpen(string problem)
+    {
+        nextOpenAttempt = clock.GetUtcNow().ToUnixTimeMilliseconds() + OpenRetryInterval;
+        status.Set("oracle", $"no epoch can open: {problem}");
     }
 
     // Open interest without what owners of several accounts hold against themselves.
@@ -459,7 +536,7 @@ internal sealed class SequencerCore : IDisposable
     private Answer<BatchView> SealNow()
     {
         uint batch = machine.Engine.Status.Batch;
-        Advance(mustSeal: true);
+        Advance(mustSeal: true, mayClose: true);
         return machine.Batches[batch] is { Stage: >= BatchStage.Sealed } view ? view : ApiError.Of(machine.Engine.Status.IsOpen ? RejectCode.NothingToSeal : RejectCode.EpochClosed);
     }
 

@@ -1,5 +1,4 @@
-using System.Collections.Concurrent;
-using System.Collections.Immutable;
+using System.Text;
 using System.Threading.Channels;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -13,36 +12,72 @@ using Rollup.Risk;
 using Rollup.Sequencer.Configuration;
 using Rollup.Sequencer.Core;
 using Rollup.Sequencer.Receipts;
-using Rollup.Sequencer.Storage;
 
 namespace Rollup.Sequencer.Oracle;
 
 /// <summary>
-/// Has the committee's nodes sign the risk inputs of each sealed batch, and leaves their signatures in the spool, without which the vault refuses the commit. As with reports the sequencer asks; what it asks is signed with the
-/// key of its receipts, so that nobody else can make the nodes work. Asks until enough have signed: the batches after it could not be committed before it.
+/// Has the committee's nodes sign risk inputs: those that an epoch is to open with, and, if the file with its signatures was lost, those of a batch that is sealed or open. As with reports the sequencer asks; what it asks is signed with
+/// the key of its receipts, so that nobody else can make the nodes work.
 /// </summary>
-internal sealed class AttestationDesk : BackgroundService, IEventSink
+internal sealed class AttestationDesk : BackgroundService, IEventSink, ICommittee
 {
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LogPause = TimeSpan.FromMinutes(1);
 
     private readonly CommitteeConfig config;
-    private readonly string spool;
+    private readonly Spool spool;
     private readonly ReceiptSigner signer;
     private readonly HostStatus status;
     private readonly TimeProvider clock;
     private readonly ILogger<AttestationDesk> log;
     private readonly HttpClient http = new() { Timeout = RequestTimeout, MaxResponseContentBufferSize = 4_096 };
-    private readonly Channel<(uint Batch, byte[] Inputs)> waiting = Channel.CreateUnbounded<(uint, byte[])>(new UnboundedChannelOptions { SingleReader = true }); // As many as may be unproven.
+    private readonly Channel<RiskInputs> waiting = Channel.CreateUnbounded<RiskInputs>(new UnboundedChannelOptions { SingleReader = true }); // As many as may be unproven.
+    private readonly Lock gate = new();
 
-    /// <param name="uncommitted">Sealed batches that the vault did not have when the sequencer stopped, ascending.</param>
-    internal AttestationDesk(SequencerConfig sequencer, IEnumerable<uint> uncommitted, ReceiptSigner signer, HostStatus status, TimeProvider clock, ILogger<AttestationDesk> log)
+    // The newest opening.
+    private (uint Batch, long ObservedAt) newest;
+
+    // Who did not sign last, and when that was told.
+    private string refusing = "";
+    private long toldAt;
+
+    /// <param name="unsettled">Canonical bytes of what batches have opened with that the vault does not have: the sealed ones, and the open one.</param>
+    internal AttestationDesk(CommitteeConfig config, Spool spool, IEnumerable<byte[]> unsettled, ReceiptSigner signer, HostStatus status, TimeProvider clock, ILogger<AttestationDesk> log)
     {
-        (config, spool, this.signer, this.status, this.clock, this.log) = (sequencer.Oracle.Committee!, sequencer.Spool, signer, status, clock, log);
-        foreach (uint batch in uncommitted.Where(b => !File.Exists(PathOf(b)))) Sealed(SealedBatchFile.Read(File.ReadAllBytes(Path.Combine(spool, SealedBatchFile.NameOf(batch)))));
+        (this.config, this.spool, this.signer, this.status, this.clock, this.log) = (config, spool, signer, status, clock, log);
+        foreach (byte[] inputs in unsettled) waiting.Writer.TryWrite(Decode(inputs));
     }
 
-    public void Sealed(SealedBatch batch) => waiting.Writer.TryWrite((batch.Header.Batch, [.. batch.RiskInputs]));
+    public void Sealed(SealedBatch batch) => waiting.Writer.TryWrite(Decode(batch.RiskInputs.AsSpan()));
+
+    void IEventSink.RiskInputs(byte[] inputs)
+    {
+        RiskInputs opened = Decode(inputs);
+        lock (gate) newest = (opened.Batch, opened.ObservedAt.Milliseconds);
+    }
+
+    public async Task<CommitteeAnswer> AskAsync(RiskInputs inputs)
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // The table is hashed on another thread than the caller's.
+        byte[] bytes = inputs.Encode();
+        RiskAttestation unsigned = RiskAttestation.Of(inputs.Batch, Bytes32.FromBytes(Keccak.Hash256(bytes)), new RiskTree(RiskRows.From(inputs)).Root, inputs.ObservedAt.Milliseconds, []);
+        byte[] request = Attester.Request(unsigned.RiskRoot, SignedRiskInputs.Sign(bytes, signer.Domain, signer.Key)), digest = DigestOf(unsigned);
+        Task<NodeAnswer>[] asked = [.. config.Nodes.Select((node, number) => AskAsync(number, node, request, digest))];
+        _ = TellAsync(inputs.Batch, asked);
+        var signatures = new Dictionary<Address, EcdsaSignature>();
+        var problems = new List<NodeAnswer>();
+        await foreach (Task<NodeAnswer> answered in Task.WhenEach(asked))
+        {
+            NodeAnswer answer = await answered;
+            if (answer.Problem is null) signatures[config.Nodes[answer.Node].Address] = answer.Signature;
+            else problems.Add(answer);
+            if (signatures.Count == config.Signatures) return new CommitteeAnswer(RiskAttestation.Of(unsigned.Batch, unsigned.InputsHash, unsigned.RiskRoot, unsigned.ReportTime, signatures), "");
+            if (asked.Length - problems.Count < config.Signatures) break;
+        }
+
+        return new CommitteeAnswer(null, $"of the committee's {asked.Length} nodes {config.Signatures} must sign the risk inputs of batch {inputs.Batch}: {TextOf(problems)}");
+    }
 
     public override void Dispose()
     {
@@ -54,7 +89,21 @@ internal sealed class AttestationDesk : BackgroundService, IEventSink
     {
         try
         {
-            await foreach ((uint batch, byte[] inputs) in waiting.Reader.ReadAllAsync(stoppingToken)) await CollectAsync(batch, inputs, stoppingToken);
+            await foreach (RiskInputs inputs in waiting.Reader.ReadAllAsync(stoppingToken))
+            {
+                while (IsMissing(inputs))
+                {
+                    CommitteeAnswer answer = await AskAsync(inputs);
+                    lock (gate)
+                    {
+                        // Who opens the same batch anew leaves newer signatures.
+                        if (answer.Signed is { } signed && IsNewest(inputs)) spool.Put(signed);
+                    }
+
+                    status.Set("committee", answer.Signed is null ? $"signatures of batch {inputs.Batch} are lost, without which it cannot be committed: {answer.Problem}" : null);
+                    if (answer.Signed is null) await Task.Delay(RetryPause, clock, stoppingToken);
+                }
+            }
         }
         catch (OperationCanceledException)
         {
@@ -62,47 +111,63 @@ internal sealed class AttestationDesk : BackgroundService, IEventSink
         }
     }
 
-    private string PathOf(uint batch) => Path.Combine(spool, RiskAttestation.NameOf(batch));
+    private static RiskInputs Decode(ReadOnlySpan<byte> bytes) =>
+        RiskInputs.TryDecode(bytes, out RiskInputs inputs, out string problem) ? inputs : throw new InvalidOperationException($"Risk inputs that an epoch has opened with are none: {problem}.");
 
-    private async Task CollectAsync(uint batch, byte[] bytes, CancellationToken stopping)
+    private byte[] DigestOf(RiskAttestation a) => RiskAttestation.Digest(signer.Domain, a.Batch, a.InputsHash, a.RiskRoot, a.ReportTime);
+
+    // Batches before the open one have opened for the last time.
+    private bool IsNewest(RiskInputs inputs) => inputs.Batch != newest.Batch || inputs.ObservedAt.Milliseconds == newest.ObservedAt;
+
+    // Whether the file is absent, of other inputs, or not signed by enough of the nodes, and by no others: a committee that has other members now would have it refused.
+    private bool IsMissing(RiskInputs inputs)
     {
-        if (!RiskInputs.TryDecode(bytes, out RiskInputs inputs, out string problem)) throw new InvalidOperationException($"The risk inputs of sealed batch {batch}: {problem}.");
-        Fr root = new RiskTree(RiskRows.From(inputs)).Root;
-        Bytes32 hash = Bytes32.FromBytes(Keccak.Hash256(bytes));
-        long time = inputs.ObservedAt.Milliseconds;
-        byte[] request = Attester.Request(root, SignedRiskInputs.Sign(bytes, signer.Domain, signer.Key)), digest = RiskAttestation.Digest(signer.Domain, batch, hash, root, time);
-        var signatures = new ConcurrentDictionary<Address, EcdsaSignature>();
-        for (string? said = null; ; await Task.Delay(RetryPause, clock, stopping))
+        lock (gate)
         {
-            string?[] problems = await Task.WhenAll(config.Nodes.Select(n => signatures.ContainsKey(n.Address) ? Task.FromResult<string?>(null) : AskAsync(n, request, digest, signatures, stopping)));
-            string refused = string.Join("; ", problems.Select((p, i) => p is null ? null : $"node {i}: {p}").OfType<string>());
-            if (refused.Length > 0 && refused != said) log.LogWarning("Batch {Batch}: not every node signs its risk inputs: {Problems}", batch, said = refused);
-            if (signatures.Count >= config.Signatures)
-            {
-                DurableFile.Replace(PathOf(batch), RiskAttestation.Of(batch, hash, root, time, signatures).ToBytes());
-                status.Set("committee", null);
-                return;
-            }
-
-            status.Set("committee", $"batch {batch} has {signatures.Count} of {config.Signatures} signatures of the committee and cannot be committed: {refused}");
+            if (!IsNewest(inputs)) return false;
         }
+
+        if (spool.Attestation(inputs.Batch) is not { } read || read.InputsHash != Bytes32.FromBytes(Keccak.Hash256(inputs.Encode()))) return true;
+        byte[] digest = DigestOf(read);
+        byte[][] signatures = [.. read.Signatures.Chunk(EcdsaSignature.Size)];
+        return signatures.Length < config.Signatures || !signatures.All(s => config.Nodes.Any(n => IsOf(n, s, digest)));
     }
 
-    private async Task<string?> AskAsync(CommitteeNode node, byte[] request, byte[] digest, ConcurrentDictionary<Address, EcdsaSignature> signatures, CancellationToken stopping)
+    // v as the contract wants it; that s is in the lower half is checked with the signature.
+    private static bool IsOf(CommitteeNode node, byte[] signature, byte[] digest) =>
+        signature is { Length: EcdsaSignature.Size } && signature[^1] is 27 or 28 && Secp256k1.TryRecover(digest, EcdsaSignature.FromBytes(signature), out Address found) && found == node.Address;
+
+    private async Task<NodeAnswer> AskAsync(int number, CommitteeNode node, byte[] request, byte[] digest)
     {
         try
         {
-            using HttpResponseMessage answer = await http.PostAsync(new Uri(node.Url, "attestation"), new ByteArrayContent(request), stopping);
-            byte[] body = await answer.Content.ReadAsByteArrayAsync(stopping);
-            if (!answer.IsSuccessStatusCode) return $"{(int)answer.StatusCode} {System.Text.Encoding.UTF8.GetString(body)}";
-            if (body.Length != EcdsaSignature.Size || EcdsaSignature.FromBytes(body) is var signature && (!Secp256k1.TryRecover(digest, signature, out Address found) || found != node.Address))
-                return "its answer is not its signature";
-            signatures[node.Address] = signature;
-            return null;
+            using HttpResponseMessage answer = await http.PostAsync(new Uri(node.Url, "attestation"), new ByteArrayContent(request));
+            byte[] body = await answer.Content.ReadAsByteArrayAsync();
+            if (!answer.IsSuccessStatusCode) return new NodeAnswer(number, default, $"{(int)answer.StatusCode} {Encoding.UTF8.GetString(body)}");
+            return IsOf(node, body, digest) ? new NodeAnswer(number, EcdsaSignature.FromBytes(body), null) : new NodeAnswer(number, default, "its answer is not its signature");
         }
-        catch (Exception error) when (error is HttpRequestException or FormatException or OperationCanceledException && !stopping.IsCancellationRequested)
+        catch (Exception error) when (error is HttpRequestException or IOException or OperationCanceledException or ObjectDisposedException)
         {
-            return error is OperationCanceledException ? $"no answer in {RequestTimeout.TotalSeconds} s" : error.Message;
+            return new NodeAnswer(number, default, error is OperationCanceledException ? $"no answer in {RequestTimeout.TotalSeconds} s" : error.Message);
         }
     }
+
+    // Also who signs not, while enough others do. Told when it changes, and once a minute.
+    private async Task TellAsync(uint batch, Task<NodeAnswer>[] asked)
+    {
+        NodeAnswer[] problems = [.. (await Task.WhenAll(asked)).Where(a => a.Problem is not null)];
+        string nodes = string.Join(", ", problems.Select(p => p.Node));
+        lock (gate)
+        {
+            if (nodes == refusing && (nodes.Length == 0 || clock.GetElapsedTime(toldAt) < LogPause)) return;
+            (refusing, toldAt) = (nodes, clock.GetTimestamp());
+        }
+
+        if (nodes.Length == 0) log.LogInformation("Batch {Batch}: every node of the committee signs its risk inputs again", batch);
+        else log.LogWarning("Batch {Batch}: not every node of the committee signs its risk inputs: {Problems}", batch, TextOf(problems));
+    }
+
+    private static string TextOf(IEnumerable<NodeAnswer> problems) => string.Join("; ", problems.OrderBy(p => p.Node).Select(p => $"node {p.Node}: {p.Problem}"));
+
+    private readonly record struct NodeAnswer(int Node, EcdsaSignature Signature, string? Problem);
 }

@@ -162,12 +162,18 @@ internal sealed class MarketWatch
     /// <summary>The scan ranges of a group: for opening risk, and for maintaining it.</summary>
     internal RiskController RangesOf(int group) => groups[group].Ranges;
 
-    /// <summary>F of an instrument for a new epoch, atoms per lot; 0 of all but perpetuals.</summary>
-    internal long TakeFunding(int instrument)
+    /// <summary>F of an instrument as a new epoch would have it, atoms per lot; 0 of all but perpetuals.</summary>
+    internal long ProposeFunding(int instrument)
     {
         if (!funding.TryGetValue(instrument, out FundingWatch? watch)) return 0;
-        watch.Funding = watch.Funding.Take();
-        return watch.Funding.Cumulative;
+        watch.Proposed = watch.Funding;
+        return watch.Proposed.Take().Cumulative;
+    }
+
+    /// <summary>An epoch has opened with what was proposed last.</summary>
+    internal void TakeFunding()
+    {
+        foreach (FundingWatch watch in funding.Values) watch.Funding = watch.Funding.Take(watch.Proposed);
     }
 
     /// <summary>What a lot of an option is worth for good, atoms, rounded down; null while it is not settled, and of what is none.</summary>
@@ -192,6 +198,9 @@ internal sealed class MarketWatch
     private sealed class FundingWatch
     {
         internal Funding Funding { get; set; }
+
+        /// <summary>As it was when F was proposed last.</summary>
+        internal Funding Proposed { get; set; }
 
         /// <summary>When the premium was measured; null while the index is not fresh.</summary>
         internal long? Since { get; set; }

@@ -49,7 +49,7 @@ internal sealed class RiskInputsMaker(SequencerConfig config, MarketWatch watch)
             MarketPrice price = prices.Prices[t.Market];
             long? payoff = watch.Payoff(t);
             instruments.Add(new InstrumentInput(t.Id, (InstrumentKind)t.Kind, payoff is null ? InstrumentFlags.None : InstrumentFlags.Settled, t.Group,
-                Lot(price.Index, t), t.IsOption ? payoff ?? 0 : Lot(price.Mark, t), watch.TakeFunding(t.Id), openInterests?[t.Id].Value ?? 0, strikes[i], t.ExpiresAt));
+                Lot(price.Index, t), t.IsOption ? payoff ?? 0 : Lot(price.Mark, t), watch.ProposeFunding(t.Id), openInterests?[t.Id].Value ?? 0, strikes[i], t.ExpiresAt));
         }
 
         var made = new RiskInputs(batch, Timestamp.FromMilliseconds(observedAt), parameters,

@@ -35,8 +35,14 @@ public static class DurableFile
             stream.Flush(flushToDisk: true);
         }
 
-        File.Move(temporary, path, overwrite: true);
-        FlushDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        Rename(temporary, path);
+    }
+
+    /// <summary>Gives a file that is on the disk another name in its directory, in the place of what had it.</summary>
+    public static void Rename(string from, string to)
+    {
+        File.Move(from, to, overwrite: true);
+        FlushDirectory(Path.GetDirectoryName(Path.GetFullPath(to))!);
     }
 
     /// <summary>Removes what a crash left half-written in a directory, if it exists. Only for who alone writes there.</summary>

@@ -37,8 +37,8 @@ internal static class SequencerHost
         services.AddSingleton(s => new StreamHub(config, new Lazy<SequencerCore>(s.GetRequiredService<SequencerCore>), clock));
         services.AddSingleton(s => new SequencerCore(
             config, recovered, new SnapshotStore(Path.Combine(config.Data, Recovery.SnapshotFolder)), spool, feed, new AllSinks([s.GetRequiredService<StreamHub>(), .. s.GetServices<ReceiptDesk>(), .. s.GetServices<GossipService>(), .. s.GetServices<AttestationDesk>()]), clock,
-            s.GetRequiredService<HostMetrics>(), s.GetRequiredService<HostStatus>(), s.GetRequiredService<ILogger<SequencerCore>>()));
-        if (receipts is not null) AddReceipts(services, config, receipts, recovered.Machine, feed);
+            s.GetRequiredService<HostMetrics>(), s.GetRequiredService<HostStatus>(), s.GetRequiredService<ILogger<SequencerCore>>(), s.GetService<AttestationDesk>()));
+        if (receipts is not null) AddReceipts(services, config, receipts, recovered.Machine, spool, feed);
         services.AddSingleton(s => new AccessControl(config, s.GetRequiredService<SequencerCore>(), clock, operatorToken));
         services.AddSingleton(s => ActivatorUtilities.CreateInstance<Endpoints>(s));
         if (feed.Service is { } source) services.AddSingleton<IHostedService>(_ => source);
@@ -63,18 +63,19 @@ internal static class SequencerHost
         return app;
     }
 
-    private static void AddReceipts(IServiceCollection services, SequencerConfig config, ReceiptSigner receipts, Machine machine, IPriceFeed feed)
+    private static void AddReceipts(IServiceCollection services, SequencerConfig config, ReceiptSigner receipts, Machine machine, Spool spool, IPriceFeed feed)
     {
         long last = machine.Receipts.Number;
-        uint[] uncommitted = [.. machine.Batches.All.Where(b => b.Stage == BatchStage.Sealed).Select(b => b.Batch)];
         services.AddSingleton(s => new ReceiptDesk(receipts, last, s.GetRequiredService<HostMetrics>(), s.GetRequiredService<HostStatus>(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<ReceiptDesk>>())
         {
             Signed = s.GetService<GossipService>() is { } gossip ? gossip.Signed : null,
         });
         services.AddHostedService(s => s.GetRequiredService<ReceiptDesk>());
-        if (config.Oracle.Committee is { Signatures: > 0 })
+        if (config.Oracle.Committee is { Signatures: > 0 } committee)
         {
-            services.AddSingleton(s => new AttestationDesk(config, uncommitted, receipts, s.GetRequiredService<HostStatus>(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<AttestationDesk>>()));
+            List<byte[]> unsettled = [.. machine.Batches.All.Where(b => b.Stage == BatchStage.Sealed).Select(b => spool.Read(b.Batch).RiskInputs.ToArray())];
+            if (machine.Engine.Status.IsOpen) unsettled.Add(machine.RiskInputs);
+            services.AddSingleton(s => new AttestationDesk(committee, spool, unsettled, receipts, s.GetRequiredService<HostStatus>(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<AttestationDesk>>()));
             services.AddHostedService(s => s.GetRequiredService<AttestationDesk>());
         }
 
