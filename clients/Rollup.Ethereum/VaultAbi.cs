@@ -199,6 +199,12 @@ public static class CommitteeAbi
 {
     public static readonly AbiFunction Constructor = AbiFunction.Parse("constructor(address[] members,uint256 threshold,uint256 maxAge)");
 
+    public static readonly AbiFunction Threshold = AbiFunction.Parse("threshold()(uint256)");
+    public static readonly AbiFunction Members = AbiFunction.Parse("members()(address[])");
+
+    /// <summary>Milliseconds that a report may be older than the batch's opening.</summary>
+    public static readonly AbiFunction MaxAge = AbiFunction.Parse("maxAge()(uint256)");
+
     /// <summary>What a commit can revert with for its sake.</summary>
     public static readonly IReadOnlyList<AbiFunction> Errors =
     [

@@ -39,6 +39,7 @@ internal sealed class FakeChain : IAsyncDisposable
         Set("operations", engine.Profile.Operations);
         Set("maxEpoch", 600_000);
         Set("proofDeadline", 86_400);
+        Set("committee", 0);
         Mine();
     }
 

@@ -1,5 +1,7 @@
+using System.Numerics;
 using Microsoft.Extensions.Logging.Abstractions;
 using Rollup.Api;
+using Rollup.Engine;
 using Rollup.Ethereum;
 using Rollup.Protocol;
 using Rollup.Risk;
@@ -204,6 +206,34 @@ public sealed class VaultFollowerTests : IAsyncLifetime, IDisposable
     {
         chain.Set(function, 5);
         Assert.Contains(problem, (await Assert.ThrowsAsync<SafeStopException>(PollAsync)).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>A committee of four of which three must sign, at another address than any of its members.</summary>
+    [Theory]
+    [InlineData("", 3, 0, 10_000, false)]
+    [InlineData("", 4, 0, 10_000, false)]
+    [InlineData("without 3 signatures of the vault's committee 0x0000000000000000000000000000000000000077, and oracle.committee.signatures is not set", 0, 0, 10_000, false)]
+    [InlineData("oracle.committee.signatures is not set", 3, 0, 10_000, true)]
+    [InlineData("wants 3 signatures of the vault's committee 0x0000000000000000000000000000000000000077, and oracle.committee.signatures is 2", 2, 0, 10_000, false)]
+    [InlineData("their signatures: node 3 (0x0000000000000000000000000000000000000015) of", 3, 1, 10_000, false)]
+    [InlineData("may be 9999 ms old", 3, 0, 9_999, false)]
+    public async Task A_committee_that_the_configuration_does_not_suit_is_a_safe_stop_before_anything_is_followed(string problem, int signatures, int strangers, int maxAge, bool isWithout)
+    {
+        BigInteger[] members = [0x11, 0x12, 0x13, 0x14];
+        chain.Set("committee", 0x77);
+        chain.Set("threshold", 3);
+        chain.Set("members", [0x20, members.Length, .. members]);
+        chain.Set("maxAge", maxAge);
+        CommitteeNode[] nodes = [.. members[..(4 - strangers)].Append(0x15).Take(4).Select(m => new CommitteeNode(Address.Parse($"0x{(int)m:x40}"), new Uri($"http://{m}.example/")))];
+        SequencerConfig config = TestConfig.Make(folder.Path, chain.Endpoint);
+        if (!isWithout) config = config with { Oracle = config.Oracle with { Committee = new CommitteeConfig([.. nodes], 3, Signatures: signatures) } };
+        using var client = new EthereumClient(chain.Endpoint);
+        Task<long> CheckAsync() => VaultCheck.RunAsync(client, config, new ClearingEngine(config.ToEngine()).Status.AccountRoot, default);
+        if (problem.Length == 0) Assert.Equal(86_400_000, await CheckAsync());
+        else Assert.Contains(problem, (await Assert.ThrowsAsync<SafeStopException>(CheckAsync)).Message, StringComparison.Ordinal);
+        // A vault without one takes batches with signatures too.
+        chain.Set("committee", 0);
+        Assert.Equal(86_400_000, await CheckAsync());
     }
 
     [Fact]

@@ -50,7 +50,22 @@ internal static class VaultCheck
         await Require(VaultAbi.Operations, profile.Operations);
         BigInteger maxEpoch = await Read(VaultAbi.MaxEpoch);
         if (maxEpoch < config.Epoch.Max) throw new SafeStopException($"The vault takes batches of at most {maxEpoch} ms, and epoch.max is {config.Epoch.Max}.");
+        if (await CallAsync(config.Chain.Vault, VaultAbi.Committee) is Address { IsZero: false } committee) await RequireCommitteeAsync(committee);
         return 1000 * (long)await Read(VaultAbi.ProofDeadline);
+
+        // That the vault takes what the configured nodes sign: it refuses a commit with too few signatures, and with any of who is no member.
+        async Task RequireCommitteeAsync(Address committee)
+        {
+            string name = $"the vault's committee {Eip55.Format(committee)}";
+            var threshold = (BigInteger)await CallAsync(committee, CommitteeAbi.Threshold);
+            if (config.Oracle.Committee is not { Signatures: > 0 } own) throw new SafeStopException($"The vault takes no batch without {threshold} signatures of {name}, and oracle.committee.signatures is not set: nothing could be committed.");
+            if (own.Signatures < threshold) throw new SafeStopException($"The vault wants {threshold} signatures of {name}, and oracle.committee.signatures is {own.Signatures}.");
+            var members = ((object[])await CallAsync(committee, CommitteeAbi.Members)).Cast<Address>().ToHashSet();
+            string strangers = string.Join(", ", own.Nodes.Select((node, i) => (node, i)).Where(n => !members.Contains(n.node.Address)).Select(n => $"node {n.i} ({Eip55.Format(n.node.Address)})"));
+            if (strangers.Length > 0) throw new SafeStopException($"No members of {name}, which refuses a batch with their signatures: {strangers} of oracle.committee.nodes.");
+            var maxAge = (BigInteger)await CallAsync(committee, CommitteeAbi.MaxAge);
+            if (maxAge < config.Epoch.MaxReportAge) throw new SafeStopException($"Prices may be {maxAge} ms old when an epoch opens, says {name}, and epoch.maxReportAge is {config.Epoch.MaxReportAge}.");
+        }
 
         async Task Require(AbiFunction view, BigInteger expected)
         {
@@ -58,7 +73,8 @@ internal static class VaultCheck
             if (found != expected) throw new SafeStopException($"The vault's {view.Name} is {found}, and the configuration's is {expected}: the vault was deployed for another configuration.");
         }
 
-        async Task<BigInteger> Read(AbiFunction view) =>
-            (BigInteger)(await ethereum.CallAsync(config.Chain.Vault, view, [], cancellation: cancellation))[0];
+        async Task<BigInteger> Read(AbiFunction view) => (BigInteger)await CallAsync(config.Chain.Vault, view);
+
+        async Task<object> CallAsync(Address contract, AbiFunction view) => (await ethereum.CallAsync(contract, view, [], cancellation: cancellation))[0];
     }
 }
