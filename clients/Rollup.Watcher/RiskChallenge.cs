@@ -119,7 +119,7 @@ internal sealed class RiskChallenge
         {
             var verifier = (Address)(await ethereum.CallAsync(challenges, ChallengesAbi.RowVerifier, [], default, cancellation))[0];
             VerifyingKey key = await CircuitProver.KeyOfAsync(ethereum, verifier, cancellation);
-            Proof proof = await CircuitProver.ProveAsync(_ => input.ToCircuitInput(), input.PublicInputs, new ProvingFiles(files.ProvingKey, Bytes32.Parse($"0x{files.Sha256}"), files.Circuit), key, null, TextWriter.Null, cancellation);
+            Proof proof = await CircuitProver.ProveAsync(_ => input.ToCircuitInput(), input.PublicInputs, new ProvingFiles(files.ProvingKey, Bytes32.Parse($"0x{files.Sha256}"), files.Circuit), key, null, cancellation);
             log.LogWarning("The row of instrument {Id} under the risk root of batch {Batch} is proven: it does not follow from its inputs", id, batch);
             return rowCall = ChallengesAbi.ChallengeRow.Encode(
                 batch, bytes, id, input.PublicInputs.Skip(2).Select(e => (object)e.ToBigInteger()).ToArray(), VerifierAbi.Proof(proof.ToEvmWords()));

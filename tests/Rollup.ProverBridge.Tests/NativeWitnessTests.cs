@@ -79,7 +79,7 @@ public sealed class NativeWitnessTests : IDisposable
         for (int i = 0; i < 2; i++)
         {
             ProverException refusal = await RefusedAsync(native, FactorsCircuit.Input(65_536, 7, 9));
-            Assert.Equal((ProverFault.Refused, $"The native witness generator refused the input: {reason}."), (refusal.Fault, refusal.Message));
+            Assert.Equal((ProverFault.Refused, $"The witness generator refused the input: {reason}."), (refusal.Fault, refusal.Message));
             await AssertSameAsync(native, node, FactorsCircuit.Input(6, 7, 9));
         }
     }
@@ -123,7 +123,7 @@ public sealed class NativeWitnessTests : IDisposable
         async Task ExpectAsync(string reason, CircuitInput input)
         {
             ProverException refusal = await RefusedAsync(native, input);
-            Assert.Equal((ProverFault.Refused, $"The native witness generator refused the input: {reason}."), (refusal.Fault, refusal.Message));
+            Assert.Equal((ProverFault.Refused, $"The witness generator refused the input: {reason}."), (refusal.Fault, refusal.Message));
         }
     }
 

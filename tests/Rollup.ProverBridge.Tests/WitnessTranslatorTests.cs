@@ -4,7 +4,7 @@ using Rollup.Proving;
 
 namespace Rollup.ProverBridge.Tests;
 
-/// <summary>Translated instructions, one small module each: its only input runs the code, and what lies at <see cref="Shared"/> then is the witness.</summary>
+/// <summary>Instructions, translated and interpreted, one small module each: its only input runs the code, and what lies at <see cref="Shared"/> then is the witness.</summary>
 public sealed class WitnessTranslatorTests : IDisposable
 {
     private const byte Shared = 64;
@@ -52,8 +52,8 @@ public sealed class WitnessTranslatorTests : IDisposable
     [InlineData("42 05 02 40 0c 00 41 c0 00 42 06 37 03 00 0b", 5ul)] // what follows a jump does not run
     public async Task An_instruction_gives_what_the_specification_says(string code, ulong expected)
     {
-        using NativeWitness module = await BuildAsync([0x41, Shared | 0x80, 0, .. Bytes(code), 0x37, 3, 0]);
-        Assert.Equal(expected, (await module.CalculateAsync(FactorsCircuit.InputOf(("x", 0)), folder.Path, default)).Limbs!.Value.Span[0]);
+        foreach (NativeWitness module in await BuildAsync([0x41, Shared | 0x80, 0, .. Bytes(code), 0x37, 3, 0]))
+            using (module) Assert.Equal(expected, (await module.CalculateAsync(FactorsCircuit.InputOf(("x", 0)), folder.Path, default)).Limbs!.Value.Span[0]);
     }
 
     [Theory]
@@ -67,16 +67,38 @@ public sealed class WitnessTranslatorTests : IDisposable
     [InlineData("41 7f 28 02 ff ff ff ff 0f 1a", "the circuit reached beyond its memory")]
     [InlineData("41 fd ff 03 20 02 36 02 00", "the circuit reached beyond its memory")]
     [InlineData("41 80 80 04 2d 00 00 1a", "the circuit reached beyond its memory")]
-    [InlineData("41 ff ff 03 40 00 1a 41 80 80 04 2d 00 00 1a 41 80 80 04 40 00 41 7f 46 04 40 41 05 10 00 0b", "Not enough memory")]
     [InlineData("41 04 10 00", "Assert Failed. ")]
     [InlineData("03 40 0c 00 0b", "the calculation was stopped")]
     public async Task A_trap_ends_the_calculation_alone(string code, string reason)
     {
-        using NativeWitness module = await BuildAsync([.. Bytes("20 02 45 04 40"), .. Bytes(code), 0x0b], timeout: reason.EndsWith("stopped", StringComparison.Ordinal) ? 0.3 : 120);
-        for (int i = 0; i < 2; i++)
+        foreach (NativeWitness module in await BuildAsync([.. Bytes("20 02 45 04 40"), .. Bytes(code), 0x0b], timeout: reason.EndsWith("stopped", StringComparison.Ordinal) ? 0.3 : 120))
         {
-            var error = await Assert.ThrowsAsync<ProverException>(() => module.CalculateAsync(FactorsCircuit.InputOf(("x", 0)), folder.Path, default));
-            Assert.Contains(reason, error.Message, StringComparison.Ordinal);
+            using (module)
+                for (int i = 0; i < 2; i++)
+                {
+                    var error = await Assert.ThrowsAsync<ProverException>(() => module.CalculateAsync(FactorsCircuit.InputOf(("x", 0)), folder.Path, default));
+                    Assert.Contains(reason, error.Message, StringComparison.Ordinal);
+                }
+        }
+    }
+
+    /// <summary>Pages that the limit bears are there; one more is not, and the circuit says so. Translated, up to 4 GiB; interpreted, as far as the limit goes below 2 GiB.</summary>
+    [Theory]
+    [InlineData("41 ff ff 03 40 00 1a 41 80 80 04 2d 00 00 1a 41 01 40 00 41 7f 46 04 40 41 05 10 00 0b", 1L << 32, true)]
+    [InlineData("41 0f 40 00 1a 41 ff ff 3f 2d 00 00 1a 41 01 40 00 41 7f 46 04 40 41 05 10 00 0b", 1L << 20, false)]
+    public async Task Memory_ends_at_its_limit(string code, long limit, bool isTranslatedAlone)
+    {
+        (await BuildAsync([.. Bytes(code)])).ToList().ForEach(m => m.Dispose());
+        string wasm = folder.File("module.wasm");
+        WitnessGenerator[] generators = [WitnessLibrary.Load(WitnessLibraryBuilder.PathOf(wasm, out string source), source), .. isTranslatedAlone ? [] : (WitnessGenerator[])[InterpretedWitness.Load(wasm)]];
+        foreach (WitnessGenerator generator in generators)
+        {
+            using (generator)
+            {
+                var error = await Assert.ThrowsAsync<ProverException>(() => generator.CalculateAsync(FactorsCircuit.InputOf(("x", 0)), limit, default));
+                Assert.Equal((ProverFault.MemoryExceeded, true), (error.Fault, error.Message.Contains("Not enough memory", StringComparison.Ordinal)));
+                if (!isTranslatedAlone) Assert.Equal(generator.WireCount, (await generator.CalculateAsync(FactorsCircuit.InputOf(("x", 0)), limit + (1 << 16), default)).Length / 4);
+            }
         }
     }
 
@@ -115,6 +137,35 @@ public sealed class WitnessTranslatorTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task A_changed_module_is_interpreted_or_refused_but_never_crashes_the_interpreter()
+    {
+        FactorsCircuit circuit = await FactorsCircuit.GetAsync();
+        byte[] wasm = File.ReadAllBytes(circuit.Files.Wasm);
+        var input = FactorsCircuit.InputOf(("a", 5), ("b", 7), ("shift", 9));
+        using (var whole = InterpretedWitness.Load(circuit.Files.Wasm)) Assert.NotEmpty(await whole.CalculateAsync(input, 1L << 26, default));
+        var random = new Random(2);
+        int refused = 0;
+        for (int i = 0; i < 300; i++)
+        {
+            byte[] changed = [.. wasm];
+            changed[random.Next(changed.Length)] ^= (byte)(1 << random.Next(8));
+            File.WriteAllBytes(folder.File("changed.wasm"), changed);
+            try
+            {
+                using var interpreted = InterpretedWitness.Load(folder.File("changed.wasm"));
+                using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+                await interpreted.CalculateAsync(input, 1L << 26, deadline.Token);
+            }
+            catch (Exception error) when (error is ProverException or OperationCanceledException)
+            {
+                refused++;
+            }
+        }
+
+        Assert.InRange(refused, 1, 299);
+    }
+
     [Theory]
     [InlineData("43 00 00 00 00 1a", "instruction 0x43")] // f32.const
     [InlineData("23 00 1a", "instruction 0x23")] // global.get
@@ -124,16 +175,24 @@ public sealed class WitnessTranslatorTests : IDisposable
     [InlineData("0c 05", "index 5 is not below 1")]
     [InlineData("05", "an else has no if")]
     [InlineData("10 7f", "index 127 is not below")]
-    public void Code_that_circom_does_not_write_is_named(string code, string reason) =>
-        Assert.Contains(reason, Assert.Throws<WasmException>(() => WitnessTranslator.Translate(Module(Bytes(code)), 1)).Message, StringComparison.Ordinal);
+    public async Task Code_that_circom_does_not_write_is_named(string code, string reason)
+    {
+        byte[] module = Module(Bytes(code));
+        Assert.Contains(reason, Assert.Throws<WasmException>(() => WitnessTranslator.Translate(module, 1)).Message, StringComparison.Ordinal);
+        // Interpreted, it is found when it is to run.
+        File.WriteAllBytes(folder.File("module.wasm"), module);
+        using var interpreted = InterpretedWitness.Load(folder.File("module.wasm"));
+        Assert.Contains(reason, (await Assert.ThrowsAsync<ProverException>(() => interpreted.CalculateAsync(FactorsCircuit.InputOf(("x", 0)), 1L << 30, default))).Message, StringComparison.Ordinal);
+    }
 
-    private async Task<NativeWitness> BuildAsync(byte[] code, double timeout = 120)
+    /// <summary>The module in both ways: translated, and interpreted.</summary>
+    private async Task<NativeWitness[]> BuildAsync(byte[] code, double timeout = 120)
     {
         string wasm = folder.File("module.wasm");
         File.WriteAllBytes(wasm, Module(code));
         var progress = new StringWriter();
         Assert.True(await WitnessLibraryBuilder.BuildAsync(wasm, progress, default) is not null, progress.ToString());
-        return NativeWitness.Load(wasm, TimeSpan.FromSeconds(timeout), 1L << 32);
+        return [NativeWitness.Load(wasm, TimeSpan.FromSeconds(timeout), 1L << 32), new NativeWitness(InterpretedWitness.Load(wasm), TimeSpan.FromSeconds(timeout), 1L << 32)];
     }
 
     private static byte[] Bytes(string code) => Convert.FromHexString(code.Replace(" ", "", StringComparison.Ordinal));

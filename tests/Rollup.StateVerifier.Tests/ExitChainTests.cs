@@ -58,7 +58,10 @@ public sealed class ExitChainTests : IDisposable
 
         string[] chain = ["--rpc", anvil.Endpoint.ToString(), "--vault", vault.Address.ToString()];
         string hash = Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(keys.Zkey)));
-        string[] proving = ["--proving-key", keys.Zkey, "--proving-key-sha256", hash, "--circuit", keys.Wasm];
+        // An owner has the published files alone: no native library lies beside this copy, so that the circuit is interpreted.
+        string circuit = Path.Combine(folder.FullName, "exit.wasm");
+        File.Copy(keys.Wasm, circuit);
+        string[] proving = ["--proving-key", keys.Zkey, "--proving-key-sha256", hash, "--circuit", circuit];
         string[] paying = [.. Wallet(), "--rpc", anvil.Endpoint.ToString(), "--vault", vault.Address.ToString()];
         string prepared = Path.Combine(folder.FullName, "exit.json");
         string[] prepare = ["exit", .. chain, "--key", KeyOf(Borrower), .. proving, "--prepare", prepared];

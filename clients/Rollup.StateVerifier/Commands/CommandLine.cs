@@ -47,7 +47,7 @@ public static class CommandLine
             Description = "SHA-256 that the proving key must have, as it was published.",
             CustomParser = argument => Parse<Bytes32?>(argument, argument.Tokens[0].Value, text => Bytes32.Parse(text.StartsWith("0x", StringComparison.Ordinal) ? text : $"0x{text}")),
         };
-        var circuit = new Option<string?>("--circuit") { Description = "The circuit's .wasm file. Its native witness library is made beside it once, with the C compiler of this machine." };
+        var circuit = new Option<string?>("--circuit") { Description = "The circuit's .wasm file." };
         var keystore = new Option<string?>("--keystore") { Description = "Encrypted wallet file that pays the transaction; it need not be the owner's." };
         var passwordFile = new Option<string?>("--password-file") { Description = "File with the wallet's password (mode 600); without it the terminal asks." };
         var prepare = new Option<string?>("--prepare") { Description = "Write the exit to a new file, to be sent by anybody." };

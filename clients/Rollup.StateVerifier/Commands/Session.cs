@@ -110,7 +110,7 @@ internal sealed class Session(TextWriter output, TextWriter errors, bool isTermi
         Proof proof;
         try
         {
-            proof = await CircuitProver.ProveAsync(values => input.ToCircuitInput(ExitInput.SlotsOf(values)), input.PublicInputs, files, key, progress, errors, cancellation);
+            proof = await CircuitProver.ProveAsync(values => input.ToCircuitInput(ExitInput.SlotsOf(values)), input.PublicInputs, files, key, progress, cancellation);
         }
         catch (NotProvenException error)
         {

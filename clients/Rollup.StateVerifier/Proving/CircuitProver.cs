@@ -18,7 +18,7 @@ public sealed class NotProvenException(string message, Exception? inner = null) 
 /// <summary>What a circuit is proven with: files that anybody may publish, and that are trusted only as far as the hash of the key goes.</summary>
 /// <param name="ProvingKey">The .zkey file.</param>
 /// <param name="KeyHash">SHA-256 that the file must have.</param>
-/// <param name="Circuit">The circuit's WebAssembly; its native witness library is made beside it once, with the machine's C compiler.</param>
+/// <param name="Circuit">The circuit's WebAssembly: interpreted, unless its native witness library (`prover-bridge keys witness`) lies beside it.</param>
 public sealed record ProvingFiles(string ProvingKey, Bytes32 KeyHash, string Circuit);
 
 /// <summary>Proves a statement of a circuit that anybody may have to prove (<c>exit</c>, <c>row</c>) on this machine.</summary>
@@ -31,11 +31,10 @@ public static class CircuitProver
     /// <param name="input">The circuit's input, told how many values the circuit takes.</param>
     /// <param name="publicInputs">What the proof is to be of.</param>
     /// <param name="expected">The key that the chain's verifier has.</param>
-    /// <param name="log">Told of what takes long.</param>
     /// <exception cref="NotProvenException">The files are not those that were asked for, or do not give a proof.</exception>
     /// <exception cref="IOException">A file cannot be read.</exception>
     public static async Task<Proof> ProveAsync(
-        Func<int, CircuitInput> input, ImmutableArray<Fr> publicInputs, ProvingFiles files, VerifyingKey expected, IProgress<ReadProgress>? progress, TextWriter log, CancellationToken cancellation)
+        Func<int, CircuitInput> input, ImmutableArray<Fr> publicInputs, ProvingFiles files, VerifyingKey expected, IProgress<ReadProgress>? progress, CancellationToken cancellation)
     {
         try
         {
@@ -44,10 +43,8 @@ public static class CircuitProver
                     throw new NotProvenException($"{files.ProvingKey} has the SHA-256 {hash}, not {files.KeyHash}: it is another key, or damaged.");
             using Groth16Prover prover = await Task.Run(() => Groth16Prover.Open(files.ProvingKey, Environment.ProcessorCount, cancellation), cancellation);
             if (!prover.VerifyingKey.Equals(expected)) throw new NotProvenException($"{files.ProvingKey} is not the key of the chain's verifier: get the one that belongs to it.");
-            if (await WitnessLibraryBuilder.BuildAsync(files.Circuit, log, cancellation) is null)
-                throw new NotProvenException($"There is no native witness library of {files.Circuit} and none can be made here: install a C compiler, or put the library beside the file.");
-            using var library = WitnessLibrary.Load(WitnessLibraryBuilder.PathOf(files.Circuit, out string source), source);
-            ulong[] witness = await library.CalculateAsync(input(library.InputCount), MemoryLimit, cancellation);
+            using WitnessGenerator generator = Generator(files.Circuit);
+            ulong[] witness = await generator.CalculateAsync(input(generator.InputCount), MemoryLimit, cancellation);
             var steps = new Steps(progress);
             ProvenStatement proven = await Task.Run(() => prover.Prove(witness, steps, cancellation), cancellation);
             return proven.PublicInputs.SequenceEqual(publicInputs)
@@ -59,6 +56,10 @@ public static class CircuitProver
             throw new NotProvenException($"Not proven: {error.Message}", error);
         }
     }
+
+    // A library that was made before is faster; an owner needs it once, and interpreting takes seconds.
+    private static WitnessGenerator Generator(string circuit) =>
+        WitnessLibraryBuilder.PathOf(circuit, out string source) is var library && File.Exists(library) ? WitnessLibrary.Load(library, source) : InterpretedWitness.Load(circuit);
 
     /// <summary>The key of a verifier contract.</summary>
     /// <exception cref="InvalidKeyException">It has no usable one.</exception>

@@ -187,15 +187,12 @@ internal sealed class FunctionTranslator(WasmModule module, int function, String
     {
         WasmType called = module.TypeOf(callee);
         Value[] arguments = PopArguments(called, ref reader);
-        if (IsElementCopy(callee)) Copy(arguments[0], arguments[1]);
+        if (module.IsElementCopy(callee)) Copy(arguments[0], arguments[1]);
         else PushCall(callee < module.Imports.Count ? Import(module.Imports[callee]) : $"f{Text(callee)}", called, arguments);
     }
 
-    private static string Import(string name) => name switch
-    {
-        "runtime.exceptionHandler" or "runtime.printErrorMessage" or "runtime.writeBufferMessage" or "runtime.showSharedRWMemory" => name.Replace('.', '_'),
-        _ => throw new WasmException($"The WebAssembly module imports {name}, which circom 2 does not provide."),
-    };
+    private static string Import(string name) => WitnessTranslator.Imports.Contains(name) ? name.Replace('.', '_')
+        : throw new WasmException($"The WebAssembly module imports {name}, which circom 2 does not provide.");
 
     private void CallIndirect(ref WasmReader reader)
     {
@@ -220,21 +217,6 @@ internal sealed class FunctionTranslator(WasmModule module, int function, String
         string call = $"{name}(m{string.Concat(arguments.Select(a => $", {C(a)}"))})";
         if (called.Result is { } wide) PushVariable(call, wide);
         else Emit($"{call};");
-    }
-
-    // Recognised by its code: five times load and store of 64 bits, circom's Fr_copy.
-    private bool IsElementCopy(int callee)
-    {
-        if (callee < module.Imports.Count) return false;
-        WasmFunction candidate = module.Functions[callee - module.Imports.Count];
-        ReadOnlySpan<byte> code = module.Content.AsSpan(candidate.Start, candidate.End - candidate.Start);
-        ReadOnlySpan<byte> expected =
-        [
-            0,
-            0x20, 0, 0x20, 1, 0x29, 3, 0, 0x37, 3, 0, 0x20, 0, 0x20, 1, 0x29, 3, 8, 0x37, 3, 8, 0x20, 0, 0x20, 1, 0x29, 3, 16, 0x37, 3, 16,
-            0x20, 0, 0x20, 1, 0x29, 3, 24, 0x37, 3, 24, 0x20, 0, 0x20, 1, 0x29, 3, 32, 0x37, 3, 32, 0x0b,
-        ];
-        return code.SequenceEqual(expected);
     }
 
     // Tables of constants and initial zeros are copied element by element, thousands a hash: joined, they are most of what is saved in code and time.

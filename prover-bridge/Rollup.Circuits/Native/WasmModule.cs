@@ -56,6 +56,21 @@ internal sealed class WasmModule
 
     public WasmType TypeOf(int function) => Types[FunctionTypes[function]];
 
+    /// <summary>Whether a function is circom's Fr_copy, recognised by its code: five times load and store of 64 bits.</summary>
+    public bool IsElementCopy(int function)
+    {
+        if (function < Imports.Count) return false;
+        WasmFunction candidate = Functions[function - Imports.Count];
+        ReadOnlySpan<byte> code = Content.AsSpan(candidate.Start, candidate.End - candidate.Start);
+        ReadOnlySpan<byte> expected =
+        [
+            0,
+            0x20, 0, 0x20, 1, 0x29, 3, 0, 0x37, 3, 0, 0x20, 0, 0x20, 1, 0x29, 3, 8, 0x37, 3, 8, 0x20, 0, 0x20, 1, 0x29, 3, 16, 0x37, 3, 16,
+            0x20, 0, 0x20, 1, 0x29, 3, 24, 0x37, 3, 24, 0x20, 0, 0x20, 1, 0x29, 3, 32, 0x37, 3, 32, 0x0b,
+        ];
+        return code.SequenceEqual(expected);
+    }
+
     /// <exception cref="WasmException"/>
     public static WasmModule Parse(byte[] content)
     {

@@ -16,6 +16,9 @@ public static class WitnessTranslator
     private static readonly string[] Exports =
         ["init", "setInputSignal", "getInputSignalSize", "getInputSize", "getWitnessSize", "getWitness", "getRawPrime", "getSharedRWMemoryStart", "getMessageChar"];
 
+    /// <summary>What circom's modules call of their host.</summary>
+    internal static readonly string[] Imports = ["runtime.exceptionHandler", "runtime.printErrorMessage", "runtime.writeBufferMessage", "runtime.showSharedRWMemory"];
+
     /// <summary>What a library says that it was made from: names the module's contents and this translator.</summary>
     public static string SourceOf(ReadOnlySpan<byte> wasm) =>
         $"{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(wasm))[..24]}-{Version.ToString(CultureInfo.InvariantCulture)}";
@@ -27,9 +30,7 @@ public static class WitnessTranslator
     public static IReadOnlyDictionary<string, string> Translate(byte[] wasm, int parts)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(parts, 1);
-        WasmModule module = WasmModule.Parse(wasm);
-        if (Exports.Where(name => !module.ExportedFunctions.ContainsKey(name)).ToArray() is { Length: > 0 } missing)
-            throw new WasmException($"The WebAssembly module is no witness generator of circom 2: it does not export {string.Join(", ", missing)}.");
+        WasmModule module = Parse(wasm);
         var files = new Dictionary<string, string>
         {
             ["circuit.h"] = Resource("circuit.h"),
@@ -38,6 +39,14 @@ public static class WitnessTranslator
         };
         AddParts(module, parts, files);
         return files;
+    }
+
+    /// <summary>A module that has what a witness generator of circom 2 has.</summary>
+    internal static WasmModule Parse(byte[] wasm)
+    {
+        WasmModule module = WasmModule.Parse(wasm);
+        return Exports.Where(name => !module.ExportedFunctions.ContainsKey(name)).ToArray() is { Length: > 0 } missing
+            ? throw new WasmException($"The WebAssembly module is no witness generator of circom 2: it does not export {string.Join(", ", missing)}.") : module;
     }
 
     private static void AddParts(WasmModule module, int parts, Dictionary<string, string> files)

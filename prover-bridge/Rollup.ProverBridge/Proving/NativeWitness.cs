@@ -4,11 +4,11 @@ using Rollup.Proving;
 
 namespace Rollup.ProverBridge.Proving;
 
-/// <summary>Calculates witnesses in this process, by the circuit's native library. Thread-safe.</summary>
-/// <param name="library">The library; disposed with this.</param>
+/// <summary>Calculates witnesses in this process. Thread-safe.</summary>
+/// <param name="library">The circuit's; disposed with this.</param>
 /// <param name="timeout">For one witness.</param>
 /// <param name="memoryLimit">For the circuit's memory in one calculation, in bytes.</param>
-public sealed class NativeWitness(WitnessLibrary library, TimeSpan timeout, long memoryLimit) : IWitnessCalculator, IDisposable
+public sealed class NativeWitness(WitnessGenerator library, TimeSpan timeout, long memoryLimit) : IWitnessCalculator, IDisposable
 {
     /// <summary>Loads the library that belongs to a circuit's WebAssembly.</summary>
     /// <exception cref="ProverException">There is none, or it cannot be used.</exception>
