@@ -125,28 +125,31 @@ public sealed class CommitteeTests : IDisposable
 
     /// <summary>What an honest node compares before it signs: every case differs in one thing from one that it signs.</summary>
     [Fact]
-    public void A_node_signs_the_risk_inputs_that_agree_with_what_it_observed_and_nothing_else()
+    public async Task A_node_signs_the_risk_inputs_that_agree_with_what_it_observed_and_nothing_else()
     {
         using EthereumKey sequencer = EthereumKey.Generate(), stranger = EthereumKey.Generate(), key = EthereumKey.Generate();
         Fr domain = SettlementDomain.Of(ChainId, TestConfig.Vault);
         var call = new InstrumentConfig(4, "BTC-C", InstrumentKindName.Call, 1, "BTC", 1000, 100, "BTCUSDT", Strike: "64000", Expiry: DateTimeOffset.FromUnixTimeMilliseconds(Report.Underlyings[0].Expiries[0].Expiry));
-        ImmutableArray<InstrumentConfig> instruments = [.. TestConfig.Make("/nowhere").Instruments, call];
-        var config = new NodeConfig(0, ChainId, TestConfig.Vault, "", [new NodeMarket(1, "BTCUSDT"), new NodeMarket(2, "ETHUSDT")], new OracleConfig(OracleKind.Static), Attests: new AttestConfig(sequencer.Address, instruments, KeepMilliseconds: 60_000, Memory: Path.Combine(folder.Path, "memory")));
-        var attester = new Attester(config, key);
         OracleReport observed = Report with { Underlyings = [.. Report.Underlyings, new UnderlyingReport(2, 2_680_000_000, 5, [])] };
+        Timestamp expired = Timestamp.FromMilliseconds(observed.ObservedAt - 1_000);
+        InstrumentConfig put = call with { Id = 5, Symbol = "BTC-P", Kind = InstrumentKindName.Put, Expiry = DateTimeOffset.FromUnixTimeMilliseconds(expired.Milliseconds) };
+        ImmutableArray<InstrumentConfig> instruments = [.. TestConfig.Make("/nowhere").Instruments, call, put];
+        var config = new NodeConfig(0, ChainId, TestConfig.Vault, "", [new NodeMarket(1, "BTCUSDT"), new NodeMarket(2, "ETHUSDT")], new OracleConfig(OracleKind.Static), Attests: new AttestConfig(sequencer.Address, instruments, KeepMilliseconds: 60_000, Memory: Path.Combine(folder.Path, "memory"), ScanRanges: [new ScanRangeBounds(1, 150_000, 300_000)]));
+        var attester = new Attester(config, key, null);
         attester.Remember(observed);
         ExpiryReport e = Report.Underlyings[0].Expiries[0];
         var inputs = new RiskInputs(7, Timestamp.FromMilliseconds(observed.ObservedAt + 1_500), RiskParameters.Default, [new GroupRange(1, 150_000), new GroupRange(2, 180_000)],
         [
             new InstrumentInput(TestConfig.Btc, InstrumentKind.Perpetual, default, 1, 61_800_000, 61_790_000, 33, 44), new InstrumentInput(TestConfig.Eth, InstrumentKind.Perpetual, default, 2, 2_681_000, 2_681_000, -3, 5),
             new InstrumentInput(TestConfig.EthSpot, InstrumentKind.Spot, default, 2, 2_681_000, 2_681_000, 0, 6), new InstrumentInput(4, InstrumentKind.Call, default, 1, 61_800_000, 0, 0, 7, 64_000_000, Timestamp.FromMilliseconds(e.Expiry)),
+            new InstrumentInput(5, InstrumentKind.Put, InstrumentFlags.Settled, 1, 61_800_000, 2_345_678, 0, 8, 64_000_000, expired),
         ])
         { Expiries = [new ExpiryInput(1, Timestamp.FromMilliseconds(e.Expiry), e.Basis + 100_000, e.Surface with { A = e.Surface.A + 1_000 })] };
 
-        string Sign(RiskInputs what, EthereumKey? by = null, Fr? root = null)
+        async Task<string> Sign(RiskInputs what, EthereumKey? by = null, Fr? root = null)
         {
             Fr own = new RiskTree(RiskRows.From(what)).Root;
-            byte[]? signature = attester.Attest(Attester.Request(root ?? own, SignedRiskInputs.Sign(what.Encode(), domain, by ?? sequencer)), out string problem);
+            (byte[]? signature, string problem) = await attester.AttestAsync(Attester.Request(root ?? own, SignedRiskInputs.Sign(what.Encode(), domain, by ?? sequencer)), default);
             if (signature is null) return problem;
             byte[] digest = RiskAttestation.Digest(domain, what.Batch, Bytes32.FromBytes(Rollup.Crypto.Keccak.Hash256(what.Encode())), own, what.ObservedAt.Milliseconds);
             Assert.True(Secp256k1.TryRecover(digest, EcdsaSignature.FromBytes(signature), out Address signer) && signer == key.Address);
@@ -154,23 +157,60 @@ public sealed class CommitteeTests : IDisposable
         }
 
         RiskInputs With(int at, Func<InstrumentInput, InstrumentInput> change) => inputs with { Instruments = inputs.Instruments.SetItem(at, change(inputs.Instruments[at])) };
-        Assert.Equal("", Sign(inputs));
-        Assert.Equal("", Sign(With(0, t => t with { Funding = 99, OpenInterest = 77 }))); // The ledger's, not the oracle's.
-        Assert.Contains("not signed by the sequencer", Sign(inputs, by: stranger), StringComparison.Ordinal);
-        Assert.Contains("the root does not follow", Sign(inputs, root: Fr.One), StringComparison.Ordinal);
-        Assert.Contains("a value of instrument 1 is", Sign(With(0, t => t with { Mark = 62_500_000 })), StringComparison.Ordinal);
-        Assert.Contains("a value of instrument 2 is", Sign(With(1, t => t with { Index = 2_720_000 })), StringComparison.Ordinal);
-        Assert.Contains("a value of instrument 4 is", Sign(inputs with { Expiries = [inputs.Expiries[0] with { Surface = e.Surface with { A = 20 * e.Surface.A } }] }), StringComparison.Ordinal);
-        Assert.Contains("instruments are others", Sign(With(3, t => t with { Strike = 65_000_000 })), StringComparison.Ordinal);
-        Assert.Contains("instruments are others", Sign(inputs with { Instruments = [.. inputs.Instruments.Take(3)] }), StringComparison.Ordinal);
-        Assert.Contains("parameters are others", Sign(inputs with { Parameters = RiskParameters.Default with { SpotHaircut = RiskParameters.Default.SpotHaircut + 1 } }), StringComparison.Ordinal);
-        Assert.Contains("observed nothing within", Sign(inputs with { ObservedAt = Timestamp.FromMilliseconds(observed.ObservedAt + 2_001) }), StringComparison.Ordinal);
-        attester = new Attester(config, key); // A restart.
-        Assert.Equal("", Sign(inputs));
+        RiskInputs Ranges(int first, int second) => inputs with { Groups = [new GroupRange(1, first), new GroupRange(2, second)] };
+        Assert.Equal("", await Sign(inputs));
+        Assert.Equal("", await Sign(With(0, t => t with { Funding = 99, OpenInterest = 77 }))); // The ledger's, not the oracle's.
+        Assert.Equal("", await Sign(With(4, t => t with { Mark = 2_000_000 }))); // The sequencer's, where the chain is not asked.
+        Assert.Contains("not signed by the sequencer", await Sign(inputs, by: stranger), StringComparison.Ordinal);
+        Assert.Contains("the root does not follow", await Sign(inputs, root: Fr.One), StringComparison.Ordinal);
+        Assert.Contains("a value of instrument 1 is", await Sign(With(0, t => t with { Mark = 62_500_000 })), StringComparison.Ordinal);
+        Assert.Contains("a value of instrument 2 is", await Sign(With(1, t => t with { Index = 2_720_000 })), StringComparison.Ordinal);
+        Assert.Contains("a value of instrument 4 is", await Sign(inputs with { Expiries = [inputs.Expiries[0] with { Surface = e.Surface with { A = 20 * e.Surface.A } }] }), StringComparison.Ordinal);
+        Assert.Contains("instruments are others", await Sign(With(3, t => t with { Strike = 65_000_000 })), StringComparison.Ordinal);
+        Assert.Contains("instruments are others", await Sign(inputs with { Instruments = [.. inputs.Instruments.Take(3)] }), StringComparison.Ordinal);
+        Assert.Contains("parameters are others", await Sign(inputs with { Parameters = RiskParameters.Default with { SpotHaircut = RiskParameters.Default.SpotHaircut + 1 } }), StringComparison.Ordinal);
+        // What has a value of its own needs no price, so nothing has but what has expired.
+        Assert.Contains("instrument 1 has flags 1", await Sign(With(0, t => t with { Flags = InstrumentFlags.Settled, Mark = 50_000_000 })), StringComparison.Ordinal);
+        Assert.Contains("instrument 2 has flags 2", await Sign(With(1, t => t with { Flags = InstrumentFlags.Delisted, Mark = 3_000_000 })), StringComparison.Ordinal);
+        Assert.Contains("instrument 4 has flags 1", await Sign(With(3, t => t with { Flags = InstrumentFlags.Settled, Mark = 1_000 })), StringComparison.Ordinal);
+        Assert.Equal("", await Sign(Ranges(300_000, 600_000)));
+        Assert.Contains("the scan range 300001 of group 1 is not within 150000 to 300000", await Sign(Ranges(300_001, 180_000)), StringComparison.Ordinal);
+        Assert.Contains("the scan range 149999 of group 1", await Sign(Ranges(149_999, 180_000)), StringComparison.Ordinal);
+        Assert.Contains("observed nothing within", await Sign(inputs with { ObservedAt = Timestamp.FromMilliseconds(observed.ObservedAt + 2_001) }), StringComparison.Ordinal);
+
+        // With a chain: the registry says what parameters are accepted, the vault what was settled.
+        var chain = new FakeChain();
+        await chain.StartAsync();
+        using (var client = new EthereumClient(chain.Endpoint, new JsonRpcOptions { Attempts = 1 }))
+        {
+            RiskParameters other = RiskParameters.Default with { Basis = RiskParameters.Default.Basis + 1 };
+            attester = new Attester(config with { Attests = config.Attests! with { Parameters = TestConfig.Vault, Rpc = chain.Endpoint } }, key, client);
+            void Accept(RiskParameters parameters, bool accepts)
+            {
+                var bytes = new byte[RiskParameters.Size];
+                parameters.Encode(bytes);
+                chain.Set(ParametersAbi.IsAccepted, [Bytes32.FromBytes(System.Security.Cryptography.SHA256.HashData(bytes)), inputs.ObservedAt.Milliseconds / 1_000], accepts ? 1 : 0);
+            }
+
+            Accept(RiskParameters.Default, false);
+            Accept(other, true);
+            chain.Set(VaultAbi.PayoffOf, [5], 0, 0); // Not told yet: the batch will tell it.
+            Assert.Equal("", await Sign(inputs with { Parameters = other }));
+            Assert.Contains("parameters are others than the registry accepts", await Sign(inputs), StringComparison.Ordinal);
+            chain.Set(VaultAbi.PayoffOf, [5], 1, 2_345_678);
+            Assert.Equal("", await Sign(inputs with { Parameters = other }));
+            Assert.Contains("instrument 5 is settled at 2000000 atoms a lot, and the vault was told 2345678", await Sign(With(4, t => t with { Mark = 2_000_000 }) with { Parameters = other }), StringComparison.Ordinal);
+            chain.SetDown(true);
+            Assert.Contains("cannot ask the chain", await Sign(inputs with { Parameters = other }), StringComparison.Ordinal);
+        }
+
+        await chain.DisposeAsync();
+        attester = new Attester(config, key, null); // A restart.
+        Assert.Equal("", await Sign(inputs));
         attester.Remember(observed with { ObservedAt = observed.ObservedAt + 60_001 });
-        attester = new Attester(config, key);
-        Assert.Contains("observed nothing within", Sign(inputs), StringComparison.Ordinal); // Forgotten.
-        Assert.Null(attester.Attest([], out _));
+        attester = new Attester(config, key, null);
+        Assert.Contains("observed nothing within", await Sign(inputs), StringComparison.Ordinal); // Forgotten.
+        Assert.Null((await attester.AttestAsync(default, default)).Signature);
     }
 
     [Fact]
@@ -191,9 +231,12 @@ public sealed class CommitteeTests : IDisposable
             new OracleConfig(OracleKind.Static, Files: [], Prices: new Dictionary<string, string> { ["BTCUSDT"] = "61700", ["ETHUSDT"] = "2680" }.ToImmutableDictionary()), Attests: attests);
         var good = new AttestConfig(key.Address, instruments);
         Assert.Null(Node(good).Validate());
+        Assert.Null(Node(good with { Parameters = TestConfig.Vault, Rpc = new Uri("http://rpc.example/"), ScanRanges = [new(1, 5, 5), new(2, 7, 9)] }).Validate());
         foreach ((string problem, AttestConfig bad) in ((string, AttestConfig)[])[
             ("attests.sequencer", good with { Sequencer = default }), ("attests.instruments: at least one", good with { Instruments = [] }), ("no id stands twice", good with { Instruments = [instruments[0], instruments[0]] }),
-            ("which this node does not report", good with { Instruments = [instruments[0] with { Group = 9 }] }), ("attests.tolerancePpm", good with { TolerancePpm = 0 }), ("attests.keepMilliseconds", good with { KeepMilliseconds = 5 })])
+            ("which this node does not report", good with { Instruments = [instruments[0] with { Group = 9 }] }), ("attests.tolerancePpm", good with { TolerancePpm = 0 }), ("attests.keepMilliseconds", good with { KeepMilliseconds = 5 }),
+            ("attests.parameters: needs attests.rpc", good with { Parameters = TestConfig.Vault }), ("attests.parameters: the address is zero", good with { Parameters = default(Address), Rpc = new Uri("http://rpc.example/") }), ("attests.rpc", good with { Rpc = new Uri("ws://rpc.example/") }),
+            ("attests.scanRanges: a group stands twice", good with { ScanRanges = [new(1, 5, 6), new(1, 5, 6)] }), ("attests.scanRanges: group 3 has no instrument", good with { ScanRanges = [new(3, 5, 6)] }), ("6 to 5 are no bounds", good with { ScanRanges = [new(1, 6, 5)] })])
             Assert.Contains(problem, Node(bad).Validate(), StringComparison.Ordinal);
     }
 
@@ -455,7 +498,7 @@ public sealed class CommitteeTests : IDisposable
             var prices = new Dictionary<string, MarketPrice> { ["ETHUSDT"] = new(2_680_000_000, 2_680_000_000) };
             if (bitcoin > 0) prices["BTCUSDT"] = new MarketPrice(bitcoin, bitcoin);
             var source = new FixedSurfaces(new StaticFeed(prices), ImmutableDictionary<int, ImmutableArray<ExpiryReport>>.Empty.Add(1, Report.Underlyings[0].Expiries));
-            var started = new Node(OracleNode.Build(config, source, key, clock, _ => { }), key);
+            var started = new Node(OracleNode.Build(config, source, key, null, clock, _ => { }), key);
             await started.app.StartAsync();
             started.Url = new Uri(started.app.Urls.Single() + "/v1/report");
             return started;

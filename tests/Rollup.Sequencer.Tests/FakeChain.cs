@@ -83,6 +83,9 @@ internal sealed class FakeChain : IAsyncDisposable
         Set("canonicalBytes", [32, RiskParameters.Size, .. bytes.Chunk(32).Select(word => new BigInteger(word, isUnsigned: true, isBigEndian: true))]);
     }
 
+    /// <summary>What a view function of any contract answers to these arguments.</summary>
+    internal void Set(AbiFunction function, object[] arguments, params BigInteger[] words) => answers[Hex.Format(function.Encode(arguments))] = words;
+
     /// <summary>The vault's circuit has another version.</summary>
     internal void SetCircuit(uint version) => Set("circuit", 7, TestConfig.Engine.Profile.Blocks, TestConfig.Engine.Profile.Rows, TestConfig.Engine.Profile.Operations, version);
 

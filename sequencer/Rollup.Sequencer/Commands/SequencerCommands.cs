@@ -109,7 +109,9 @@ internal static class SequencerCommands
         using EthereumKey key = Keystore.Load(config.Keystore, config.PasswordFile is { } file ? KeystorePassword.FromFile(file)
             : KeystorePassword.Prompt("the node's") ?? throw new ConfigException("passwordFile: missing, and there is no terminal to ask."));
         IPriceFeed source = Feeds.Of(config.Source, [.. config.Markets.Select(m => m.Market).Distinct()], config.MaxAge, TimeProvider.System, logs);
-        await using WebApplication app = OracleNode.Build(config, source, key, TimeProvider.System, Logging);
+        // Within what the sequencer waits for an answer; it asks again.
+        using EthereumClient? ethereum = config.Attests?.Rpc is { } rpc ? new EthereumClient(rpc, new JsonRpcOptions { Attempts = 1, Timeout = TimeSpan.FromSeconds(2) }) : null;
+        await using WebApplication app = OracleNode.Build(config, source, key, ethereum, TimeProvider.System, Logging);
         await app.StartAsync(cancellation);
         Console.WriteLine($"ready {string.Join(' ', app.Urls)}");
         await app.WaitForShutdownAsync(cancellation);

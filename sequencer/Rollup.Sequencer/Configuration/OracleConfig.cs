@@ -131,10 +131,16 @@ public sealed record NodeMarket(int Group, string Market);
 /// <param name="KeepMilliseconds">How long an observation is remembered: signatures that the sequencer lost are given again for so long.</param>
 /// <param name="CircuitVersion">Of the vault's circuit; an upgrade of the vault raises it.</param>
 /// <param name="Memory">A file that keeps it over a restart; absent = what was observed before is not signed.</param>
+/// <param name="Parameters">The registry of risk parameters (spec 6.12), which says what is accepted; absent = the defaults alone are. Needs <paramref name="Rpc"/>.</param>
+/// <param name="Rpc">JSON-RPC endpoint; with one, settled values must be those that the vault was told.</param>
+/// <param name="ScanRanges">Bounds of groups' scan ranges; of a group without any every range is signed.</param>
 public sealed record AttestConfig(
     [property: JsonConverter(typeof(AddressConverter))] Address Sequencer, ImmutableArray<InstrumentConfig> Instruments, int TolerancePpm = 10_000, int KeepMilliseconds = 900_000,
-    string? Memory = null, uint CircuitVersion = Rollup.Protocol.CircuitVersion.Value)
+    string? Memory = null, uint CircuitVersion = Rollup.Protocol.CircuitVersion.Value,
+    [property: JsonConverter(typeof(AddressConverter))] Address? Parameters = null, Uri? Rpc = null, ImmutableArray<ScanRangeBounds> ScanRanges = default)
 {
+    public ImmutableArray<ScanRangeBounds> ScanRanges { get; init; } = ScanRanges.IsDefault ? [] : ScanRanges;
+
     internal string? Validate(ImmutableArray<NodeMarket> markets) =>
         Sequencer.IsZero ? "attests.sequencer: the address is zero"
         : Instruments.IsDefaultOrEmpty || Instruments.Select(t => t.Id).Distinct().Count() != Instruments.Length ? "attests.instruments: at least one is needed, and no id stands twice"
@@ -142,8 +148,16 @@ public sealed record AttestConfig(
         : Instruments.FirstOrDefault(t => markets.All(m => m.Group != t.Group)) is { } strange ? $"attests.instruments: {strange.Symbol} is of group {strange.Group}, which this node does not report"
         : TolerancePpm is < 1 or > 500_000 ? "attests.tolerancePpm: must be 1 to 500000"
         : KeepMilliseconds is < 1_000 or > 86_400_000 ? "attests.keepMilliseconds: must be 1000 to 86400000"
+        : Rpc is not null && (!Rpc.IsAbsoluteUri || Rpc.Scheme is not ("http" or "https")) ? "attests.rpc: must be an http or https URL"
+        : Parameters is { IsZero: true } ? "attests.parameters: the address is zero"
+        : Parameters is not null && Rpc is null ? "attests.parameters: needs attests.rpc, which asks the registry"
+        : ScanRanges.Select(r => r.Group).Distinct().Count() != ScanRanges.Length ? "attests.scanRanges: a group stands twice"
+        : ScanRanges.FirstOrDefault(r => Instruments.All(t => t.Group != r.Group) || r.Least < 1 || r.Most < r.Least) is { } range ? $"attests.scanRanges: group {range.Group} has no instrument, or {range.Least} to {range.Most} are no bounds"
         : null;
 }
+
+/// <summary>Within which a node signs a margin group's scan range, millionths of the price.</summary>
+public sealed record ScanRangeBounds(int Group, int Least, int Most);
 
 /// <summary>The configuration file of an oracle node. Paths are relative to its folder.</summary>
 /// <param name="Node">Its place in the committee, from 0.</param>

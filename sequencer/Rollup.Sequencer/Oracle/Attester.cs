@@ -1,5 +1,8 @@
 using System.Buffers.Binary;
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Numerics;
+using System.Security.Cryptography;
 using Rollup.Crypto;
 using Rollup.Crypto.Settlement;
 using Rollup.Ethereum;
@@ -14,8 +17,8 @@ namespace Rollup.Sequencer.Oracle;
 
 /// <summary>
 /// What a node of the committee does before it signs the risk inputs of a batch (spec 10.6): it puts what it observed itself at that time in the place of the prices and surfaces, makes every row of both, and signs if no
-/// value of any row is further from its own than the tolerance, and the root is the one that follows from the inputs. Funding, open interest and scan ranges it takes from the inputs.
-/// One thread at a time.
+/// value of any row is further from its own than the tolerance, and the root is the one that follows from the inputs. Parameters are those that the chain's registry accepts, scan ranges within configured bounds, settled values those that
+/// the vault was told. Funding and open interest it takes from the inputs. Thread-safe.
 /// </summary>
 internal sealed class Attester
 {
@@ -23,17 +26,24 @@ internal sealed class Attester
     private const int LengthSize = 4;
     private readonly NodeConfig config;
     private readonly EthereumKey key;
+    private readonly IEthereum? ethereum;
     private readonly Fr domain;
     private readonly Dictionary<int, InstrumentConfig> instruments;
-    private readonly byte[] parameters = BytesOf(RiskParameters.Default);
+    private readonly byte[] defaults = BytesOf(RiskParameters.Default);
+
+    // Settled values that the vault has for good.
+    private readonly ConcurrentDictionary<int, long> told = new();
+
+    private readonly Lock gate = new();
     private readonly Queue<OracleReport> seen = new();
     private int written;
 
     /// <summary>With what the node remembered before.</summary>
+    /// <param name="ethereum">Of `attests.rpc`.</param>
     /// <exception cref="IOException">Its file cannot be read.</exception>
-    internal Attester(NodeConfig config, EthereumKey key)
+    internal Attester(NodeConfig config, EthereumKey key, IEthereum? ethereum)
     {
-        (this.config, this.key, domain) = (config, key, SettlementDomain.Of(config.ChainId, config.Vault, config.Attests!.CircuitVersion));
+        (this.config, this.key, this.ethereum, domain) = (config, key, ethereum, SettlementDomain.Of(config.ChainId, config.Vault, config.Attests!.CircuitVersion));
         instruments = config.Attests.Instruments.ToDictionary(t => t.Id);
         if (config.Attests.Memory is not { } path || !File.Exists(path)) return;
         ReadOnlySpan<byte> bytes = File.ReadAllBytes(path);
@@ -57,15 +67,18 @@ internal sealed class Attester
     /// <summary>Remembers what the node reported.</summary>
     internal void Remember(OracleReport report)
     {
-        seen.Enqueue(report);
-        if (config.Attests!.Memory is { } path)
+        lock (gate)
         {
-            using var file = new FileStream(path, FileMode.Append, FileAccess.Write);
-            file.Write(Record(report));
-        }
+            seen.Enqueue(report);
+            if (config.Attests!.Memory is { } path)
+            {
+                using var file = new FileStream(path, FileMode.Append, FileAccess.Write);
+                file.Write(Record(report));
+            }
 
-        Forget();
-        if (++written > seen.Count) Keep(); // Half of the file is forgotten.
+            Forget();
+            if (++written > seen.Count) Keep(); // Half of the file is forgotten.
+        }
     }
 
     private void Forget()
@@ -89,34 +102,28 @@ internal sealed class Attester
 
     /// <summary>Signs, or says why not.</summary>
     /// <returns>r, s, v; null with the reason.</returns>
-    internal byte[]? Attest(ReadOnlySpan<byte> request, out string problem)
+    internal async Task<(byte[]? Signature, string Problem)> AttestAsync(ReadOnlyMemory<byte> request, CancellationToken cancellation)
     {
-        if (request.Length <= Fr.ByteLength || !Fr.TryFromCanonicalBigEndian(request[..Fr.ByteLength], out Fr root)
-            || !SignedRiskInputs.TryOpen(request[Fr.ByteLength..], domain, config.Attests!.Sequencer, out RiskInputs inputs))
-        {
-            problem = "the request is none, or not signed by the sequencer";
-            return null;
-        }
-
-        problem = Check(inputs) ?? "";
-        if (problem.Length > 0) return null;
-        if (new RiskTree(RiskRows.From(inputs)).Root != root)
-        {
-            problem = "the root does not follow from the inputs";
-            return null;
-        }
-
+        if (request.Length <= Fr.ByteLength || !Fr.TryFromCanonicalBigEndian(request.Span[..Fr.ByteLength], out Fr root)
+            || !SignedRiskInputs.TryOpen(request.Span[Fr.ByteLength..], domain, config.Attests!.Sequencer, out RiskInputs inputs)) return (null, "the request is none, or not signed by the sequencer");
+        if ((Check(inputs) ?? await CheckChainAsync(inputs, cancellation)) is { } problem) return (null, problem);
+        if (new RiskTree(RiskRows.From(inputs)).Root != root) return (null, "the root does not follow from the inputs");
         Bytes32 hash = Bytes32.FromBytes(Keccak.Hash256(inputs.Encode()));
-        return key.Sign(RiskAttestation.Digest(domain, inputs.Batch, hash, root, inputs.ObservedAt.Milliseconds)).ToBytes();
+        return (key.Sign(RiskAttestation.Digest(domain, inputs.Batch, hash, root, inputs.ObservedAt.Milliseconds)).ToBytes(), "");
     }
 
     private string? Check(RiskInputs inputs)
     {
-        if (!BytesOf(inputs.Parameters).AsSpan().SequenceEqual(parameters)) return "its parameters are others than this node's";
         if (inputs.Instruments.Length != instruments.Count || inputs.Instruments.Any(t => !instruments.TryGetValue(t.Id, out InstrumentConfig? known)
             || ((InstrumentKind)known.Kind, known.Group, known.StrikePerLot, known.ExpiresAt) != (t.Kind, t.Group, t.Strike, t.ExpiresAt))) return "its instruments are others than this node's";
+        // The value of what is settled follows from no price.
+        if (inputs.Instruments.FirstOrDefault(t => t.Flags != InstrumentFlags.None && (t.Flags != InstrumentFlags.Settled || !t.IsOption || t.ExpiresAt > inputs.ObservedAt)) is { } flagged)
+            return $"instrument {flagged.Id} has flags {(int)flagged.Flags}; only an option that has expired is settled";
+        if (config.Attests!.ScanRanges.FirstOrDefault(r => inputs.ScanRangeOf(r.Group) is { } range && (range < r.Least || range > r.Most)) is { } bounds)
+            return $"the scan range {inputs.ScanRangeOf(bounds.Group)} of group {bounds.Group} is not within {bounds.Least} to {bounds.Most}";
         long at = inputs.ObservedAt.Milliseconds;
-        OracleReport? report = seen.MinBy(r => Math.Abs(r.ObservedAt - at));
+        OracleReport? report;
+        lock (gate) report = seen.MinBy(r => Math.Abs(r.ObservedAt - at));
         if (report is null || Math.Abs(report.ObservedAt - at) > config.MaxAge) return $"this node observed nothing within {config.MaxAge} ms of {at}";
         if (Own(inputs, report) is not { } own) return "this node has no price of a group, or no surface of an expiry";
         if (own.Validate() is { } problem) return $"with this node's prices: {problem}";
@@ -126,11 +133,42 @@ internal sealed class Attester
         {
             long distance = Distance(theirs[i], ours[i]);
             // 37 + 20 bits.
-            if (distance * Unit > ours[i].Index * config.Attests!.TolerancePpm)
+            if (distance * Unit > ours[i].Index * config.Attests.TolerancePpm)
                 return $"a value of instrument {theirs[i].Id} is {distance} atoms a lot from this node's, more than {config.Attests.TolerancePpm} millionths of its index {ours[i].Index}";
         }
 
         return null;
+    }
+
+    // Parameters as the registry accepts them, and settled values as the vault has them; what it was not told yet it will be told with the batch.
+    private async Task<string?> CheckChainAsync(RiskInputs inputs, CancellationToken cancellation)
+    {
+        byte[] parameters = BytesOf(inputs.Parameters);
+        if (config.Attests!.Parameters is null && !parameters.AsSpan().SequenceEqual(defaults)) return "its parameters are others than the defaults, and this node knows no registry (attests.parameters)";
+        if (ethereum is null) return null;
+        try
+        {
+            if (config.Attests.Parameters is { } registry
+                && !(bool)(await ethereum.CallAsync(registry, ParametersAbi.IsAccepted, [Bytes32.FromBytes(SHA256.HashData(parameters)), inputs.ObservedAt.Milliseconds / 1000], cancellation: cancellation))[0])
+                return "its parameters are others than the registry accepts";
+            foreach (InstrumentInput t in inputs.Instruments.Where(t => t.Flags != InstrumentFlags.None))
+            {
+                if (!told.TryGetValue(t.Id, out long payoff))
+                {
+                    object[] answer = await ethereum.CallAsync(config.Vault, VaultAbi.PayoffOf, [t.Id], cancellation: cancellation);
+                    if (!(bool)answer[0]) continue;
+                    told[t.Id] = payoff = (long)(BigInteger)answer[1];
+                }
+
+                if (t.Mark != payoff) return $"instrument {t.Id} is settled at {t.Mark} atoms a lot, and the vault was told {payoff}";
+            }
+
+            return null;
+        }
+        catch (EthereumException error)
+        {
+            return $"this node cannot ask the chain (attests.rpc): {error.Message}";
+        }
     }
 
     /// <summary>The inputs with the report's prices and surfaces; null if the report lacks one. What is settled stays: the vault was told its value.</summary>

@@ -17,20 +17,21 @@ namespace Rollup.Sequencer.Oracle;
 /// A node of the oracle committee: observes its source, signs a report at each interval, and serves the newest at <c>GET /v1/report</c>; signs a batch's risk inputs at <c>POST /v1/attestation</c>
 /// if they agree with what it observed. It keeps nothing but, if it attests, what it observed lately: report numbers begin at the present millisecond, so they go on rising after a restart.
 /// </summary>
-internal sealed class OracleNode(NodeConfig config, IPriceFeed source, EthereumKey key, TimeProvider clock, ILogger<OracleNode> log) : BackgroundService
+/// <param name="ethereum">Of `attests.rpc`; null without one.</param>
+internal sealed class OracleNode(NodeConfig config, IPriceFeed source, EthereumKey key, IEthereum? ethereum, TimeProvider clock, ILogger<OracleNode> log) : BackgroundService
 {
     private const int Unit = 1_000_000;
-    private readonly Attester? attester = config.Attests is null ? null : new Attester(config, key);
+    private readonly Attester? attester = config.Attests is null ? null : new Attester(config, key, ethereum);
     private readonly SemaphoreSlim attesting = new(1);
     private long number;
     private volatile byte[]? newest;
     private volatile string? problem = "nothing observed yet";
 
     /// <summary>Builds the node as a server, ready to start.</summary>
-    internal static WebApplication Build(NodeConfig config, IPriceFeed source, EthereumKey key, TimeProvider clock, Action<ILoggingBuilder> logging)
+    internal static WebApplication Build(NodeConfig config, IPriceFeed source, EthereumKey key, IEthereum? ethereum, TimeProvider clock, Action<ILoggingBuilder> logging)
     {
         WebApplicationBuilder builder = Server.Builder(config.Listen, config.Attests is null ? 0 : Attester.MaxRequest, logging, connections: 1_000);
-        builder.Services.AddSingleton(s => new OracleNode(config, source, key, clock, s.GetRequiredService<ILogger<OracleNode>>()));
+        builder.Services.AddSingleton(s => new OracleNode(config, source, key, ethereum, clock, s.GetRequiredService<ILogger<OracleNode>>()));
         if (source.Service is { } service) builder.Services.AddSingleton<IHostedService>(_ => service);
         builder.Services.AddHostedService(s => s.GetRequiredService<OracleNode>());
         WebApplication app = builder.Build();
@@ -101,7 +102,7 @@ internal sealed class OracleNode(NodeConfig config, IPriceFeed source, EthereumK
         string refusal;
         try
         {
-            signature = attester!.Attest(body.GetBuffer().AsSpan(0, (int)body.Length), out refusal);
+            (signature, refusal) = await attester!.AttestAsync(body.GetBuffer().AsMemory(0, (int)body.Length), context.RequestAborted);
         }
         finally
         {
