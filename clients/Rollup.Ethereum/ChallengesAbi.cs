@@ -55,6 +55,11 @@ public static class RiskRulesAbi
     /// <summary>The first rule that inputs break (0: none), of those before (empty: none are) and of instrument id.</summary>
     public static readonly AbiFunction BrokenBy = AbiFunction.Parse("brokenBy(bytes previous,bytes inputs,uint256 id)(uint8)");
 
+    public static readonly AbiFunction Registry = AbiFunction.Parse("registry()(address)");
+
+    /// <summary>Milliseconds that prices may be old at a batch's opening.</summary>
+    public static readonly AbiFunction MaxReportAge = AbiFunction.Parse("maxReportAge()(uint256)");
+
     /// <summary>The registry, and the milliseconds that prices may be old at a batch's opening.</summary>
     public static readonly AbiFunction Constructor = AbiFunction.Parse("constructor(address registry,uint256 maxReportAge)");
 }
@@ -70,6 +75,9 @@ public static class ParametersAbi
 
     /// <summary>Whether parameters of a SHA-256 may be used at a time in seconds: they were in force then, or within the grace before.</summary>
     public static readonly AbiFunction IsAccepted = AbiFunction.Parse("isAccepted(bytes32 hash,uint256 time)(bool)");
+
+    /// <summary>Bounds (least, most; most 0: none) of a margin group's scan range, 10^-6.</summary>
+    public static readonly AbiFunction RangeRuleOf = AbiFunction.Parse("rangeRuleOf(uint256 group)((uint32,uint32))");
 
     /// <summary>values, rules (least, most, step, delay and interval in seconds, whether a higher value is tighter), least delay and grace in seconds,
     /// bounds (least, most; most 0: none) of the scan range of each margin group, 10^-6.</summary>

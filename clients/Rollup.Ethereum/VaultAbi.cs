@@ -38,6 +38,7 @@ public static class VaultAbi
     public static readonly AbiFunction Verifier = AbiFunction.Parse("verifier()(address)");
     public static readonly AbiFunction Committee = AbiFunction.Parse("committee()(address)");
     public static readonly AbiFunction SetCommittee = AbiFunction.Parse("setCommittee(address committee)");
+    public static readonly AbiFunction Challenges = AbiFunction.Parse("challenges()(address)");
     public static readonly AbiFunction Operator = AbiFunction.Parse("operator()(address)");
     public static readonly AbiFunction Blocks = AbiFunction.Parse("blocks()(uint256)");
     public static readonly AbiFunction Rows = AbiFunction.Parse("rows()(uint256)");

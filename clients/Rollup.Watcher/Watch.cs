@@ -37,6 +37,7 @@ internal sealed class Watch : IGossipObserver
     private (uint Batch, CheckFailedException Error, BatchEvidence Evidence)? failed;
     private RiskChallenge? riskChallenge;
     private byte[]? lastInputs; // Of the last batch checked.
+    private readonly Queue<(BatchEvents Batch, long Open, byte[]? Previous, byte[] Inputs, object[] Words)> toJudge = new(); // By the rules between batches.
     private readonly List<BrokenRule> broken = [], brokenNow = []; // Found in earlier looks, and in this one.
     private string? suspicion;
     private uint judgedBefore;
@@ -143,6 +144,7 @@ internal sealed class Watch : IGossipObserver
     {
         (chain, failed, riskChallenge, lastInputs, source) = (null, null, null, null, NewSource());
         @checked.Clear();
+        toJudge.Clear();
         broken.Clear();
         brokenNow.Clear();
         receipts?.Forget();
@@ -168,7 +170,12 @@ internal sealed class Watch : IGossipObserver
         }
 
         if (failed is { } bad && (bad.Batch > events.Batches.Count || bad.Evidence.Commit?.Hash != events.Batches[(int)bad.Batch - 1].Committed.TransactionHash)) Restart();
-        if (failed is not null) return;
+        if (failed is not null)
+        {
+            await JudgeAsync(cancellation); // What came before it.
+            return;
+        }
+
         if (chain is not null) chain.GoOn(parameters, events);
         else
         {
@@ -200,19 +207,30 @@ internal sealed class Watch : IGossipObserver
             metrics.Rebuilt(isKnown);
             object[] submission = SubmissionOf(evidence);
             var inputs = (byte[])submission[3];
-            foreach (BrokenRule rule in isKnown ? [] : await rules.FindAsync(batch.Batch, report.Header.Open, lastInputs, inputs, (object[])submission[0], cancellation))
-            {
-                await alerts.RaiseAsync(rule.Kind, $"{batch.Batch}", rule.Text, batch.Batch);
-                brokenNow.Add(rule);
-            }
-
+            if (!isKnown) toJudge.Enqueue((batch, report.Header.Open, lastInputs, inputs, (object[])submission[0]));
             lastInputs = inputs;
             @checked.Add(batch);
             known.Add(inputs);
             receipts?.Note(batch.Batch, parameters.CircuitAt(batch.Committed), evidence);
         }
 
+        await JudgeAsync(cancellation);
         if (@checked.Count > judgedBefore && @checked[^1].Committed.TransactionHash is var newest && newest != state.Judged.Commit) state.Judge((uint)@checked.Count, newest);
+    }
+
+    /// <summary>Apart from the chain, which has these batches: where the endpoint does not answer, the next look goes on.</summary>
+    private async Task JudgeAsync(CancellationToken cancellation)
+    {
+        while (toJudge.TryPeek(out var next))
+        {
+            foreach (BrokenRule rule in await rules.FindAsync(next.Batch.Batch, next.Open, next.Previous, next.Inputs, next.Words, cancellation))
+            {
+                await alerts.RaiseAsync(rule.Kind, $"{rule.Batch}", rule.Text, rule.Batch);
+                if (next.Batch.Finalized is null) brokenNow.Add(rule);
+            }
+
+            toJudge.Dequeue();
+        }
     }
 
     private static bool IsSame(BatchEvents one, BatchEvents other) => one.Committed.BlockHash == other.Committed.BlockHash && one.Committed.TransactionHash == other.Committed.TransactionHash;
@@ -243,7 +261,8 @@ internal sealed class Watch : IGossipObserver
         }
 
         // The contract judges by what the batches were committed with, a look after it was found: L1 still has them.
-        foreach (BrokenRule rule in broken.Where(b => b.Batch > parameters.LastFinal))
+        broken.RemoveAll(b => b.Batch <= parameters.LastFinal);
+        foreach (BrokenRule rule in broken)
             if (config.Challenges is { } court && await actor.SendAsync(rule.Action, court, rule.Call, cancellation)) return;
         broken.AddRange(brokenNow);
         brokenNow.Clear();

@@ -40,6 +40,7 @@ internal sealed class FakeChain : IAsyncDisposable
         Set("maxEpoch", 600_000);
         Set("proofDeadline", 86_400);
         Set("committee", 0);
+        Set("challenges", 0);
         Mine();
     }
 
@@ -74,6 +75,18 @@ internal sealed class FakeChain : IAsyncDisposable
 
     /// <summary>What a view function of the vault without arguments answers.</summary>
     internal void Set(string function, params BigInteger[] words) => answers[Hex.Format(AbiFunction.Parse($"{function}()").Selector)] = words;
+
+    /// <summary>The vault has challenges, with these rules for its batches.</summary>
+    /// <param name="maxReportAge">Milliseconds.</param>
+    /// <param name="registry">Of the parameters and of the bounds of scan ranges.</param>
+    internal void SetRules(int maxReportAge, Address registry, params (int Group, int Least, int Most)[] ranges)
+    {
+        Set("challenges", 7);
+        Set("riskRules", 8);
+        Set("maxReportAge", maxReportAge);
+        Set("registry", new BigInteger(registry.ToBytes(), isUnsigned: true, isBigEndian: true));
+        foreach ((int group, int least, int most) in ranges) answers[Hex.Format(ParametersAbi.RangeRuleOf.Encode(group))] = [least, most];
+    }
 
     /// <summary>What the registry's `canonicalBytes` answers.</summary>
     internal void SetParameters(RiskParameters parameters)

@@ -70,7 +70,13 @@ public sealed class OptionMarketTests : IDisposable
         Assert.Equal((int)HostCode.Unauthorized, (await Assert.ThrowsAsync<RefusedException>(() => host.Client.AccountEventsAsync(taker.Account, maker.Keys, Trader.Signer, clock.Now))).Error.Code);
         Assert.Equal([(Put, 0L), (Call, settled / 1_000 - Strike)], (await host.Client.MarketEventsAsync()).Select(e => (e.Instrument!.Value, e.Amount!.Value)));
         Assert.DoesNotContain("account", await host.Http.GetStringAsync(new Uri("/v1/events", UriKind.Relative)), StringComparison.OrdinalIgnoreCase);
-        SealedForcedRow[] forced = [.. Batches(await host.Core.ReadAsync(m => m.Batches.LastSealed), host.Spool).SelectMany(b => b.Forced)];
+        SealedBatch[] batches = [.. Batches(await host.Core.ReadAsync(m => m.Batches.LastSealed), host.Spool)];
+        // An honest sequencer breaks no rule between batches, whatever settles in them.
+        RiskInputs[] inputs = [.. batches.Select(b => RiskInputs.TryDecode(b.RiskInputs.AsSpan(), out RiskInputs used, out string problem) ? used : throw new InvalidOperationException(problem))];
+        Assert.All(inputs.Zip(inputs.Skip(1)), pair => Assert.Empty(RiskSuccession.BrokenBy(pair.First, pair.Second)));
+        Assert.All(batches.Zip(inputs), pair => Assert.InRange(pair.First.Header.Open - pair.Second.ObservedAt.Milliseconds, 0, new EpochConfig().MaxReportAge));
+        Assert.Contains(inputs.Zip(inputs.Skip(1)), pair => pair.First.Instruments.Single(t => t.Id == Call).Flags != pair.Second.Instruments.Single(t => t.Id == Call).Flags);
+        SealedForcedRow[] forced = [.. batches.SelectMany(b => b.Forced)];
         Assert.Equal([(ForcedKind.Conversion, Call, 20L), (ForcedKind.Conversion, Call, 20L)], forced.Select(f => (f.Kind, f.Instrument, f.Fill)));
 
         var told = new List<StreamEvent>();

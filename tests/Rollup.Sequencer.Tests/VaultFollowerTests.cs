@@ -243,6 +243,24 @@ public sealed class VaultFollowerTests : IAsyncLifetime, IDisposable
         Assert.Contains("answers for chain 1", (await Assert.ThrowsAsync<SafeStopException>(PollAsync)).Message, StringComparison.Ordinal);
     }
 
+    /// <summary>What the vault's challenges would freeze it for is not begun with. The groups' ranges are 150,000 and 180,000.</summary>
+    [Theory]
+    [InlineData(10_000, true, 150_000, 0, null)]
+    [InlineData(9_999, true, 150_000, 0, "prices older than 9999 ms, and epoch.maxReportAge is 10000")]
+    [InlineData(10_000, false, 150_000, 0, "chain.parameters is absent")]
+    [InlineData(10_000, true, 150_001, 0, "scan ranges of group 1 outside 150001 to 160000")]
+    [InlineData(10_000, true, 150_000, 179_999, "scan ranges of group 2 outside 7 to 179999")]
+    public async Task Rules_that_the_configuration_would_break_are_a_safe_stop(int age, bool follows, int least, int most, string? problem)
+    {
+        follower.Dispose();
+        core.Dispose();
+        Open(follows ? TestConfig.Vault : null, folder: "with rules");
+        chain.SetParameters(RiskParameters.Default);
+        chain.SetRules(age, TestConfig.Vault, (1, least, 160_000), (2, most == 0 ? 0 : 7, most));
+        if (problem is null) await PollAsync();
+        else Assert.Contains(problem, (await Assert.ThrowsAsync<SafeStopException>(PollAsync)).Message, StringComparison.Ordinal);
+    }
+
     private async Task RegisterAsync(Trader trader)
     {
         chain.Mine(chain.Queued(trader.Registration(Cash), trader.Keys.Owner));

@@ -191,6 +191,22 @@ public sealed class WatchTests : IDisposable
         Assert.False(await world.IsFrozenAsync());
     }
 
+    /// <summary>Both in one look: the batch after cannot be checked, the one before is refuted by its rule.</summary>
+    [AnvilFact]
+    public async Task What_breaks_a_rule_is_refuted_although_the_batch_after_it_fails()
+    {
+        await using World world = await World.StartAsync(sequencer.Address);
+        await world.CommitAsync(WithInputs(world.Drafts[0], Honest.RiskInputsOf(1) with { ObservedAt = Timestamp.FromMilliseconds(world.Drafts[0].Header.Open + 7) }));
+        CommitDraft bad = world.Drafts[1].Clone();
+        bad.Words[CommitDraft.Block(Honest.Profile.Blocks - 1) + 1] += Fr.One; // A leaf.
+        await world.CommitAsync(bad);
+        Watched watched = Watch(world, spending: new SpendingConfig(1_000_000_000)); // Nothing to stake on the other.
+        await watched.LookAsync(4);
+        Assert.Contains("stale", Kinds());
+        Assert.Contains("badBatch", Kinds());
+        await RefutedAsync(world, watched, "challengeStale", 1);
+    }
+
     /// <summary>Inputs, and the root that follows from them.</summary>
     private static CommitDraft WithInputs(CommitDraft draft, RiskInputs inputs)
     {

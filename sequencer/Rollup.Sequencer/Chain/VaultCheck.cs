@@ -51,6 +51,7 @@ internal static class VaultCheck
         BigInteger maxEpoch = await Read(VaultAbi.MaxEpoch);
         if (maxEpoch < config.Epoch.Max) throw new SafeStopException($"The vault takes batches of at most {maxEpoch} ms, and epoch.max is {config.Epoch.Max}.");
         if (await CallAsync(config.Chain.Vault, VaultAbi.Committee) is Address { IsZero: false } committee) await RequireCommitteeAsync(committee);
+        if (await CallAsync(config.Chain.Vault, VaultAbi.Challenges) is Address { IsZero: false } challenges) await RequireRulesAsync(challenges);
         return 1000 * (long)await Read(VaultAbi.ProofDeadline);
 
         // That the vault takes what the configured nodes sign: it refuses a commit with too few signatures, and with any of who is no member.
@@ -67,6 +68,24 @@ internal static class VaultCheck
             if (maxAge < config.Epoch.MaxReportAge) throw new SafeStopException($"Prices may be {maxAge} ms old when an epoch opens, says {name}, and epoch.maxReportAge is {config.Epoch.MaxReportAge}.");
         }
 
+        // That no honest batch would break a rule for which the challenges freeze the vault (spec 10.7, 10.8).
+        async Task RequireRulesAsync(Address challenges)
+        {
+            var rules = (Address)await CallAsync(challenges, ChallengesAbi.RiskRules);
+            var age = (BigInteger)await CallAsync(rules, RiskRulesAbi.MaxReportAge);
+            if (age < config.Epoch.MaxReportAge) throw new SafeStopException($"The vault freezes over prices older than {age} ms, and epoch.maxReportAge is {config.Epoch.MaxReportAge}.");
+            var registry = (Address)await CallAsync(rules, RiskRulesAbi.Registry);
+            if (config.Chain.Parameters != registry)
+                throw new SafeStopException($"The vault freezes over risk parameters that are not those of the registry {Eip55.Format(registry)}, and chain.parameters is {(config.Chain.Parameters is { } given ? Eip55.Format(given) : "absent")}.");
+            foreach (GroupConfig g in config.Groups)
+            {
+                var rule = (object[])await CallAsync(registry, ParametersAbi.RangeRuleOf, g.Group);
+                (BigInteger least, BigInteger most, int highest) = ((BigInteger)rule[0], (BigInteger)rule[1], g.MaxScanRangePpm ?? g.ScanRangePpm);
+                if (most != 0 && (g.ScanRangePpm < least || highest > most))
+                    throw new SafeStopException($"The vault freezes over scan ranges of group {g.Group} outside {least} to {most}, and its scanRangePpm and maxScanRangePpm are {g.ScanRangePpm} and {highest}.");
+            }
+        }
+
         async Task Require(AbiFunction view, BigInteger expected)
         {
             BigInteger found = await Read(view);
@@ -75,6 +94,6 @@ internal static class VaultCheck
 
         async Task<BigInteger> Read(AbiFunction view) => (BigInteger)await CallAsync(config.Chain.Vault, view);
 
-        async Task<object> CallAsync(Address contract, AbiFunction view) => (await ethereum.CallAsync(contract, view, [], cancellation: cancellation))[0];
+        async Task<object> CallAsync(Address contract, AbiFunction view, params object[] arguments) => (await ethereum.CallAsync(contract, view, arguments, cancellation: cancellation))[0];
     }
 }
