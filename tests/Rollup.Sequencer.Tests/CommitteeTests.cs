@@ -479,7 +479,7 @@ public sealed class CommitteeTests : IDisposable
 
     private static CommitteeConfig Committee(IEnumerable<Node> nodes, int threshold) => new([.. nodes.Select(n => new CommitteeNode(n.Address, n.Url))], threshold, PollMilliseconds: 20);
 
-    private sealed class Node : IAsyncDisposable
+    internal sealed class Node : IAsyncDisposable
     {
         private readonly WebApplication app;
         private readonly EthereumKey key;

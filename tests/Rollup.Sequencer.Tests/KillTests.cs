@@ -31,9 +31,16 @@ public sealed class KillTests : IAsyncLifetime, IDisposable
     private readonly ConcurrentDictionary<long, ReceiptView> receipts = new();
     private readonly EthereumKey receiptKey = EthereumKey.Generate();
 
+    // The oracle committee; empty = none.
+    private readonly List<CommitteeTests.Node> nodes = [];
+
     public Task InitializeAsync() => chain.StartAsync();
 
-    public async Task DisposeAsync() => await chain.DisposeAsync();
+    public async Task DisposeAsync()
+    {
+        foreach (CommitteeTests.Node node in nodes) await node.DisposeAsync();
+        await chain.DisposeAsync();
+    }
 
     public void Dispose()
     {
@@ -43,6 +50,14 @@ public sealed class KillTests : IAsyncLifetime, IDisposable
 
     [Fact]
     public Task Killed_at_any_point_nothing_acknowledged_is_lost() => KillAsync(kills: 10, seed: 20);
+
+    /// <summary>Nor any signature that an epoch has opened with (<see cref="RequireSigned"/>).</summary>
+    [Fact]
+    public async Task Killed_at_any_point_every_epoch_has_the_signatures_that_it_opened_with()
+    {
+        for (int i = 0; i < 3; i++) nodes.Add(await CommitteeTests.Node.StartAsync(i, 61_700_000_000, TimeProvider.System, receiptKey.Address));
+        await KillAsync(kills: 10, seed: 21);
+    }
 
     [Fact]
     [Trait("Category", "Long")]
@@ -142,7 +157,8 @@ public sealed class KillTests : IAsyncLifetime, IDisposable
         string keystore = Path.Combine(folder.Path, "receipts.json"), password = Path.Combine(folder.Path, "receipts.password");
         Keystore.Save(keystore, receiptKey, "a password for tests", ScryptCost.Light);
         SecretFile.Create(password, "a password for tests"u8);
-        return SequencerProcess.WriteConfig(folder.Path, chain.Endpoint, new EpochConfig(Length: 300, Refresh: 200, MaxUnproven: 4000), snapshotRecords: 20, new ReceiptConfig(keystore, password));
+        return SequencerProcess.WriteConfig(folder.Path, chain.Endpoint, new EpochConfig(Length: 300, Refresh: 200, MaxUnproven: 4000), snapshotRecords: 20, new ReceiptConfig(keystore, password),
+            nodes.Count == 0 ? null : new CommitteeConfig([.. nodes.Select(n => new CommitteeNode(n.Address, n.Url))], 2, Signatures: 2));
     }
 
     private async Task RegisterAsync(SequencerClient client)
@@ -215,10 +231,23 @@ public sealed class KillTests : IAsyncLifetime, IDisposable
             // A batch may be in the journal before it is in the spool, never the other way round, and never another.
             if (applied.Batch is { } batch && Path.Combine(config.Spool, SealedBatchFile.NameOf(batch.Header.Batch)) is var file && File.Exists(file))
                 Assert.Equal(SealedBatchFile.Write(batch), File.ReadAllBytes(file));
+            if (applied.Batch is { } closed) RequireSigned(config.Spool, closed.Header.Batch, closed.RiskInputs.AsSpan(), isOpen: false);
         });
+        if (machine.Engine.Status.IsOpen) RequireSigned(config.Spool, machine.Engine.Status.Batch, machine.RiskInputs, isOpen: true);
         machine.Chain = null; // Stands in snapshots only.
         if (!acknowledged.IsEmpty) Assert.True(machine.Sequence >= acknowledged.Keys.Max(), "Acknowledged records are missing at the journal's end.");
         return machine;
+    }
+
+    /// <summary>Signatures of what an epoch opened with are under the batch's name, or, where the kill fell just after the opening, still under the other.</summary>
+    private void RequireSigned(string spool, uint batch, ReadOnlySpan<byte> inputs, bool isOpen)
+    {
+        if (nodes.Count == 0) return;
+        var hash = Bytes32.FromBytes(Rollup.Crypto.Keccak.Hash256(inputs));
+        string next = Path.Combine(spool, "next.attestation");
+        RiskAttestation? signed = new Spool(spool).Attestation(batch);
+        if (isOpen && signed?.InputsHash != hash && File.Exists(next) && RiskAttestation.TryParse(File.ReadAllBytes(next), out RiskAttestation kept)) signed = kept;
+        Assert.Equal((batch, hash, 2 * EcdsaSignature.Size), (signed!.Batch, signed.InputsHash, signed.Signatures.Length));
     }
 
     /// <summary>Asks the restarted sequencer for what the files must give.</summary>

@@ -24,6 +24,7 @@ public sealed class OptionMarketTests : IDisposable
     private readonly OptionFeed feed;
     private readonly long expiry;
     private readonly Trader maker = new(2), taker = new(3), third = new(4);
+    private TestCommittee? committee;
 
     public OptionMarketTests()
     {
@@ -92,9 +93,12 @@ public sealed class OptionMarketTests : IDisposable
         Assert.Equal([Call, Put], told[..^1].SelectMany(e => e.MarketEvents!).Select(e => e.Instrument!.Value));
     }
 
-    [Fact]
-    public async Task A_restart_within_the_window_goes_on_with_its_average()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_restart_within_the_window_goes_on_with_its_average(bool isSigned)
     {
+        if (isSigned) committee = new TestCommittee();
         long settled;
         using (CoreHarness core = Open())
         {
@@ -120,9 +124,12 @@ public sealed class OptionMarketTests : IDisposable
         Assert.InRange(settled, 61_950_000, 62_050_000);
     }
 
-    [Fact]
-    public async Task Without_enough_of_the_window_the_expiry_is_pending_until_prices_after_it_make_up_for_that()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Without_enough_of_the_window_the_expiry_is_pending_until_prices_after_it_make_up_for_that(bool isSigned)
     {
+        if (isSigned) committee = new TestCommittee();
         using CoreHarness core = Open();
         await core.RegisterAsync(Cash, maker, taker);
         await TradeAsync(core);
@@ -137,11 +144,17 @@ public sealed class OptionMarketTests : IDisposable
         clock.Advance(core.Config.Epoch.Length);
         await core.UntilAsync(m => IsSettled(m, Call));
         Assert.Empty(core.Status.View().Problems);
+        // Quiet as it is, it converts.
+        await MoveAsync(() => core.ReadAsync(m => m.Sequence), 2 * core.Config.Epoch.Length, 5_000);
+        Assert.Equal((0L, 0L), (await SizeAsync(core, taker, Call), await SizeAsync(core, maker, Call)));
     }
 
-    [Fact]
-    public async Task Stale_prices_stop_opening_and_not_reducing_and_the_epoch_lasts_as_long_as_it_may()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Stale_prices_stop_opening_and_not_reducing_and_the_epoch_lasts_as_long_as_it_may(bool isSigned)
     {
+        if (isSigned) committee = new TestCommittee();
         using CoreHarness core = Open();
         await core.RegisterAsync(Cash, maker, taker, third);
         await TradeAsync(core);
@@ -194,9 +207,12 @@ public sealed class OptionMarketTests : IDisposable
         Assert.Equal([(taker.Account, (byte)0, Side.Sell), (third.Account, (byte)3, Side.Buy)], core.Events.Of<FillView>().Where(f => f.Liquidation == true).Select(f => (f.Account, f.Slot, f.Side)));
     }
 
-    [Fact]
-    public async Task A_storm_of_volatility_alone_ends_the_epoch_early_where_options_lose_by_it()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_storm_of_volatility_alone_ends_the_epoch_early_where_options_lose_by_it(bool isSigned)
     {
+        if (isSigned) committee = new TestCommittee();
         using CoreHarness core = Open(config => config with { Liquidation = new LiquidationSettings(EarlyEpochUsd: 1) });
         await core.RegisterAsync(Cash, maker);
         await core.RegisterAsync(14_000_000_000, taker);
@@ -353,7 +369,7 @@ public sealed class OptionMarketTests : IDisposable
     private CoreHarness Open(Func<SequencerConfig, SequencerConfig>? change = null)
     {
         SequencerConfig config = Listed(TestConfig.Make(folder.Path));
-        return new CoreHarness(change is null ? config : change(config), clock, feed);
+        return new CoreHarness(change is null ? config : change(config), clock, feed, committee);
     }
 
     private Task<AccountView> Owner(HostHarness host, Trader trader) => host.Client.AccountAsync(trader.Account, trader.Keys, Trader.Signer, clock.Now);

@@ -18,7 +18,7 @@ public sealed class SignedOpeningTests : IDisposable
     private readonly ManualClock clock = new();
     private readonly Trader maker = new(2), taker = new(3);
     private readonly Feed feed = new();
-    private readonly Committee committee = new();
+    private readonly TestCommittee committee = new();
 
     public void Dispose() => folder.Dispose();
 
@@ -40,7 +40,7 @@ public sealed class SignedOpeningTests : IDisposable
         Assert.Equal(asked.Encode(), opened.Encode());
         Assert.Equal((61_700_000L, clock.Now - 3_000), (opened.Instruments[0].Index, opened.ObservedAt.Milliseconds));
         Assert.Equal(62_000_000, (await LiveAsync(core))!.Instruments[0].Index);
-        Assert.Equal(Committee.Sign(asked).ToBytes(), Signatures(1)!.ToBytes());
+        Assert.Equal(TestCommittee.Sign(asked).ToBytes(), Signatures(1)!.ToBytes());
         Assert.Equal(HealthStatus.Ok, core.Status.View().Status);
     }
 
@@ -69,7 +69,7 @@ public sealed class SignedOpeningTests : IDisposable
             RiskInputs second = await OpenedAsync(core);
             Assert.Equal((proposedAt, 61_700_000L), (second.ObservedAt.Milliseconds, second.Instruments[0].Index));
             Assert.Equal(62_000_000, (await LiveAsync(core))!.Instruments[0].Index);
-            Assert.Equal((Committee.HashOf(first), Committee.HashOf(second)), (Signatures(1)!.InputsHash, Signatures(2)!.InputsHash));
+            Assert.Equal((TestCommittee.HashOf(first), TestCommittee.HashOf(second)), (Signatures(1)!.InputsHash, Signatures(2)!.InputsHash));
             Assert.Equal(first.Encode(), Batch(1).RiskInputs);
             Assert.Equal(1, Batch(1).Rows.Count(r => r.Request.Account == 3));
             Assert.Equal(2, committee.Asked.Count);
@@ -100,7 +100,7 @@ public sealed class SignedOpeningTests : IDisposable
         // Its time is over: it is sealed, with signatures from its opening, and none follows.
         clock.Advance(core.Config.Epoch.Max);
         await core.UntilAsync(m => m.Batches.LastSealed == 1);
-        Assert.Equal(Committee.HashOf(Decode([.. Batch(1).RiskInputs])), Signatures(1)!.InputsHash);
+        Assert.Equal(TestCommittee.HashOf(Decode([.. Batch(1).RiskInputs])), Signatures(1)!.InputsHash);
         Assert.Equal((int)RejectCode.EpochClosed, (await core.SubmitAsync(taker.Order(TestConfig.Btc, Side.Buy, 5, TestConfig.BtcPrice, slot: 2))).Error!.Code);
         Assert.Null(Signatures(2));
         Assert.Equal(HealthStatus.Degraded, core.Status.View().Status);
@@ -109,7 +109,7 @@ public sealed class SignedOpeningTests : IDisposable
         clock.Advance(1_100);
         await core.UntilAsync(m => m.Engine.Status is { IsOpen: true, Batch: 2 });
         Assert.Equal((2u, 5L), await core.AcceptedAsync(taker.Order(TestConfig.Btc, Side.Buy, 5, TestConfig.BtcPrice, slot: 2)) is var filled ? (filled.Batch, filled.Filled) : default);
-        Assert.Equal(Committee.HashOf(await OpenedAsync(core)), Signatures(2)!.InputsHash);
+        Assert.Equal(TestCommittee.HashOf(await OpenedAsync(core)), Signatures(2)!.InputsHash);
         Assert.Equal(HealthStatus.Ok, core.Status.View().Status);
     }
 
@@ -140,7 +140,7 @@ public sealed class SignedOpeningTests : IDisposable
         clock.Advance(core.Config.Epoch.Refresh);
         await core.UntilAsync(_ => committee.Asked.Count == 2);
         await core.UntilAsync(m => Decode(m.RiskInputs).ObservedAt == committee.Asked[1].ObservedAt);
-        Assert.Equal((1u, Committee.HashOf(committee.Asked[1])), (Signatures(1)!.Batch, Signatures(1)!.InputsHash));
+        Assert.Equal((1u, TestCommittee.HashOf(committee.Asked[1])), (Signatures(1)!.Batch, Signatures(1)!.InputsHash));
 
         committee.Signs = null;
         clock.Advance(core.Config.Epoch.Refresh);
@@ -151,7 +151,7 @@ public sealed class SignedOpeningTests : IDisposable
         await TurnsAsync(core);
         // The epoch that something executed in keeps its prices and their signatures.
         Assert.Equal(committee.Asked[1].Encode(), (await OpenedAsync(core)).Encode());
-        Assert.Equal(Committee.HashOf(committee.Asked[1]), Signatures(1)!.InputsHash);
+        Assert.Equal(TestCommittee.HashOf(committee.Asked[1]), Signatures(1)!.InputsHash);
     }
 
     [Fact]
@@ -192,6 +192,24 @@ public sealed class SignedOpeningTests : IDisposable
         Assert.False(await core.ReadAsync(m => m.Engine.Status.IsOpen));
     }
 
+    [Fact]
+    public async Task A_request_that_needs_a_batch_of_its_own_waits_for_the_signatures_of_the_next()
+    {
+        using CoreHarness core = Open();
+        await core.RegisterAsync(Cash, maker);
+        committee.Signs = false;
+        await WithdrawAsync(1, 7_000);
+        await WithdrawAsync(2, 8_000); // A batch serves one of an account.
+        await TurnsAsync(core);
+        Assert.Equal((0u, 2L), await core.ReadAsync(m => (m.Batches.LastSealed, m.Engine.Status.NextOperation)));
+        committee.Signs = true;
+        clock.Advance(1_100);
+        await core.UntilAsync(m => m.Engine.Status is { IsOpen: true, Batch: 2, NextOperation: 3 });
+        Assert.Equal(7_000, Batch(1).Operations[^1].Operation.Amount);
+
+        Task WithdrawAsync(long index, long amount) => core.Core.PostAsync(new ChainWork([new ChainOperation(index, new Operation(OperationKind.WithdrawalRequest, maker.Account, 0, amount, maker.Keys.Owner, default, default, default), maker.Keys.Owner, 0)], [], null), default).AsTask();
+    }
+
     /// <summary>Ten times refused and then signed, or signed at once: the same funding after the same time.</summary>
     [Fact]
     public async Task Proposals_that_come_to_nothing_leave_funding_as_it_would_be()
@@ -199,7 +217,7 @@ public sealed class SignedOpeningTests : IDisposable
         long[] charged = new long[2];
         for (int refuses = 0; refuses < 2; refuses++)
         {
-            var committee = new Committee();
+            var committee = new TestCommittee();
             SequencerConfig config = TestConfig.Make(Path.Combine(folder.Path, $"{refuses}"));
             using var core = new CoreHarness(config with { Fees = config.Fees with { FundingPpm = 500_000 } }, clock, feed, committee);
             await core.RegisterAsync(Cash, maker);
@@ -245,7 +263,7 @@ public sealed class SignedOpeningTests : IDisposable
         string file = Path.Combine(folder.Path, "spool", RiskAttestation.NameOf(1)), next = Path.Combine(folder.Path, "spool", "next.attestation");
         byte[] signed = File.ReadAllBytes(file);
         if (isJournaled) File.Move(file, next);
-        else File.WriteAllBytes(next, Committee.Sign(opened with { ObservedAt = Timestamp.FromMilliseconds(opened.ObservedAt.Milliseconds + 1) }).ToBytes());
+        else File.WriteAllBytes(next, TestCommittee.Sign(opened with { ObservedAt = Timestamp.FromMilliseconds(opened.ObservedAt.Milliseconds + 1) }).ToBytes());
         committee.Signs = false;
         using CoreHarness again = Open();
         Assert.Equal(before, again.RestoredDigest);
@@ -285,50 +303,6 @@ public sealed class SignedOpeningTests : IDisposable
         {
             long index = Interlocked.Read(ref bitcoin);
             return new Observation(now, new Dictionary<string, MarketPrice> { ["BTCUSDT"] = new(index, index), ["ETHUSDT"] = new(2_680_000_000, 2_680_000_000) });
-        }
-    }
-
-    /// <summary>Signs, refuses, or keeps its answer until it is released.</summary>
-    private sealed class Committee : ICommittee
-    {
-        private readonly Lock gate = new();
-        private readonly List<RiskInputs> asked = [];
-        private readonly List<(RiskInputs Inputs, TaskCompletionSource<CommitteeAnswer> Answer)> held = [];
-
-        /// <summary>Null: it keeps its answer.</summary>
-        internal bool? Signs { get; set; } = true;
-
-        internal IReadOnlyList<RiskInputs> Asked
-        {
-            get
-            {
-                lock (gate) return [.. asked];
-            }
-        }
-
-        internal static Bytes32 HashOf(RiskInputs inputs) => Bytes32.FromBytes(Crypto.Keccak.Hash256(inputs.Encode()));
-
-        internal static RiskAttestation Sign(RiskInputs inputs) => RiskAttestation.Of(inputs.Batch, HashOf(inputs), new RiskTree(RiskRows.From(inputs)).Root, inputs.ObservedAt.Milliseconds, []);
-
-        public Task<CommitteeAnswer> AskAsync(RiskInputs inputs)
-        {
-            lock (gate)
-            {
-                asked.Add(inputs);
-                if (Signs is { } signs) return Task.FromResult(signs ? new CommitteeAnswer(Sign(inputs), "") : new CommitteeAnswer(null, $"the committee does not like batch {inputs.Batch}"));
-                held.Add((inputs, new TaskCompletionSource<CommitteeAnswer>(TaskCreationOptions.RunContinuationsAsynchronously)));
-                return held[^1].Answer.Task;
-            }
-        }
-
-        /// <summary>Signs what it was asked.</summary>
-        internal void Release()
-        {
-            lock (gate)
-            {
-                foreach ((RiskInputs inputs, TaskCompletionSource<CommitteeAnswer> answer) in held) answer.SetResult(new CommitteeAnswer(Sign(inputs), ""));
-                held.Clear();
-            }
         }
     }
 }
