@@ -60,6 +60,8 @@ template Relief() {
         none[i] = IsZero();
         none[i].in <== forcedMultiplicity[i];
     }
+    // What counterparties give must not make good what a liquidation in the same step pays away.
+    forcedMultiplicity[0] * forcedMultiplicity[1] === 0;
     signal unforced <== none[0].out * none[1].out;
     signal liquidated <== 1 - none[0].out;
     deleveraged <== 1 - none[1].out;

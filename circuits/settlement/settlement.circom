@@ -241,6 +241,19 @@ template Settlement(K, N, L, B, U, R) {
     }
     newRoot === blocks[K - 1].rootOut;
 
+    // --- A block that changes its account is the first of that account: it changes in one step, and what is read of its old leaf (relief, requests,
+    // the fund) is read where all that the batch does to it is in the new one.
+    signal apart[K * (K - 1) / 2];      // by block, the product of the distances to the accounts of the blocks before
+    component repeats[K];
+    for (var k = 1; k < K; k++) {
+        var first = k * (k - 1) / 2;
+        apart[first] <== account[k] - account[0];
+        for (var j = 1; j < k; j++) { apart[first + j] <== apart[first + j - 1] * (account[k] - account[j]); }
+        repeats[k] = IsZero();
+        repeats[k].in <== apart[first + k - 1];
+        used[k] * repeats[k].out === 0;
+    }
+
     // --- Relief.
     component reliefs[R];
     var payments = 0;

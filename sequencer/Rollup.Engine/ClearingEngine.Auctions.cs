@@ -146,7 +146,7 @@ public sealed partial class ClearingEngine
         long fees = 0;
         for (int i = 0; i < legs.Length; i++)
         {
-            if (ForcedRowFor(ForcedKind.Liquidation, account, legs[i].Market) is not { } row) return RejectCode.BatchForcedFull;
+            if (LiquidationRowOf(account, legs[i].Market) is not { } row) return RejectCode.BatchForcedFull;
             if (row < 0) usage.Forced++;
             usage.Rows++;
             usage.Buckets |= legs[i].Market.BucketBit;

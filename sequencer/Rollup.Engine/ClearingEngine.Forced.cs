@@ -71,11 +71,12 @@ public sealed partial class ClearingEngine
         return false;
     }
 
-    /// <summary>The batch's forced row of the kind for the account's position: the one there is, a new one (-1), or none can be (null).</summary>
-    private int? ForcedRowFor(ForcedKind kind, Account account, Market market)
+    /// <summary>The batch's row that liquidates the account's position: the one there is, a new one (-1), or none can be (null).</summary>
+    private int? LiquidationRowOf(Account account, Market market)
     {
+        if (_ledger.IsDeleveraged(account)) return null;
         int row = _ledger.FindForced(account, market);
-        return row < 0 || (_ledger.Forced(row).Kind == kind && _ledger.Forced(row).Account == account && kind == ForcedKind.Liquidation) ? row : null;
+        return row < 0 || (_ledger.Forced(row).Kind == ForcedKind.Liquidation && _ledger.Forced(row).Account == account) ? row : null;
     }
 
     /// <summary>Begins a plan that counts the block and the relief of an account, and of the fund if it is shown.</summary>

@@ -200,7 +200,7 @@ public sealed partial class ClearingEngine
         if (_ledger.Fits(_plan.Usage) != RejectCode.None) return false;
         foreach (ForcedLeg leg in legs)
         {
-            if (ForcedRowFor(ForcedKind.Liquidation, account, leg.Market) is null) continue;
+            if (LiquidationRowOf(account, leg.Market) is null) continue;
             TryLeg(time, account, leg);
             Try(account, leg.Holding, leg.SizeChange, leg.CashChange);
         }

@@ -340,6 +340,36 @@ public class LiquidationTests
         SealAndCheck(w);
     }
 
+    /// <summary>What the other side gives makes nothing good that the book takes: who is deleveraged is not liquidated in the same batch.</summary>
+    [Fact]
+    public void Who_is_deleveraged_in_part_is_liquidated_in_the_next_batch_alone()
+    {
+        const int hedged = 5;
+        World w = Create().Opened().Funded(16_300_000_000, Rich, Rich, 20_000_000_000);
+        Accept(w.Sell(hedged, BtcPerp, 40_000, 1_000_000));
+        Accept(w.Sell(Seller, BtcPerp, 60_000, 1_000_000));
+        Accept(w.Buy(Victim, BtcPerp, 100_000, 1_000_000));
+        Accept(w.Sell(Bidder, FarPerp, 13_000, 3_000_000));
+        Accept(w.Buy(hedged, FarPerp, 13_000, 3_000_000));
+        Accept(w.Withdraw(hedged, 0, 17_000_000_000));
+        Accept(w.Deposit(1, 0, 1_600_000_000));
+        // The hedged one cannot give its short away, so a part stays, which the fund could now pay for.
+        Crash(w, (BtcPerp, 800_000), (FarPerp, 2_400_000));
+        Assert.Equal((40_000, 0, -40_000), (w.SizeOf(Victim, BtcPerp), w.SizeOf(Seller, BtcPerp), w.SizeOf(hedged, BtcPerp)));
+        Assert.InRange(w.Engine.Shortfall.Atoms, 1, w.CashOf(1));
+
+        Accept(w.Buy(Bidder, BtcPerp, 40_000, 800_000));
+        Accept(w.Tick(1_000));
+        Assert.Equal(40_000, w.SizeOf(Victim, BtcPerp));
+        Assert.Equal([ForcedKind.Deleverage], SealAndCheck(w).Forced.Select(f => f.Kind));
+        w.Now += 1_000;
+        w.Opened();
+        Assert.Equal((0, 0), (w.SizeOf(Victim, BtcPerp), w.CashOf(Victim)));
+        SealedBatch next = SealAndCheck(w);
+        Assert.Equal([ForcedKind.Liquidation], next.Forced.Select(f => f.Kind));
+        Assert.True(next.Blocks.Single(b => b.Account == Victim).Payment > 0);
+    }
+
     [Fact]
     public void A_deficit_is_shared_among_the_legs_and_none_is_left()
     {

@@ -121,6 +121,7 @@ internal static class ReliefChecker
         CheckHasNotActed(batch, k);
         Assert.True(old.FiveMaintenance < 0, $"account {block.Account} is liquidated above maintenance");
         Assert.True(next.FiveMaintenance - 5 * (BigInteger)block.Payment >= old.FiveMaintenance, $"account {block.Account} pays more for its closing than that releases");
+        Assert.Single(batch.Forced.Where(f => f.Block == k && f.Kind is ForcedKind.Liquidation or ForcedKind.Deleverage).Select(f => f.Kind).Distinct());
         if (batch.Forced.Any(f => f.Block == k && f.Kind == ForcedKind.Liquidation))
             Assert.True((block.New.Positions.All(p => rows[p.Instrument].Kind == InstrumentKind.Spot) && Spot(block.New) == Spot(block.Old))
                 || 16 * next.FiveMaintenance <= 16 * 5 * (BigInteger)Scale.LiquidationBuffer + 5 * old.Requirement, $"account {block.Account} is liquidated too far");

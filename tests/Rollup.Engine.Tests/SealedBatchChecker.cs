@@ -23,6 +23,7 @@ internal static class SealedBatchChecker
         Assert.True(RiskInputs.TryDecode(batch.RiskInputs.AsSpan(), out RiskInputs inputs, out string problem), problem);
         Assert.Equal(RiskRows.From(inputs).AsEnumerable(), batch.RiskRows);
         Dictionary<int, RiskRow> rows = batch.RiskRows.ToDictionary(r => r.Id);
+        Assert.Equal(batch.Blocks.Length, batch.Blocks.Select(b => b.Account).Distinct().Count());
 
         ReliefChecker.Check(profile, batch, rows);
         RequestChecker.Check(profile, batch, rows);

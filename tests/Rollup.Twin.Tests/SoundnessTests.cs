@@ -128,11 +128,13 @@ public class SoundnessTests
         JsonObject phantom = SettlementInput.Build(batch with { Blocks = [first, second], NewRoot = root }).ToJson();
         Refused(phantom, "Settlement");
 
-        // Positive control: two blocks of one account that change nothing but the version.
+        // Nor may two blocks change nothing but the version: an account changes in one step. Positive control: one block that does.
         SealedBlock idle = first with { New = new LeafContents(start.Version + 1, start.Cash, start.OrderRoot, start.Positions) };
         SealedBlock again = idle with { Old = idle.New, New = new LeafContents(start.Version + 2, start.Cash, start.OrderRoot, start.Positions) };
-        root = QuadTree.RootFrom(again.New.Hash(again.Identity), 3, again.Path.AsSpan());
-        Accepted(SettlementInput.Build(batch with { Blocks = [idle, again], NewRoot = root }));
+        SettlementInput Idle(params SealedBlock[] blocks) =>
+            SettlementInput.Build(batch with { Blocks = [.. blocks], NewRoot = QuadTree.RootFrom(blocks[^1].New.Hash(again.Identity), 3, again.Path.AsSpan()) });
+        RefusedAt(Circuit, Idle(idle, again).ToJson(), "used[k] * repeats[k].out === 0");
+        Accepted(Idle(idle));
     }
 
     [Fact]

@@ -180,6 +180,14 @@ internal sealed class BatchLedger(CircuitProfile profile)
         return -1;
     }
 
+    /// <summary>Whether the batch deleverages the account: then it liquidates it no more (spec 5.8.4).</summary>
+    internal bool IsDeleveraged(Account account)
+    {
+        foreach (ForcedState row in _forced.AsSpan(0, _used.Forced))
+            if (row is { Kind: ForcedKind.Deleverage, Closing: false } && row.Account == account) return true;
+        return false;
+    }
+
     /// <summary>Whether the batch deleverages: then the fund takes nothing more in it.</summary>
     internal bool Deleverages
     {
