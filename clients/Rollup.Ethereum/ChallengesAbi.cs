@@ -73,6 +73,9 @@ public static class ParametersAbi
     /// <summary>The parameters in force, as risk inputs hold them.</summary>
     public static readonly AbiFunction CanonicalBytes = AbiFunction.Parse("canonicalBytes()(bytes)");
 
+    /// <summary>Seconds for which parameters are accepted after they are no longer in force.</summary>
+    public static readonly AbiFunction Grace = AbiFunction.Parse("grace()(uint256)");
+
     /// <summary>Whether parameters of a SHA-256 may be used at a time in seconds: they were in force then, or within the grace before.</summary>
     public static readonly AbiFunction IsAccepted = AbiFunction.Parse("isAccepted(bytes32 hash,uint256 time)(bool)");
 

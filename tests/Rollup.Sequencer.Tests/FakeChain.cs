@@ -84,6 +84,7 @@ internal sealed class FakeChain : IAsyncDisposable
         Set("challenges", 7);
         Set("riskRules", 8);
         Set("maxReportAge", maxReportAge);
+        Set("grace", 3_600);
         Set("registry", new BigInteger(registry.ToBytes(), isUnsigned: true, isBigEndian: true));
         foreach ((int group, int least, int most) in ranges) answers[Hex.Format(ParametersAbi.RangeRuleOf.Encode(group))] = [least, most];
     }

@@ -257,7 +257,13 @@ public sealed class VaultFollowerTests : IAsyncLifetime, IDisposable
         Open(follows ? TestConfig.Vault : null, folder: "with rules");
         chain.SetParameters(RiskParameters.Default);
         chain.SetRules(age, TestConfig.Vault, (1, least, 160_000), (2, most == 0 ? 0 : 7, most));
-        if (problem is null) await PollAsync();
+        if (problem is null)
+        {
+            chain.Set("grace", 3_599);
+            Assert.Contains("grace for risk parameters is 3599 s", (await Assert.ThrowsAsync<SafeStopException>(PollAsync)).Message, StringComparison.Ordinal);
+            chain.Set("grace", 3_600);
+            await PollAsync();
+        }
         else Assert.Contains(problem, (await Assert.ThrowsAsync<SafeStopException>(PollAsync)).Message, StringComparison.Ordinal);
     }
 
@@ -282,7 +288,7 @@ public sealed class VaultFollowerTests : IAsyncLifetime, IDisposable
         core.Dispose();
         Open(TestConfig.Vault, folder: "with registry");
         // Nothing opens with parameters that nobody has read.
-        await core.UntilAsync(_ => core.Status.View().Problems.Any(p => p.Contains("chain.parameters) are not read yet", StringComparison.Ordinal)));
+        await core.UntilAsync(_ => core.Status.View().Problems.Any(p => p.Contains("chain.parameters) are not read yet, or not for half an hour", StringComparison.Ordinal)));
         Assert.False(await core.ReadAsync(m => m.Engine.Status.IsOpen));
 
         chain.SetParameters(RiskParameters.Default with { Basis = 61, VegaGap = 20_007 });
@@ -309,13 +315,27 @@ public sealed class VaultFollowerTests : IAsyncLifetime, IDisposable
         await core.UntilAsync(m => ObservedAt(m) > observed);
         Assert.Equal((62, 20_007), await ParametersAsync());
 
-        // A restart goes on with the last epoch's while the chain does not answer.
+        // Not for longer than half of the grace without an answer of L1; nor after a restart before there is one.
+        chain.SetParameters(RiskParameters.Default with { Basis = 63 });
+        observed = await core.ReadAsync(ObservedAt);
+        clock.Advance(SequencerCore.ParametersLife);
+        await ClosedAsync();
         follower.Dispose();
         core.Dispose();
         Open(TestConfig.Vault, folder: "with registry");
+        await ClosedAsync();
+        chain.MineEmpty(1);
+        await PollAsync();
+        await core.ReadAsync(_ => true);
         clock.Advance(10_000);
-        await core.UntilAsync(m => ObservedAt(m) > observed + 10_000);
-        Assert.Equal((62, 20_007), await ParametersAsync());
+        await core.UntilAsync(m => ObservedAt(m) > observed);
+        Assert.Equal((63, RiskParameters.Default.VegaGap), await ParametersAsync());
+
+        async Task ClosedAsync()
+        {
+            await core.UntilAsync(_ => core.Status.View().Problems.Any(p => p.Contains("not for half an hour", StringComparison.Ordinal)));
+            Assert.Equal(observed, await core.ReadAsync(ObservedAt));
+        }
 
         static long ObservedAt(Machine machine) => RiskInputs.TryDecode(machine.RiskInputs, out RiskInputs inputs, out _) ? inputs.ObservedAt.Milliseconds : 0;
         async Task<(int, int)> ParametersAsync()

@@ -77,6 +77,9 @@ internal static class VaultCheck
             var registry = (Address)await CallAsync(rules, RiskRulesAbi.Registry);
             if (config.Chain.Parameters != registry)
                 throw new SafeStopException($"The vault freezes over risk parameters that are not those of the registry {Eip55.Format(registry)}, and chain.parameters is {(config.Chain.Parameters is { } given ? Eip55.Format(given) : "absent")}.");
+            var grace = (BigInteger)await CallAsync(registry, ParametersAbi.Grace);
+            if (1_000 * grace < 2 * SequencerCore.ParametersLife)
+                throw new SafeStopException($"The registry's grace for risk parameters is {grace} s; it takes {2 * SequencerCore.ParametersLife / 1_000} to go on for half as long while L1 does not answer, and not to be frozen for it.");
             foreach (GroupConfig g in config.Groups)
             {
                 var rule = (object[])await CallAsync(registry, ParametersAbi.RangeRuleOf, g.Group);

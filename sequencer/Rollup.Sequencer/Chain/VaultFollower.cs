@@ -20,9 +20,11 @@ internal sealed class VaultFollower(
     ILogger<VaultFollower> log) : BackgroundService
 {
     private const string Part = "chain";
+    private static readonly TimeSpan ParametersInterval = TimeSpan.FromMinutes(1);
     private readonly LogFollower follower = new(chain, VaultEvents.Filter(config.Chain.Vault), HistoryFrom(config, from), config.Chain.Confirmations);
     private long? proofDeadline;
     private ulong? parametersOf;
+    private long parametersRead;
 
     /// <summary>Looks once.</summary>
     /// <returns>Whether another look would bring more at once.</returns>
@@ -50,14 +52,14 @@ internal sealed class VaultFollower(
         return !update.CaughtUp;
     }
 
-    // Once a block, as of the last block that counts: older ones an endpoint may not know any more.
+    // Once a block and, on a quiet chain, once a minute, as of the last block that counts: older ones an endpoint may not know any more.
     private async Task<RiskParameters?> ParametersAsync(CancellationToken cancellation)
     {
-        if (parametersAt is null || follower.Tip is not { } tip || tip.Number == parametersOf) return null;
+        if (parametersAt is null || follower.Tip is not { } tip || (tip.Number == parametersOf && clock.GetElapsedTime(parametersRead) < ParametersInterval)) return null;
         bool isUsable = RiskParameters.TryDecode(await parametersAt(tip.Number, cancellation), out RiskParameters parameters, out string problem);
-        parametersOf = tip.Number;
+        (parametersOf, parametersRead) = (tip.Number, clock.GetTimestamp());
         // The vault's contracts take such parameters for malformed, so no batch could have them.
-        status.Set("parameters", isUsable ? null : $"the registry's risk parameters cannot be used, and epochs open with those before: {problem}");
+        status.Set("parameters", isUsable ? null : $"the registry's risk parameters cannot be used, and epochs open with those before for half an hour: {problem}");
         return isUsable ? parameters : null;
     }
 

@@ -24,7 +24,7 @@ internal sealed class RiskInputsMaker(SequencerConfig config, MarketWatch watch)
     /// <param name="openInterests">Of every instrument; null = nobody holds anything.</param>
     internal RiskInputs? Make(uint batch, long observedAt, Observation prices, IReadOnlyDictionary<int, Lots>? openInterests, out string problem)
     {
-        problem = Parameters is null ? "the risk parameters of the registry (chain.parameters) are not read yet" : "";
+        problem = Parameters is null ? "the risk parameters of the registry (chain.parameters) are not read yet, or not for half an hour, as L1 does not answer; with old ones the vault would freeze" : "";
         if (Parameters is not { } parameters) return null;
         foreach (InstrumentConfig t in config.Instruments)
         {
