@@ -149,7 +149,7 @@ public sealed class CommitteeTests : IDisposable
         async Task<string> Sign(RiskInputs what, EthereumKey? by = null, Fr? root = null)
         {
             Fr own = new RiskTree(RiskRows.From(what)).Root;
-            (byte[]? signature, string problem) = await attester.AttestAsync(Attester.Request(root ?? own, SignedRiskInputs.Sign(what.Encode(), domain, by ?? sequencer)), default);
+            (byte[]? signature, string problem) = await attester.AttestAsync(Attester.Request(root ?? own, what.Encode(), domain, by ?? sequencer), default);
             if (signature is null) return problem;
             byte[] digest = RiskAttestation.Digest(domain, what.Batch, Bytes32.FromBytes(Rollup.Crypto.Keccak.Hash256(what.Encode())), own, what.ObservedAt.Milliseconds);
             Assert.True(Secp256k1.TryRecover(digest, EcdsaSignature.FromBytes(signature), out Address signer) && signer == key.Address);
@@ -163,6 +163,11 @@ public sealed class CommitteeTests : IDisposable
         Assert.Equal("", await Sign(With(4, t => t with { Mark = 2_000_000 }))); // The sequencer's, where the chain is not asked.
         Assert.Contains("not signed by the sequencer", await Sign(inputs, by: stranger), StringComparison.Ordinal);
         Assert.Contains("the root does not follow", await Sign(inputs, root: Fr.One), StringComparison.Ordinal);
+        // An announcement asks nothing, and a question announces nothing.
+        byte[] announced = SignedRiskInputs.Sign(inputs.Encode(), domain, sequencer), question = Attester.Request(new RiskTree(RiskRows.From(inputs)).Root, inputs.Encode(), domain, sequencer);
+        Assert.Null((await attester.AttestAsync((byte[])[.. announced[..65], .. question[65..]], default)).Signature);
+        Assert.True(SignedRiskInputs.TryOpen(announced, domain, sequencer.Address, out _));
+        Assert.False(SignedRiskInputs.TryOpen([.. question[..65], .. announced[65..]], domain, sequencer.Address, out _));
         Assert.Contains("a value of instrument 1 is", await Sign(With(0, t => t with { Mark = 62_500_000 })), StringComparison.Ordinal);
         Assert.Contains("a value of instrument 2 is", await Sign(With(1, t => t with { Index = 2_720_000 })), StringComparison.Ordinal);
         Assert.Contains("a value of instrument 4 is", await Sign(inputs with { Expiries = [inputs.Expiries[0] with { Surface = e.Surface with { A = 20 * e.Surface.A } }] }), StringComparison.Ordinal);

@@ -6,7 +6,6 @@ using Rollup.Crypto;
 using Rollup.Crypto.Settlement;
 using Rollup.Engine;
 using Rollup.Ethereum;
-using Rollup.Gossip;
 using Rollup.Protocol;
 using Rollup.Risk;
 using Rollup.Sequencer.Configuration;
@@ -62,7 +61,7 @@ internal sealed class AttestationDesk : BackgroundService, IEventSink, ICommitte
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // The table is hashed on another thread than the caller's.
         byte[] bytes = inputs.Encode();
         RiskAttestation unsigned = RiskAttestation.Of(inputs.Batch, Bytes32.FromBytes(Keccak.Hash256(bytes)), new RiskTree(RiskRows.From(inputs)).Root, inputs.ObservedAt.Milliseconds, []);
-        byte[] request = Attester.Request(unsigned.RiskRoot, SignedRiskInputs.Sign(bytes, signer.Domain, signer.Key)), digest = DigestOf(unsigned);
+        byte[] request = Attester.Request(unsigned.RiskRoot, bytes, signer.Domain, signer.Key), digest = DigestOf(unsigned);
         Task<NodeAnswer>[] asked = [.. config.Nodes.Select((node, number) => AskAsync(number, node, request, digest))];
         _ = TellAsync(inputs.Batch, asked);
         var signatures = new Dictionary<Address, EcdsaSignature>();

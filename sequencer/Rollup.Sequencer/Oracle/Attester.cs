@@ -6,7 +6,6 @@ using System.Security.Cryptography;
 using Rollup.Crypto;
 using Rollup.Crypto.Settlement;
 using Rollup.Ethereum;
-using Rollup.Gossip;
 using Rollup.Oracle;
 using Rollup.Protocol;
 using Rollup.Risk;
@@ -58,11 +57,23 @@ internal sealed class Attester
         Keep();
     }
 
-    /// <summary>The longest request: risk root 32, then signed risk inputs.</summary>
-    internal static int MaxRequest => Fr.ByteLength + SignedRiskInputs.MaxSize;
+    /// <summary>The longest request: signature 65, risk root 32, risk inputs.</summary>
+    internal static int MaxRequest => EcdsaSignature.Size + Fr.ByteLength + RiskInputs.MaxSize;
 
-    /// <summary>A request.</summary>
-    internal static byte[] Request(Fr root, ReadOnlySpan<byte> signedInputs) => [.. root.ToBigEndianBytes(), .. signedInputs];
+    /// <summary>A request of the sequencer. What it signs is another thing than the announcement of an epoch's inputs (spec 12): nobody can pass a proposal off as one.</summary>
+    internal static byte[] Request(Fr root, ReadOnlySpan<byte> inputs, Fr domain, EthereumKey key) => [.. key.Sign(DigestOf(root, inputs, domain)).ToBytes(), .. root.ToBigEndianBytes(), .. inputs];
+
+    private static byte[] DigestOf(Fr root, ReadOnlySpan<byte> inputs, Fr domain) =>
+        Keccak.Hash256([.. "rollup-risk-proposal-1"u8, .. domain.ToBigEndianBytes(), .. root.ToBigEndianBytes(), .. Keccak.Hash256(inputs)]);
+
+    private bool TryOpen(ReadOnlySpan<byte> request, out Fr root, out RiskInputs inputs)
+    {
+        const int Fixed = EcdsaSignature.Size + Fr.ByteLength;
+        (root, inputs) = (default, null!);
+        return request.Length > Fixed && request.Length <= MaxRequest && request[EcdsaSignature.Size - 1] is 27 or 28 && Fr.TryFromCanonicalBigEndian(request[EcdsaSignature.Size..Fixed], out root)
+            && Secp256k1.TryRecover(DigestOf(root, request[Fixed..], domain), EcdsaSignature.FromBytes(request[..EcdsaSignature.Size]), out Address found) && found == config.Attests!.Sequencer
+            && RiskInputs.TryDecode(request[Fixed..], out inputs, out _);
+    }
 
     /// <summary>Remembers what the node reported.</summary>
     internal void Remember(OracleReport report)
@@ -104,8 +115,7 @@ internal sealed class Attester
     /// <returns>r, s, v; null with the reason.</returns>
     internal async Task<(byte[]? Signature, string Problem)> AttestAsync(ReadOnlyMemory<byte> request, CancellationToken cancellation)
     {
-        if (request.Length <= Fr.ByteLength || !Fr.TryFromCanonicalBigEndian(request.Span[..Fr.ByteLength], out Fr root)
-            || !SignedRiskInputs.TryOpen(request.Span[Fr.ByteLength..], domain, config.Attests!.Sequencer, out RiskInputs inputs)) return (null, "the request is none, or not signed by the sequencer");
+        if (!TryOpen(request.Span, out Fr root, out RiskInputs inputs)) return (null, "the request is none, or not signed by the sequencer");
         if ((Check(inputs) ?? await CheckChainAsync(inputs, cancellation)) is { } problem) return (null, problem);
         if (new RiskTree(RiskRows.From(inputs)).Root != root) return (null, "the root does not follow from the inputs");
         Bytes32 hash = Bytes32.FromBytes(Keccak.Hash256(inputs.Encode()));
