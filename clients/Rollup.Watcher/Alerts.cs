@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace Rollup.Watcher;
 
 /// <summary>Something that people should know.</summary>
-/// <param name="Kind">badBatch, overdue, unproven, receipts, stale, succession, parameters, rowProof, frozen, upgrade, action, spending, endpoint.</param>
+/// <param name="Kind">badBatch, overdue, unproven, receipts, stale, succession, parameters, rowProof, insolvent, frozen, upgrade, action, spending, endpoint.</param>
 /// <param name="Batch">Where it concerns one.</param>
 /// <param name="Time">Unix milliseconds.</param>
 internal sealed record Alert(string Kind, string Text, uint? Batch, long Time, string Vault);

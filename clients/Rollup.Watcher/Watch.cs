@@ -45,6 +45,9 @@ internal sealed class Watch : IGossipObserver
     /// <summary>Batches that one look checks: while a long history is caught up with, deadlines are watched all the same.</summary>
     private const int BatchesInLook = 256;
 
+    // The block whose sums were compared last.
+    private ulong? solvencyOf;
+
     // The version of the circuit in whose network this watcher takes part.
     private uint? joined;
 
@@ -123,6 +126,7 @@ internal sealed class Watch : IGossipObserver
         }
 
         await TellUpgradesAsync(snapshot, parameters, cancellation);
+        await TellSolvencyAsync(snapshot, events, cancellation);
         long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         metrics.Looked(snapshot.Head.Number, events.Batches.Count, @checked.Count, parameters.LastFinal, parameters.IsFrozen, state.Spent, now);
         if (await SettleAsync(cancellation)) return false; // What was read is no longer so.
@@ -234,6 +238,21 @@ internal sealed class Watch : IGossipObserver
     }
 
     private static bool IsSame(BatchEvents one, BatchEvents other) => one.Committed.BlockHash == other.Committed.BlockHash && one.Committed.TransactionHash == other.Committed.TransactionHash;
+
+    /// <summary>The vault compares nothing by itself once tokens are gone in a way that it does not know: somebody has to.</summary>
+    private async Task TellSolvencyAsync(VaultSnapshot snapshot, VaultEvents events, CancellationToken cancellation)
+    {
+        if (snapshot.Head.Number == solvencyOf) return;
+        foreach (int asset in events.Operations.Select(o => (int)((o.Words[0] >> (Width.OperationKind + Width.Account)) & ((1 << Width.Instrument) - 1))).Append(0).Distinct().Order())
+        {
+            object[] answer = await ethereum.CallAsync(config.Vault, VaultAbi.Solvency, [asset], snapshot.Head.Number, cancellation);
+            (BigInteger liabilities, BigInteger holdings) = ((BigInteger)answer[0], (BigInteger)answer[1]);
+            metrics.Counted(asset, (long)liabilities, (long)holdings);
+            if (holdings < liabilities) await alerts.RaiseAsync("insolvent", $"{asset}", $"accounts hold {liabilities} of asset {asset}, and the vault has {holdings} for them (atoms of cash, lots of others)");
+        }
+
+        solvencyOf = snapshot.Head.Number;
+    }
 
     /// <summary>Whoever does not want the next circuit has to know of it while there is time to leave.</summary>
     private async Task TellUpgradesAsync(VaultSnapshot snapshot, VaultParameters parameters, CancellationToken cancellation)

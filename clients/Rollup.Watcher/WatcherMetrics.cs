@@ -7,7 +7,7 @@ namespace Rollup.Watcher;
 /// <summary>Counters in the text format of Prometheus, version 0.0.4. Thread-safe.</summary>
 internal sealed class WatcherMetrics
 {
-    private readonly ConcurrentDictionary<string, long> alerts = new(), actions = new();
+    private readonly ConcurrentDictionary<string, long> alerts = new(), actions = new(), liabilities = new(), holdings = new();
     private long rebuilt, head, committed, checkedBatches, final, polls, failures, reorganisations, spentGwei, frozen, lastPoll;
 
     /// <summary>Why the last look failed; null if it did not.</summary>
@@ -20,6 +20,13 @@ internal sealed class WatcherMetrics
     internal void Raised(string kind) => alerts.AddOrUpdate(kind, 1, (_, n) => n + 1);
 
     internal void Acted(string action) => actions.AddOrUpdate(action, 1, (_, n) => n + 1);
+
+    /// <summary>What accounts hold of an asset by the last final batch, and what the vault has for them.</summary>
+    internal void Counted(int asset, long owed, long held)
+    {
+        string name = asset.ToString(CultureInfo.InvariantCulture);
+        (liabilities[name], holdings[name]) = (owed, held);
+    }
 
     /// <summary>A batch was taken; whether it was judged by an earlier run.</summary>
     internal void Rebuilt(bool isKnown)
@@ -62,15 +69,17 @@ internal sealed class WatcherMetrics
         Single("watcher_last_look_seconds", "gauge", "When the last look was, Unix seconds.", Interlocked.Read(ref lastPoll));
         Single("watcher_reorganisations_total", "counter", "Reorganisations that took batches back.", Interlocked.Read(ref reorganisations));
         Single("watcher_spent_gwei", "gauge", "Gas paid in all.", Interlocked.Read(ref spentGwei));
-        Labelled("watcher_alerts_total", "kind", "Alerts raised since the start.", alerts);
-        Labelled("watcher_actions_total", "action", "Transactions that succeeded since the start.", actions);
+        Labelled("watcher_alerts_total", "counter", "kind", "Alerts raised since the start.", alerts);
+        Labelled("watcher_actions_total", "counter", "action", "Transactions that succeeded since the start.", actions);
+        Labelled("watcher_liabilities", "gauge", "asset", "What accounts hold by the last final batch, atoms of cash (asset 0) or lots.", liabilities);
+        Labelled("watcher_holdings", "gauge", "asset", "What the vault has for them.", holdings);
         return text.ToString();
 
         void Single(string name, string type, string help, long value) => text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n# TYPE {name} {type}\n{name} {value}\n");
 
-        void Labelled(string name, string label, string help, ConcurrentDictionary<string, long> values)
+        void Labelled(string name, string type, string label, string help, ConcurrentDictionary<string, long> values)
         {
-            text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n# TYPE {name} counter\n");
+            text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n# TYPE {name} {type}\n");
             foreach ((string key, long value) in values.OrderBy(v => v.Key, StringComparer.Ordinal)) text.Append(CultureInfo.InvariantCulture, $"{name}{{{label}=\"{key}\"}} {value}\n");
         }
     }

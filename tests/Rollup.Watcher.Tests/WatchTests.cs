@@ -55,6 +55,20 @@ public sealed class WatchTests : IDisposable
         Assert.False(await world.IsFrozenAsync());
         Assert.Equal(0, watched.State.Spent);
         Assert.Contains("watcher_batches_committed 3\n", watched.Metrics.Write(), StringComparison.Ordinal);
+
+        for (uint n = 1; n <= 2; n++) await world.FinalizeAsync(n, world.Drafts[(int)n - 1]);
+        await watched.LookAsync(1);
+        Assert.Empty(Kinds());
+
+        // Both sums of the vault; and the alert, once, when it has lost what nothing in it would have sent.
+        var owed = (BigInteger)(await world.Anvil.Client.CallAsync(world.Vault.Address, VaultAbi.Solvency, [0]))[0];
+        Assert.True(owed > 0);
+        Assert.Contains($"watcher_liabilities{{asset=\"0\"}} {owed}\n", watched.Metrics.Write(), StringComparison.Ordinal);
+        Assert.Contains($"watcher_holdings{{asset=\"0\"}} {owed}\n", watched.Metrics.Write(), StringComparison.Ordinal);
+        await world.Vault.SendAsAsync(world.Vault.Address, world.Vault.Cash, AbiFunction.Parse("transfer(address to,uint256 amount)").Encode(AnvilProcess.Key(9).Address, 1));
+        await watched.LookAsync(2);
+        Assert.Equal(["insolvent"], Kinds());
+        Assert.Contains($"accounts hold {owed} of asset 0, and the vault has {owed - 1} for them", Alerts()[0], StringComparison.Ordinal);
     }
 
     [AnvilFact]
