@@ -29,7 +29,8 @@ internal sealed class SequencerProcess : IDisposable
     /// <summary>Writes the configuration file of the tests.</summary>
     internal static string WriteConfig(string folder, Uri rpc, EpochConfig epoch, int snapshotRecords, ReceiptConfig? receipts = null, CommitteeConfig? committee = null)
     {
-        SequencerConfig config = TestConfig.Make(folder, rpc, epoch: epoch, snapshotRecords: snapshotRecords) with { Receipts = receipts };
+        // After many kills a test asks for thousands of receipts at once.
+        SequencerConfig config = TestConfig.Make(folder, rpc, epoch: epoch, limits: new LimitConfig(RequestsPerSecond: 1_000_000, Burst: 1_000_000), snapshotRecords: snapshotRecords) with { Receipts = receipts };
         config = config with { Oracle = config.Oracle with { Committee = committee } };
         string path = Path.Combine(folder, "sequencer.json");
         File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(config, ConfigJson.Default.SequencerConfig));
