@@ -86,14 +86,19 @@ internal sealed class FakeChain : IAsyncDisposable
         Set("maxReportAge", maxReportAge);
         Set("grace", 3_600);
         Set("registry", new BigInteger(registry.ToBytes(), isUnsigned: true, isBigEndian: true));
-        foreach ((int group, int least, int most) in ranges) answers[Hex.Format(ParametersAbi.RangeRuleOf.Encode(group))] = [least, most];
+        foreach ((int group, int least, int most) in ranges) SetRange(group, least, most);
     }
+
+    /// <summary>The registry's bounds of a group's scan range.</summary>
+    internal void SetRange(int group, int least, int most) => answers[Hex.Format(ParametersAbi.RangeRuleOf.Encode(group))] = [least, most];
 
     /// <summary>What the registry's `canonicalBytes` answers.</summary>
     internal void SetParameters(RiskParameters parameters)
     {
         var bytes = new byte[(RiskParameters.Size + 31) / 32 * 32];
         parameters.Encode(bytes);
+        foreach (var g in TestConfig.Make("").Groups)
+            if (!answers.ContainsKey(Hex.Format(ParametersAbi.RangeRuleOf.Encode(g.Group)))) SetRange(g.Group, 0, 0);
         Set("canonicalBytes", [32, RiskParameters.Size, .. bytes.Chunk(32).Select(word => new BigInteger(word, isUnsigned: true, isBigEndian: true))]);
     }
 

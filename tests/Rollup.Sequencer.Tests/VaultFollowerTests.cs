@@ -315,10 +315,27 @@ public sealed class VaultFollowerTests : IAsyncLifetime, IDisposable
         await core.UntilAsync(m => ObservedAt(m) > observed);
         Assert.Equal((62, 20_007), await ParametersAsync());
 
+        // Bounds that the configured ranges break open nothing, rather than an epoch that the vault is frozen for.
+        observed = await core.ReadAsync(ObservedAt);
+        chain.SetParameters(RiskParameters.Default with { Basis = 62, VegaGap = 20_007 });
+        chain.SetRange(2, 180_001, 200_000);
+        chain.MineEmpty(1);
+        await PollAsync();
+        await core.ReadAsync(_ => true);
+        clock.Advance(10_000);
+        await core.UntilAsync(_ => core.Status.View().Problems.Any(p => p.Contains("the scan range of group 2, 180000, is outside the registry's bounds 180001 to 200000", StringComparison.Ordinal)));
+        Assert.Equal(observed, await core.ReadAsync(ObservedAt));
+        chain.SetRange(2, 180_000, 200_000);
+        chain.MineEmpty(1);
+        await PollAsync();
+        await core.ReadAsync(_ => true);
+        clock.Advance(10_000);
+        await core.UntilAsync(m => ObservedAt(m) > observed);
+
         // Not for longer than half of the grace without an answer of L1; nor after a restart before there is one.
         chain.SetParameters(RiskParameters.Default with { Basis = 63 });
         observed = await core.ReadAsync(ObservedAt);
-        clock.Advance(SequencerCore.ParametersLife);
+        clock.Advance(SequencerCore.RegistryLife);
         await ClosedAsync();
         follower.Dispose();
         core.Dispose();
@@ -356,7 +373,7 @@ public sealed class VaultFollowerTests : IAsyncLifetime, IDisposable
     {
         SequencerConfig config = core.Config;
         Fr genesis = new Engine.ClearingEngine(TestConfig.Engine).Status.AccountRoot;
-        return new VaultFollower(config, client, cancellation => VaultCheck.RunAsync(client, config, genesis, cancellation), VaultCheck.ParametersOf(client, config.Chain.Parameters), core.Core, core.Status, from, TimeProvider.System, NullLogger<VaultFollower>.Instance);
+        return new VaultFollower(config, client, cancellation => VaultCheck.RunAsync(client, config, genesis, cancellation), VaultCheck.RegistryOf(client, config), core.Core, core.Status, from, TimeProvider.System, NullLogger<VaultFollower>.Instance);
     }
 
     private static async Task Until(Func<bool> condition)

@@ -22,9 +22,22 @@ internal static class VaultCheck
         if ((BigInteger)record[0] != root.ToBigInteger()) throw new SafeStopException($"The vault's root after batch {final} is {record[0]}, and the sequencer's is {root.ToBigInteger()}: the data directory is another vault's.");
     }
 
-    /// <summary>How the registry's bytes of risk parameters are read; null = there is no registry.</summary>
-    internal static Func<ulong, CancellationToken, Task<byte[]>>? ParametersOf(IEthereum ethereum, Address? registry) => registry is not { } address ? null
-        : async (block, cancellation) => (byte[])(await ethereum.CallAsync(address, ParametersAbi.CanonicalBytes, [], block, cancellation))[0];
+    /// <summary>How the registry is read; null = there is none.</summary>
+    internal static Func<ulong, CancellationToken, Task<(byte[] Parameters, IReadOnlyDictionary<int, (int Least, int Most)> Ranges)>>? RegistryOf(IEthereum ethereum, SequencerConfig config)
+    {
+        if (config.Chain.Parameters is not { } registry) return null;
+        return async (block, cancellation) =>
+        {
+            var ranges = new Dictionary<int, (int, int)>();
+            foreach (int group in config.Groups.Select(g => g.Group)) ranges[group] = BoundsOf((object[])await CallAsync(ParametersAbi.RangeRuleOf, group));
+            return ((byte[])await CallAsync(ParametersAbi.CanonicalBytes), ranges);
+
+            async Task<object> CallAsync(AbiFunction view, params object[] arguments) => (await ethereum.CallAsync(registry, view, arguments, block, cancellation))[0];
+        };
+    }
+
+    // No rule: most is 0.
+    private static (int Least, int Most) BoundsOf(object[] rule) => ((int)(BigInteger)rule[0], (BigInteger)rule[1] is var most && most != 0 ? (int)most : int.MaxValue);
 
     /// <param name="genesisRoot">Root of the account tree at genesis.</param>
     /// <exception cref="SafeStopException">It is another; the message says in what.</exception>
@@ -78,13 +91,13 @@ internal static class VaultCheck
             if (config.Chain.Parameters != registry)
                 throw new SafeStopException($"The vault freezes over risk parameters that are not those of the registry {Eip55.Format(registry)}, and chain.parameters is {(config.Chain.Parameters is { } given ? Eip55.Format(given) : "absent")}.");
             var grace = (BigInteger)await CallAsync(registry, ParametersAbi.Grace);
-            if (1_000 * grace < 2 * SequencerCore.ParametersLife)
-                throw new SafeStopException($"The registry's grace for risk parameters is {grace} s; it takes {2 * SequencerCore.ParametersLife / 1_000} to go on for half as long while L1 does not answer, and not to be frozen for it.");
+            if (1_000 * grace < 2 * SequencerCore.RegistryLife)
+                throw new SafeStopException($"The registry's grace for risk parameters is {grace} s; it takes {2 * SequencerCore.RegistryLife / 1_000} to go on for half as long while L1 does not answer, and not to be frozen for it.");
             foreach (GroupConfig g in config.Groups)
             {
-                var rule = (object[])await CallAsync(registry, ParametersAbi.RangeRuleOf, g.Group);
-                (BigInteger least, BigInteger most, int highest) = ((BigInteger)rule[0], (BigInteger)rule[1], g.MaxScanRangePpm ?? g.ScanRangePpm);
-                if (most != 0 && (g.ScanRangePpm < least || highest > most))
+                (int least, int most) = BoundsOf((object[])await CallAsync(registry, ParametersAbi.RangeRuleOf, g.Group));
+                int highest = g.MaxScanRangePpm ?? g.ScanRangePpm;
+                if (g.ScanRangePpm < least || highest > most)
                     throw new SafeStopException($"The vault freezes over scan ranges of group {g.Group} outside {least} to {most}, and its scanRangePpm and maxScanRangePpm are {g.ScanRangePpm} and {highest}.");
             }
         }

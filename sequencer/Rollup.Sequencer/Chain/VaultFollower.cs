@@ -13,18 +13,18 @@ namespace Rollup.Sequencer.Chain;
 /// A reorganisation deeper than the confirmations stops the sequencer safely.
 /// </summary>
 /// <param name="check">Run once, before anything is followed: gives the proof deadline, milliseconds (<see cref="VaultCheck"/>).</param>
-/// <param name="parametersAt">The registry's bytes of risk parameters as of a block; null = no registry is followed.</param>
+/// <param name="registryAt">Reads the registry as of a block; null = none is followed.</param>
 /// <param name="from">Where following ended before the last stop; null to begin at the first block.</param>
 internal sealed class VaultFollower(
-    SequencerConfig config, IChainReader chain, Func<CancellationToken, Task<long>> check, Func<ulong, CancellationToken, Task<byte[]>>? parametersAt, SequencerCore core, HostStatus status, ChainPosition? from, TimeProvider clock,
+    SequencerConfig config, IChainReader chain, Func<CancellationToken, Task<long>> check, Func<ulong, CancellationToken, Task<(byte[] Parameters, IReadOnlyDictionary<int, (int Least, int Most)> Ranges)>>? registryAt, SequencerCore core, HostStatus status, ChainPosition? from, TimeProvider clock,
     ILogger<VaultFollower> log) : BackgroundService
 {
     private const string Part = "chain";
-    private static readonly TimeSpan ParametersInterval = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan RegistryInterval = TimeSpan.FromMinutes(1);
     private readonly LogFollower follower = new(chain, VaultEvents.Filter(config.Chain.Vault), HistoryFrom(config, from), config.Chain.Confirmations);
     private long? proofDeadline;
-    private ulong? parametersOf;
-    private long parametersRead;
+    private ulong? registryOf;
+    private long registryRead;
 
     /// <summary>Looks once.</summary>
     /// <returns>Whether another look would bring more at once.</returns>
@@ -46,21 +46,22 @@ internal sealed class VaultFollower(
         var work = new ChainWork(
             [.. update.Added.Select(l => VaultEvents.ReadOperation(l, now)).OfType<ChainOperation>()], [.. update.Added.Select(VaultEvents.ReadStep).OfType<ChainStep>()],
             follower.Tip is { } tip ? new ChainPosition(tip.Number, tip.Hash.ToString(), tip.ParentHash.ToString()) : null, proofDeadline,
-            update.CaughtUp ? await ParametersAsync(cancellation) : null);
+            update.CaughtUp ? await RegistryAsync(cancellation) : null);
         await core.PostAsync(work, cancellation);
         status.Followed(update.Next);
         return !update.CaughtUp;
     }
 
     // Once a block and, on a quiet chain, once a minute, as of the last block that counts: older ones an endpoint may not know any more.
-    private async Task<RiskParameters?> ParametersAsync(CancellationToken cancellation)
+    private async Task<RegistryRules?> RegistryAsync(CancellationToken cancellation)
     {
-        if (parametersAt is null || follower.Tip is not { } tip || (tip.Number == parametersOf && clock.GetElapsedTime(parametersRead) < ParametersInterval)) return null;
-        bool isUsable = RiskParameters.TryDecode(await parametersAt(tip.Number, cancellation), out RiskParameters parameters, out string problem);
-        (parametersOf, parametersRead) = (tip.Number, clock.GetTimestamp());
+        if (registryAt is null || follower.Tip is not { } tip || (tip.Number == registryOf && clock.GetElapsedTime(registryRead) < RegistryInterval)) return null;
+        (byte[] bytes, IReadOnlyDictionary<int, (int, int)> ranges) = await registryAt(tip.Number, cancellation);
+        bool isUsable = RiskParameters.TryDecode(bytes, out RiskParameters parameters, out string problem);
+        (registryOf, registryRead) = (tip.Number, clock.GetTimestamp());
         // The vault's contracts take such parameters for malformed, so no batch could have them.
         status.Set("parameters", isUsable ? null : $"the registry's risk parameters cannot be used, and epochs open with those before for half an hour: {problem}");
-        return isUsable ? parameters : null;
+        return isUsable ? new RegistryRules(parameters, ranges) : null;
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

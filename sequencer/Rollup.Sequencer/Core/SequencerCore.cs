@@ -28,8 +28,8 @@ internal sealed class SequencerCore : IDisposable
     private const int WatchInterval = 100;
     private const int DistressInterval = 1000;
 
-    /// <summary>How long the registry's risk parameters are good without having been read again: half of the grace in which the vault takes those that are no longer in force.</summary>
-    internal const int ParametersLife = 1_800_000;
+    /// <summary>How long what the registry said is good without having been read again: half of the grace in which the vault takes what is no longer in force.</summary>
+    internal const int RegistryLife = 1_800_000;
 
     /// <summary>How long a full batch waits for the committee before what has no room in it is refused.</summary>
     private const int SigningPatience = 2000;
@@ -81,7 +81,7 @@ internal sealed class SequencerCore : IDisposable
     private bool isSigning = true;
     private readonly ProofTimes proofs = new();
     private long? proofDeadline;
-    private long parametersReadAt;
+    private long registryReadAt;
     private ulong lastSnapshot;
 
     /// <param name="committee">Signs the inputs of every epoch before it opens; null: nobody does.</param>
@@ -96,7 +96,7 @@ internal sealed class SequencerCore : IDisposable
         epoch = RiskInputs.TryDecode(machine.RiskInputs, out RiskInputs opened, out _) ? opened : null;
         shown = RiskInputs.TryDecode(machine.Engine.LiveInputs.Span, out RiskInputs live, out _) ? live : epoch;
         watch.Restore(machine.Engine.RiskTable, epoch);
-        riskInputs = new RiskInputsMaker(config, watch) { Parameters = config.Chain.Parameters is null ? RiskParameters.Default : null };
+        riskInputs = new RiskInputsMaker(config, watch) { Registry = config.Chain.Parameters is null ? RiskInputsMaker.NoRegistry : null };
         // What was kept for an opening that is, or is not, in the journal.
         spool.Opened(machine.RiskInputs);
         lastObserved = shown?.ObservedAt.Milliseconds ?? 0;
@@ -372,7 +372,7 @@ internal sealed class SequencerCore : IDisposable
         }
 
         proofDeadline = work.ProofDeadline ?? proofDeadline;
-        if (work.Parameters is { } parameters) (riskInputs.Parameters, parametersReadAt) = (parameters, clock.GetUtcNow().ToUnixTimeMilliseconds());
+        if (work.Registry is { } rules) (riskInputs.Registry, registryReadAt) = (rules, clock.GetUtcNow().ToUnixTimeMilliseconds());
         foreach (ChainStep step in work.Steps)
         {
             if (machine.Batches.Advance(step.Stage, step.Batch, step.NewRoot, step.Block) is not { } batch) continue;
@@ -448,7 +448,7 @@ internal sealed class SequencerCore : IDisposable
         {
             IReadOnlyDictionary<int, Lots> held = machine.Engine.OpenInterests();
             if (watch.IsControlled) watch.OpenInterest(ByOwner(held));
-            if (config.Chain.Parameters is not null && now - parametersReadAt > ParametersLife) riskInputs.Parameters = null;
+            if (config.Chain.Parameters is not null && now - registryReadAt > RegistryLife) riskInputs.Registry = null;
             inputs = riskInputs.Make(batch, Math.Max(prices.At, lastObserved + 1), prices, held, out problem);
         }
 

@@ -85,12 +85,16 @@ internal sealed record ChainOperation(long Index, Operation Operation, Rollup.Pr
 /// <param name="NewRoot">Of a commit and a finalisation.</param>
 internal sealed record ChainStep(BatchStage Stage, uint Batch, Fr? NewRoot, ulong Block);
 
+/// <summary>What the registry asks of the next epochs: for another one the vault would freeze (spec 10.7).</summary>
+/// <param name="Ranges">Least and most scan range by margin group, 10^-6; without a rule a group has any.</param>
+internal sealed record RegistryRules(RiskParameters Parameters, IReadOnlyDictionary<int, (int Least, int Most)> Ranges);
+
 /// <summary>What following the chain found, in its order.</summary>
 internal sealed class ChainWork(
-    IReadOnlyList<ChainOperation> operations, IReadOnlyList<ChainStep> steps, ChainPosition? position, long? proofDeadline = null, RiskParameters? parameters = null) : Work
+    IReadOnlyList<ChainOperation> operations, IReadOnlyList<ChainStep> steps, ChainPosition? position, long? proofDeadline = null, RegistryRules? registry = null) : Work
 {
     /// <summary>What the next epochs take; null = as known.</summary>
-    internal RiskParameters? Parameters => parameters;
+    internal RegistryRules? Registry => registry;
 
     /// <summary>The vault's, milliseconds; null = as known.</summary>
     internal long? ProofDeadline => proofDeadline;

@@ -4,6 +4,7 @@ using Rollup.Oracle;
 using Rollup.Protocol;
 using Rollup.Risk;
 using Rollup.Sequencer.Configuration;
+using Rollup.Sequencer.Core;
 
 namespace Rollup.Sequencer.Oracle;
 
@@ -16,16 +17,19 @@ internal sealed class RiskInputsMaker(SequencerConfig config, MarketWatch watch)
 
     private readonly ImmutableArray<long> strikes = [.. config.Instruments.Select(t => t.StrikePerLot)];
 
-    /// <summary>What the next epoch takes; null while it is not known.</summary>
-    internal RiskParameters? Parameters { get; set; } = RiskParameters.Default;
+    /// <summary>Where there is no registry: the default parameters, and any scan range.</summary>
+    internal static readonly RegistryRules NoRegistry = new(RiskParameters.Default, new Dictionary<int, (int, int)>());
+
+    /// <summary>What the next epoch takes, and must keep to; null while it is not known.</summary>
+    internal RegistryRules? Registry { get; set; } = NoRegistry;
 
     /// <summary>The inputs for a batch; null if a price is missing or no majority stands behind it, with the problem.</summary>
     /// <param name="observedAt">The prices' time in the inputs: every epoch's is later than the last one's, also where two share an observation.</param>
     /// <param name="openInterests">Of every instrument; null = nobody holds anything.</param>
     internal RiskInputs? Make(uint batch, long observedAt, Observation prices, IReadOnlyDictionary<int, Lots>? openInterests, out string problem)
     {
-        problem = Parameters is null ? "the risk parameters of the registry (chain.parameters) are not read yet, or not for half an hour, as L1 does not answer; with old ones the vault would freeze" : "";
-        if (Parameters is not { } parameters) return null;
+        problem = Registry is null ? "the risk parameters of the registry (chain.parameters) are not read yet, or not for half an hour, as L1 does not answer; with old ones the vault would freeze" : "";
+        if (Registry is not { } registry) return null;
         foreach (InstrumentConfig t in config.Instruments)
         {
             if (!prices.Prices.TryGetValue(t.Market, out MarketPrice price)) problem = $"the feed has no price of {t.Market}";
@@ -52,11 +56,19 @@ internal sealed class RiskInputsMaker(SequencerConfig config, MarketWatch watch)
                 Lot(price.Index, t), t.IsOption ? payoff ?? 0 : Lot(price.Mark, t), watch.ProposeFunding(t.Id), openInterests?[t.Id].Value ?? 0, strikes[i], t.ExpiresAt));
         }
 
-        var made = new RiskInputs(batch, Timestamp.FromMilliseconds(observedAt), parameters,
+        var made = new RiskInputs(batch, Timestamp.FromMilliseconds(observedAt), registry.Parameters,
             [.. config.Groups.Select(g => new GroupRange(g.Group, watch.RangesOf(g.Group).MaintenanceRange))], instruments.MoveToImmutable())
         { Expiries = inputs.ToImmutable() };
-        problem = made.Validate() ?? "";
+        problem = made.Validate() ?? OutOfBounds(made, registry) ?? "";
         return problem.Length == 0 ? made : null;
+    }
+
+    private static string? OutOfBounds(RiskInputs made, RegistryRules registry)
+    {
+        foreach (GroupRange g in made.Groups)
+            if (registry.Ranges.TryGetValue(g.Group, out (int Least, int Most) bounds) && (g.ScanRange < bounds.Least || g.ScanRange > bounds.Most))
+                return $"the scan range of group {g.Group}, {g.ScanRange}, is outside the registry's bounds {bounds.Least} to {bounds.Most}, for which the vault would freeze: set them wider, or configure another";
+        return null;
     }
 
     /// <summary>

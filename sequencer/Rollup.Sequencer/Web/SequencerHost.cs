@@ -47,7 +47,7 @@ internal static class SequencerHost
         ChainPosition? from = recovered.Machine.Chain;
         Fr genesisRoot = new Engine.ClearingEngine(config.ToEngine()).Status.AccountRoot;
         services.AddHostedService(s => new VaultFollower(
-            config, ethereum, cancellation => VaultCheck.RunAsync(ethereum, config, genesisRoot, cancellation), VaultCheck.ParametersOf(ethereum, config.Chain.Parameters), s.GetRequiredService<SequencerCore>(), s.GetRequiredService<HostStatus>(), from, clock,
+            config, ethereum, cancellation => VaultCheck.RunAsync(ethereum, config, genesisRoot, cancellation), VaultCheck.RegistryOf(ethereum, config), s.GetRequiredService<SequencerCore>(), s.GetRequiredService<HostStatus>(), from, clock,
             s.GetRequiredService<ILogger<VaultFollower>>()));
 
         WebApplication app = builder.Build();
