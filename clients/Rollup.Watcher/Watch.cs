@@ -126,13 +126,13 @@ internal sealed class Watch : IGossipObserver
         }
 
         await TellUpgradesAsync(snapshot, parameters, cancellation);
-        await TellSolvencyAsync(snapshot, events, cancellation);
         long now = clock.GetUtcNow().ToUnixTimeMilliseconds();
         metrics.Looked(snapshot.Head.Number, events.Batches.Count, @checked.Count, parameters.LastFinal, parameters.IsFrozen, state.Spent, now);
         if (await SettleAsync(cancellation)) return false; // What was read is no longer so.
         if (parameters.IsFrozen) await alerts.RaiseAsync("frozen", "vault", $"the vault is frozen; the last final batch is {parameters.LastFinal}. Owners register their exits now");
         else await GuardAsync(snapshot, parameters, events, cancellation);
         if (receipts is not null) await receipts.LookAsync(cancellation);
+        await TellSolvencyAsync(snapshot, events, cancellation);
         if (join is not null && joined != parameters.Circuit.Version)
         {
             await join(parameters.Circuit, cancellation);
@@ -247,11 +247,14 @@ internal sealed class Watch : IGossipObserver
         {
             object[] answer = await ethereum.CallAsync(config.Vault, VaultAbi.Solvency, [asset], snapshot.Head.Number, cancellation);
             (BigInteger liabilities, BigInteger holdings) = ((BigInteger)answer[0], (BigInteger)answer[1]);
-            metrics.Counted(asset, (long)liabilities, (long)holdings);
+            metrics.Counted(asset, Bounded(liabilities), Bounded(holdings));
             if (holdings < liabilities) await alerts.RaiseAsync("insolvent", $"{asset}", $"accounts hold {liabilities} of asset {asset}, and the vault has {holdings} for them (atoms of cash, lots of others)");
         }
 
         solvencyOf = snapshot.Head.Number;
+
+        // Anybody may give the vault more of a token than a gauge shows.
+        static long Bounded(BigInteger sum) => (long)BigInteger.Min(sum, long.MaxValue);
     }
 
     /// <summary>Whoever does not want the next circuit has to know of it while there is time to leave.</summary>
