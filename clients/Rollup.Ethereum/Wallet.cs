@@ -19,6 +19,9 @@ public sealed record WalletOptions
     /// <summary>Between two looks for a receipt.</summary>
     public TimeSpan PollInterval { get; init; } = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>A transaction that waits so long, and again so long, is looked for; if the endpoint has lost it, as after a reorganisation, it gets the same bytes again.</summary>
+    public TimeSpan RepeatInterval { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>Attempts to hand a transaction over, <see cref="PollInterval"/> apart. Handing the same signed bytes over twice does no harm.</summary>
     public int SendAttempts { get; init; } = 4;
 }
@@ -63,16 +66,15 @@ public sealed class Wallet(IEthereum ethereum, EthereumKey key, WalletOptions? o
     public async Task<TransactionReceipt> SendAsync(Address? to, byte[] data, BigInteger value = default, CancellationToken cancellation = default)
     {
         var call = new CallRequest(to, data) { From = key.Address, Value = value };
-        Bytes32 hash;
+        SignedTransaction signed;
         await turn.WaitAsync(cancellation);
         try
         {
             var transaction = await PrepareAsync(call, cancellation);
-            var signed = transaction.Sign(key);
+            signed = transaction.Sign(key);
             nextNonce = null; // Stays unknown if the hand-over fails.
             await HandOverAsync(signed, cancellation);
             nextNonce = transaction.Nonce + 1;
-            hash = signed.Hash;
             Interlocked.Increment(ref waiting);
         }
         finally
@@ -82,7 +84,7 @@ public sealed class Wallet(IEthereum ethereum, EthereumKey key, WalletOptions? o
 
         try
         {
-            var receipt = await WaitAsync(hash, cancellation);
+            var receipt = await WaitAsync(signed, cancellation);
             return receipt.Succeeded ? receipt : throw await RevertedAsync(call, receipt, cancellation);
         }
         finally
@@ -137,15 +139,33 @@ public sealed class Wallet(IEthereum ethereum, EthereumKey key, WalletOptions? o
         }
     }
 
-    private async Task<TransactionReceipt> WaitAsync(Bytes32 hash, CancellationToken cancellation)
+    private async Task<TransactionReceipt> WaitAsync(SignedTransaction signed, CancellationToken cancellation)
     {
         var started = Stopwatch.GetTimestamp();
-        while (true)
+        for (TimeSpan repeat = options.RepeatInterval; ;)
         {
-            if (await ethereum.GetReceiptAsync(hash, cancellation) is { } receipt) return receipt;
+            if (await ethereum.GetReceiptAsync(signed.Hash, cancellation) is { } receipt) return receipt;
             var waited = Stopwatch.GetElapsedTime(started);
-            if (waited >= options.InclusionTimeout) throw new TransactionPendingException(hash, waited);
+            if (waited >= options.InclusionTimeout) throw new TransactionPendingException(signed.Hash, waited);
+            if (waited >= repeat)
+            {
+                repeat = waited + options.RepeatInterval;
+                if (await ethereum.GetTransactionAsync(signed.Hash, cancellation) is null) await RepeatAsync(signed, cancellation);
+            }
+
             await Task.Delay(options.PollInterval, cancellation);
+        }
+    }
+
+    private async Task RepeatAsync(SignedTransaction signed, CancellationToken cancellation)
+    {
+        try
+        {
+            await ethereum.SendRawTransactionAsync(signed.Raw, cancellation);
+        }
+        catch (EthereumRpcException)
+        {
+            // It is known after all, or its nonce is spent by now: the receipt, or the end of the wait, tells.
         }
     }
 

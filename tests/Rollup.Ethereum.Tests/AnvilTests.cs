@@ -172,6 +172,25 @@ public sealed class AnvilTests(AnvilProcess anvil) : IClassFixture<AnvilProcess>
         Assert.Equal(2UL, await chain.Client.GetNonceAsync(wallet.Address));
     }
 
+    /// <summary>As a reorganisation may lose it.</summary>
+    [AnvilFact]
+    public async Task A_transaction_that_the_endpoint_has_lost_is_handed_over_again()
+    {
+        await using var chain = await AnvilProcess.StartAsync("--no-mining");
+        using var wallet = new Wallet(chain.Client, AnvilProcess.Key(0), new WalletOptions { RepeatInterval = TimeSpan.FromMilliseconds(100), PollInterval = TimeSpan.FromMilliseconds(10) });
+        Task<TransactionReceipt> sending = wallet.SendAsync(AnvilProcess.Key(1).Address, [], 7);
+        for (int times = 0; times < 2; times++)
+        {
+            while (await chain.Client.GetNonceAsync(wallet.Address, BlockTag.Pending) != 1) await Task.Delay(10);
+            if (times == 0) await chain.RpcAsync("anvil_dropAllTransactions");
+        }
+
+        Assert.False(sending.IsCompleted);
+        await chain.MineAsync(1);
+        Assert.True((await sending).Succeeded);
+        Assert.Equal(1UL, await chain.Client.GetNonceAsync(wallet.Address));
+    }
+
     [AnvilFact]
     public async Task Gas_above_the_wallets_limit_is_not_paid()
     {
