@@ -372,7 +372,12 @@ internal sealed class SequencerCore : IDisposable
         }
 
         proofDeadline = work.ProofDeadline ?? proofDeadline;
-        if (work.Registry is { } rules) (riskInputs.Registry, registryReadAt) = (rules, clock.GetUtcNow().ToUnixTimeMilliseconds());
+        if (work.Registry is { } rules)
+        {
+            if (riskInputs.Registry is null) nextOpenAttempt = 0; // What was missing is there.
+            (riskInputs.Registry, registryReadAt) = (rules, clock.GetUtcNow().ToUnixTimeMilliseconds());
+        }
+
         foreach (ChainStep step in work.Steps)
         {
             if (machine.Batches.Advance(step.Stage, step.Batch, step.NewRoot, step.Block) is not { } batch) continue;

@@ -87,6 +87,7 @@ internal sealed class WalkawayUpgrade : Drill
         await system.StartBridgeAsync();
         InfoView info = await system.Api.InfoAsync(run.Cancellation);
         DrillRun.Equal((NextVersion, Next), ((uint)info.CircuitVersion, info.Profile), "version and profile of the API");
+        await run.UntilAsync("an epoch opens, once the registry's parameters are read", 30, async () => (await system.Api.HealthAsync(run.Cancellation)).Batch != 0);
 
         run.Step("what was signed for the first circuit is void; the owners who are there trade on");
         try
