@@ -241,6 +241,19 @@ internal ref struct WasmReader(byte[] content, int start, int length)
         return count <= (uint)(end - Position) ? (int)count : throw Error($"{count} entries cannot follow in {end - Position} bytes");
     }
 
+    /// <summary>Skips what belongs to an instruction that is no block's beginning or end; false if circom does not write it.</summary>
+    public bool SkipImmediates(byte code)
+    {
+        switch (code)
+        {
+            case 0x0c or 0x0d or 0x10 or 0x20 or 0x21 or 0x22: Unsigned(); return true;
+            case 0x11 or 0x28 or 0x29 or (>= 0x2c and <= 0x37) or (>= 0x3a and <= 0x3e): Unsigned(); Unsigned(); return true;
+            case 0x3f or 0x40: Byte(); return true;
+            case 0x41 or 0x42: Signed(); return true;
+            default: return code is 0x00 or 0x01 or 0x05 or 0x0f or 0x1a or 0x1b or (>= 0x45 and <= 0x8a) or 0xa7 or 0xac or 0xad;
+        }
+    }
+
     public int Index(int bound)
     {
         uint index = Unsigned();

@@ -460,12 +460,9 @@ internal sealed class FunctionDecoder(WasmModule module, int function)
                     else Decode(code, ref reader);
                     return;
                 case 0x0b: depth--; break;
-                case 0x0c or 0x0d or 0x10 or 0x20 or 0x21 or 0x22: reader.Unsigned(); break;
-                case 0x11 or 0x28 or 0x29 or (>= 0x2c and <= 0x37) or (>= 0x3a and <= 0x3e): reader.Unsigned(); reader.Unsigned(); break;
-                case 0x3f or 0x40: reader.Byte(); break;
-                case 0x41 or 0x42: reader.Signed(); break;
-                case 0x00 or 0x01 or 0x05 or 0x0f or 0x1a or 0x1b or (>= 0x45 and <= 0x8a) or 0xa7 or 0xac or 0xad: break;
-                default: throw Unknown(code, ref reader);
+                default:
+                    if (!reader.SkipImmediates(code)) throw Unknown(code, ref reader);
+                    break;
             }
         }
     }
