@@ -67,9 +67,6 @@ public static class RiskRulesAbi
 /// <summary>The registry of risk parameters (spec 6.12).</summary>
 public static class ParametersAbi
 {
-    /// <summary>SHA-256 of the parameters that were in force at a time in seconds.</summary>
-    public static readonly AbiFunction HashAt = AbiFunction.Parse("hashAt(uint256 time)(bytes32)");
-
     /// <summary>The parameters in force, as risk inputs hold them.</summary>
     public static readonly AbiFunction CanonicalBytes = AbiFunction.Parse("canonicalBytes()(bytes)");
 

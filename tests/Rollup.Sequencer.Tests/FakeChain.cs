@@ -90,7 +90,7 @@ internal sealed class FakeChain : IAsyncDisposable
     }
 
     /// <summary>The registry's bounds of a group's scan range.</summary>
-    internal void SetRange(int group, int least, int most) => answers[Hex.Format(ParametersAbi.RangeRuleOf.Encode(group))] = [least, most];
+    internal void SetRange(int group, long least, long most) => answers[Hex.Format(ParametersAbi.RangeRuleOf.Encode(group))] = [least, most];
 
     /// <summary>What the registry's `canonicalBytes` answers.</summary>
     internal void SetParameters(RiskParameters parameters)

@@ -6,6 +6,9 @@ using Rollup.Sequencer.Core;
 
 namespace Rollup.Sequencer.Chain;
 
+/// <summary>The registry's bytes of risk parameters, and its bounds of scan ranges by margin group, as of a block.</summary>
+internal delegate Task<(byte[] Parameters, IReadOnlyDictionary<int, (long Least, long Most)> Ranges)> ReadRegistry(ulong block, CancellationToken cancellation);
+
 /// <summary>Whether the vault on the chain is the one that the sequencer is configured for.</summary>
 internal static class VaultCheck
 {
@@ -23,12 +26,12 @@ internal static class VaultCheck
     }
 
     /// <summary>How the registry is read; null = there is none.</summary>
-    internal static Func<ulong, CancellationToken, Task<(byte[] Parameters, IReadOnlyDictionary<int, (int Least, int Most)> Ranges)>>? RegistryOf(IEthereum ethereum, SequencerConfig config)
+    internal static ReadRegistry? RegistryOf(IEthereum ethereum, SequencerConfig config)
     {
         if (config.Chain.Parameters is not { } registry) return null;
         return async (block, cancellation) =>
         {
-            var ranges = new Dictionary<int, (int, int)>();
+            var ranges = new Dictionary<int, (long, long)>();
             foreach (int group in config.Groups.Select(g => g.Group)) ranges[group] = BoundsOf((object[])await CallAsync(ParametersAbi.RangeRuleOf, group));
             return ((byte[])await CallAsync(ParametersAbi.CanonicalBytes), ranges);
 
@@ -36,8 +39,8 @@ internal static class VaultCheck
         };
     }
 
-    // No rule: most is 0.
-    private static (int Least, int Most) BoundsOf(object[] rule) => ((int)(BigInteger)rule[0], (BigInteger)rule[1] is var most && most != 0 ? (int)most : int.MaxValue);
+    // 32 bits each; most 0 is no rule.
+    private static (long Least, long Most) BoundsOf(object[] rule) => ((long)(BigInteger)rule[0], (BigInteger)rule[1] is var most && most != 0 ? (long)most : long.MaxValue);
 
     /// <param name="genesisRoot">Root of the account tree at genesis.</param>
     /// <exception cref="SafeStopException">It is another; the message says in what.</exception>
@@ -95,7 +98,7 @@ internal static class VaultCheck
                 throw new SafeStopException($"The registry's grace for risk parameters is {grace} s; it takes {2 * SequencerCore.RegistryLife / 1_000} to go on for half as long while L1 does not answer, and not to be frozen for it.");
             foreach (GroupConfig g in config.Groups)
             {
-                (int least, int most) = BoundsOf((object[])await CallAsync(registry, ParametersAbi.RangeRuleOf, g.Group));
+                (long least, long most) = BoundsOf((object[])await CallAsync(registry, ParametersAbi.RangeRuleOf, g.Group));
                 int highest = g.MaxScanRangePpm ?? g.ScanRangePpm;
                 if (g.ScanRangePpm < least || highest > most)
                     throw new SafeStopException($"The vault freezes over scan ranges of group {g.Group} outside {least} to {most}, and its scanRangePpm and maxScanRangePpm are {g.ScanRangePpm} and {highest}.");

@@ -16,7 +16,7 @@ namespace Rollup.Sequencer.Chain;
 /// <param name="registryAt">Reads the registry as of a block; null = none is followed.</param>
 /// <param name="from">Where following ended before the last stop; null to begin at the first block.</param>
 internal sealed class VaultFollower(
-    SequencerConfig config, IChainReader chain, Func<CancellationToken, Task<long>> check, Func<ulong, CancellationToken, Task<(byte[] Parameters, IReadOnlyDictionary<int, (int Least, int Most)> Ranges)>>? registryAt, SequencerCore core, HostStatus status, ChainPosition? from, TimeProvider clock,
+    SequencerConfig config, IChainReader chain, Func<CancellationToken, Task<long>> check, ReadRegistry? registryAt, SequencerCore core, HostStatus status, ChainPosition? from, TimeProvider clock,
     ILogger<VaultFollower> log) : BackgroundService
 {
     private const string Part = "chain";
@@ -56,7 +56,7 @@ internal sealed class VaultFollower(
     private async Task<RegistryRules?> RegistryAsync(CancellationToken cancellation)
     {
         if (registryAt is null || follower.Tip is not { } tip || (tip.Number == registryOf && clock.GetElapsedTime(registryRead) < RegistryInterval)) return null;
-        (byte[] bytes, IReadOnlyDictionary<int, (int, int)> ranges) = await registryAt(tip.Number, cancellation);
+        (byte[] bytes, IReadOnlyDictionary<int, (long, long)> ranges) = await registryAt(tip.Number, cancellation);
         bool isUsable = RiskParameters.TryDecode(bytes, out RiskParameters parameters, out string problem);
         (registryOf, registryRead) = (tip.Number, clock.GetTimestamp());
         // The vault's contracts take such parameters for malformed, so no batch could have them.

@@ -87,7 +87,7 @@ internal sealed record ChainStep(BatchStage Stage, uint Batch, Fr? NewRoot, ulon
 
 /// <summary>What the registry asks of the next epochs: for another one the vault would freeze (spec 10.7).</summary>
 /// <param name="Ranges">Least and most scan range by margin group, 10^-6; without a rule a group has any.</param>
-internal sealed record RegistryRules(RiskParameters Parameters, IReadOnlyDictionary<int, (int Least, int Most)> Ranges);
+internal sealed record RegistryRules(RiskParameters Parameters, IReadOnlyDictionary<int, (long Least, long Most)> Ranges);
 
 /// <summary>What following the chain found, in its order.</summary>
 internal sealed class ChainWork(

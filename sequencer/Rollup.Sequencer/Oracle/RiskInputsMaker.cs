@@ -18,7 +18,7 @@ internal sealed class RiskInputsMaker(SequencerConfig config, MarketWatch watch)
     private readonly ImmutableArray<long> strikes = [.. config.Instruments.Select(t => t.StrikePerLot)];
 
     /// <summary>Where there is no registry: the default parameters, and any scan range.</summary>
-    internal static readonly RegistryRules NoRegistry = new(RiskParameters.Default, new Dictionary<int, (int, int)>());
+    internal static readonly RegistryRules NoRegistry = new(RiskParameters.Default, new Dictionary<int, (long, long)>());
 
     /// <summary>What the next epoch takes, and must keep to; null while it is not known.</summary>
     internal RegistryRules? Registry { get; set; } = NoRegistry;
@@ -66,7 +66,7 @@ internal sealed class RiskInputsMaker(SequencerConfig config, MarketWatch watch)
     private static string? OutOfBounds(RiskInputs made, RegistryRules registry)
     {
         foreach (GroupRange g in made.Groups)
-            if (registry.Ranges.TryGetValue(g.Group, out (int Least, int Most) bounds) && (g.ScanRange < bounds.Least || g.ScanRange > bounds.Most))
+            if (registry.Ranges.TryGetValue(g.Group, out (long Least, long Most) bounds) && (g.ScanRange < bounds.Least || g.ScanRange > bounds.Most))
                 return $"the scan range of group {g.Group}, {g.ScanRange}, is outside the registry's bounds {bounds.Least} to {bounds.Most}, for which the vault would freeze: set them wider, or configure another";
         return null;
     }
